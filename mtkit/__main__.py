@@ -1,0 +1,6 @@
+"""`python -m mtkit`."""
+
+from mtkit.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands: parse, call the pipeline, render. torch is imported inside function bodies only."""

@@ -1,0 +1,121 @@
+"""`mtkit eval`, also known as `mtkit evaluate`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtkit.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    Messages,
+    QuietOption,
+    SetOption,
+    ThreadsOption,
+    VerboseOption,
+    load_config,
+    shown,
+)
+
+
+def command(
+    hyp: Annotated[Path | None, typer.Option("--hyp", help="Translations to score, a line each.")] = None,
+    ref: Annotated[list[Path] | None, typer.Option("--ref", help="References; repeat for several a line.")] = None,
+    src: Annotated[
+        Path | None, typer.Option("--src", help="Sources; checked to have as many lines, none of the metrics reads them.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="bleu,chrf,ter", help="What to compute; default: eval.metrics.")
+    ] = None,
+    tokenize: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenize",
+            metavar="auto|13a|intl|zh|ja-mecab|ko-mecab|char|none",
+            help="BLEU's tokenizer; auto: by the target language.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, unrounded.")] = False,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
+    from mtkit.config import Eval
+    from mtkit.errors import ConfigError
+    from mtkit.pipeline import evaluate
+
+    messages = Messages(quiet, verbose)
+    given = {
+        key: value
+        for key, value in {"metrics": metrics and metrics.split(","), "tokenize": tokenize}.items()
+        if value is not None
+    }
+    if (hyp is None) != (not ref):
+        raise typer.BadParameter("--hyp and --ref go together")
+    if hyp and ref:
+        settings = _settings(Eval(), given)
+        if src:
+            _same_length(src, hyp)
+        language = ""
+        if config or set_:
+            loaded = load_config(config, set_, messages)
+            settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
+        results = [
+            evaluate.score_files(
+                hyp, ref, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language
+            )
+        ]
+    else:
+        if src:
+            raise typer.BadParameter("--src goes with --hyp and --ref")
+        loaded = load_config(config, set_, messages)
+        settings = _settings(loaded.config.eval, given)
+        if not loaded.config.data.test:
+            raise ConfigError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
+        from mtkit.pipeline.device import set_threads
+
+        set_threads(threads)
+        results = evaluate.evaluate(loaded, metrics=settings.metrics, tokenize=settings.tokenize, device=device)
+        messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
+    for result in results:
+        for warning in result.warnings:
+            messages.say(f"WARNING: {warning}")
+    if as_json:
+        tables = {result.name: result.as_json() for result in results}
+        print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))
+        return
+    for result in results:
+        if len(results) > 1:
+            print(f"{result.name}:")
+        for score in result.scores:
+            print(f"{score.name.upper() if score.name != 'chrf' else 'chrF'}\t{score.score:.2f}\t{score.signature}")
+
+
+def _settings(base, given):  # type: ignore[no-untyped-def]
+    from pydantic import ValidationError
+
+    from mtkit.config import Eval
+    from mtkit.errors import ConfigError
+
+    try:
+        return Eval.model_validate(base.model_dump() | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _same_length(src: Path, hyp: Path) -> None:
+    from mtkit.errors import DataError
+    from mtkit.text.bitext import lines
+
+    for path in (src, hyp):
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
+    counts = [sum(1 for _ in lines(path)) for path in (src, hyp)]
+    if counts[0] != counts[1]:
+        raise DataError(f"{src} has {counts[0]} lines, {hyp} {counts[1]}: expected one hypothesis a source")

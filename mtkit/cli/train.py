@@ -1,0 +1,49 @@
+"""`mtkit train`: parse, run, and show what happens."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtkit.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    Messages,
+    QuietOption,
+    SetOption,
+    ThreadsOption,
+    VerboseOption,
+    load_config,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from mtkit.pipeline.train import View
+
+
+def command(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew; what the run's folder holds is kept beside it.")
+    ] = False,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Train a model, or go on with an interrupted training; writes runs/NAME with its best model."""
+    messages = Messages(quiet, verbose)
+    loaded = load_config(config, set_, messages)
+    from mtkit.cli.training_view import LiveView, PlainView
+    from mtkit.pipeline.device import set_threads
+    from mtkit.pipeline.train import train
+
+    set_threads(threads)
+    live = sys.stderr.isatty() and not quiet
+    view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
+    progress = train(loaded, view, device=device, fresh=fresh)
+    if progress.best_scores:
+        numbers = ", ".join(f"{name} {value:.2f}" for name, value in progress.best_scores.items())
+        messages.say(f"best at update {progress.best_update:,}: dev {numbers}")
+        messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")

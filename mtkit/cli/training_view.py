@@ -1,0 +1,195 @@
+"""What a training run looks like: live on a terminal, plain lines elsewhere. Must not change the run."""
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from mtkit.cli.options import Messages
+from mtkit.cli.preprocess import show
+from mtkit.config import Config
+from mtkit.corpus.shards import Prepared
+
+if TYPE_CHECKING:
+    from mtkit.pipeline.train import Facts
+    from mtkit.pipeline.validate import Sample
+    from mtkit.train.loop import Updated
+    from mtkit.train.state import Progress as State
+
+LINE_SECONDS = 10.0  # between plain lines
+RECENT = 50  # updates that a speed and a loss are averaged over
+
+
+class Recent:
+    """Averages over the last updates."""
+
+    def __init__(self) -> None:
+        self._events: deque[Updated] = deque(maxlen=RECENT)
+
+    def add(self, event: "Updated") -> None:
+        self._events.append(event)
+
+    @property
+    def last(self) -> "Updated":
+        return self._events[-1]
+
+    @property
+    def speed(self) -> float:
+        """Target tokens a second."""
+        return sum(e.target_tokens for e in self._events) / max(1e-9, sum(e.seconds for e in self._events))
+
+    @property
+    def loss(self) -> float:
+        """A target token."""
+        tokens = sum(e.target_tokens for e in self._events)
+        return sum(e.loss * e.target_tokens for e in self._events) / max(1, tokens)
+
+
+def total_updates(config: Config, per_epoch: int, state: "State") -> int:
+    """The update at which the first limit is reached; 0: not known yet."""
+    settings = config.train
+    if settings.max_minutes and not state.total_updates:
+        return 0
+    limits = (settings.max_updates, settings.max_epochs * per_epoch, state.total_updates)
+    return min((limit for limit in limits if limit), default=0)
+
+
+def duration(seconds: float) -> str:
+    """1:02:03, or 2:03."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+class PlainView:
+    """A line every few seconds."""
+
+    def __init__(self, messages: Messages, config: Config) -> None:
+        self.messages, self.config = messages, config
+        self.recent = Recent()
+        self.said = time.monotonic()
+        self.per_epoch = 1
+
+    def say(self, message: str) -> None:
+        self.messages.say(message)
+
+    def prepared(self, prepared: Prepared) -> None:
+        self.say("the prepared corpus was missing or stale: made it anew")
+        if not self.messages.quiet:
+            show(prepared, self.messages.verbose)
+
+    def begin(self, facts: "Facts") -> None:
+        self.per_epoch = facts.updates_per_epoch
+        begun = f"going on from update {facts.resumed_at:,}" if facts.resumed_at else "training"
+        self.say(
+            f"{begun}: {facts.parameters:,} parameters, {facts.train_pairs:,} pairs, "
+            f"{facts.updates_per_epoch:,} updates an epoch, on {facts.device} in {facts.precision}"
+        )
+
+    def updated(self, event: "Updated", progress: "State") -> None:
+        self.recent.add(event)
+        if time.monotonic() - self.said < LINE_SECONDS and progress.update > 1:
+            return
+        self.said = time.monotonic()
+        total = total_updates(self.config, self.per_epoch, progress)
+        left = ""
+        if total:
+            seconds = progress.seconds / progress.update * (total - progress.update)
+            left = f" of {total:,}, {duration(seconds)} left"
+        self.say(
+            f"update {progress.update:,}{left} | epoch {progress.epoch + 1} | loss {self.recent.loss:.3f} | "
+            f"lr {event.lr:.2e} | gradient {event.grad_norm:.2f} | {self.recent.speed:,.0f} tokens/s"
+        )
+
+    def validated(self, progress: "State", best: bool, sample: "Sample") -> None:
+        scores = progress.scores
+        self.say(
+            f"validation at update {progress.update:,} ({duration(progress.seconds)}): loss {scores['loss']:.3f}, "
+            f"BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}{', the best so far' if best else ''}"
+        )
+        self.say(f"  {sample.source}  ->  {sample.translation}")
+
+    def end(self) -> None:
+        pass
+
+
+class LiveView(PlainView):
+    """A panel that is redrawn a few times a second; messages scroll above it."""
+
+    def __init__(self, messages: Messages, config: Config) -> None:
+        super().__init__(messages, config)
+        self.console = Console(stderr=True, highlight=False)
+        self.live: Live | None = None
+        self.bars = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()
+        )
+        self.state: State | None = None
+        self.sample: Sample | None = None
+        self.facts: Facts | None = None
+
+    def say(self, message: str) -> None:
+        if not self.messages.quiet or message.startswith("WARNING"):
+            self.console.print(message, markup=False, style="bold red" if message.startswith("WARNING") else None)
+
+    def begin(self, facts: "Facts") -> None:
+        super().begin(facts)
+        self.facts = facts
+        self.epoch = self.bars.add_task("epoch", total=facts.updates_per_epoch)
+        self.whole = self.bars.add_task("whole", total=None)
+        self.live = Live(
+            get_renderable=self.render, console=self.console, refresh_per_second=4, redirect_stdout=False
+        )
+        self.live.start()
+
+    def updated(self, event: "Updated", progress: "State") -> None:
+        self.recent.add(event)
+        self.state = progress
+        self.bars.update(self.epoch, completed=progress.batch, description=f"epoch {progress.epoch + 1}")
+        total = total_updates(self.config, self.per_epoch, progress)
+        self.bars.update(self.whole, completed=progress.update, total=total or None)
+
+    def validated(self, progress: "State", best: bool, sample: "Sample") -> None:
+        self.state, self.sample = progress, sample
+        scores = progress.scores
+        self.say(
+            f"{duration(progress.seconds):>8}  update {progress.update:,}: loss {scores['loss']:.3f}, "
+            f"BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}{' (best)' if best else ''}"
+        )
+
+    def end(self) -> None:
+        if self.live:
+            self.live.stop()
+            self.live = None
+
+    def render(self) -> Panel:
+        """What stands at the bottom of the terminal now."""
+        state = self.state
+        if state is None or not state.update:
+            return Panel("waiting for the first update", title=self.config.run_name)
+        table = Table.grid(padding=(0, 2))
+        last, best = state.scores, state.best_scores
+        cells = [
+            ("loss", f"{self.recent.loss:.3f}"),
+            ("tokens/s", f"{self.recent.speed:,.0f}"),
+            ("learning rate", f"{self.recent.last.lr:.2e}"),
+            ("gradient", f"{self.recent.last.grad_norm:.2f}"),
+            ("time", duration(state.seconds)),
+            ("dev BLEU", f"{last['bleu']:.2f}, best {best['bleu']:.2f}" if last else "not yet"),
+        ]
+        for start in range(0, len(cells), 3):
+            row = [part for name, value in cells[start : start + 3] for part in (Text(name, style="dim"), Text(value))]
+            table.add_row(*row)
+        parts: list[Progress | Table] = [self.bars, table]
+        if self.sample:
+            lines = Table.grid(padding=(0, 2))
+            lines.add_row(Text("source", style="dim"), Text(self.sample.source))
+            lines.add_row(Text("now", style="dim"), Text(self.sample.translation))
+            lines.add_row(Text("reference", style="dim"), Text(self.sample.reference))
+            parts.append(lines)
+        return Panel(Group(*parts), title=self.config.run_name)

@@ -1,0 +1,40 @@
+"""The error tree; imports nothing.
+
+A message says what was got, what was expected and what to do next, in one or two lines. Errors are
+raised where they are found and caught once, in `mtkit.cli.main`, which prints them without a traceback.
+
+MtkitError
+├── ConfigError     a wrong key, type or combination in the config
+├── DataError       input text or prepared corpus that cannot be used
+├── BundleError     a bundle or checkpoint that is missing, damaged or of another version
+├── RunError        a run folder that is in use, or that belongs to another config
+└── Stopped         a signal asked for the end, and everything is saved
+"""
+
+
+class MtkitError(Exception):
+    """Base of every error that is the input's, the data's or the environment's, not ours."""
+
+
+class ConfigError(MtkitError):
+    """A wrong key, type or combination in the config."""
+
+
+class DataError(MtkitError):
+    """Input text or a prepared corpus that cannot be used."""
+
+
+class BundleError(MtkitError):
+    """A bundle or checkpoint that is missing, damaged or of another version."""
+
+
+class RunError(MtkitError):
+    """A run folder that is in use, or that belongs to another config."""
+
+
+class Stopped(MtkitError):
+    """A signal asked for the end, and everything is saved."""
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal

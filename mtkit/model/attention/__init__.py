@@ -1,0 +1,1 @@
+"""Alignment models between encoder and decoder: where to look at each step."""

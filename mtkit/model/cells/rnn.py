@@ -1,0 +1,26 @@
+"""The plain recurrent cell (Elman 1990)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from mtkit.model.cells.base import Cell, State, tanh_grad
+
+
+class RNN(Cell):
+    """h' = tanh(W x + U h + b)."""
+
+    gates = 1
+    states = 1
+
+    @classmethod
+    def combine(cls, from_input: Tensor, from_hidden: Tensor, state: State) -> tuple[State, Sequence[Tensor]]:
+        h = (from_input + from_hidden).tanh()
+        return (h,), (h,)
+
+    @classmethod
+    def combine_backward(
+        cls, grad: State, saved: Sequence[Tensor], out: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        tanh_grad(grad[0], saved[0], out=out)
+        return out, out, (None,)

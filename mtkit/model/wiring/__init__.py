@@ -1,0 +1,1 @@
+"""Wirings: how attention and recurrence of a decoder are connected."""

@@ -1,0 +1,29 @@
+"""Which device to compute on, and with how many threads."""
+
+import re
+
+import torch
+
+from mtkit.errors import ConfigError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that auto, cpu, cuda or cuda:N means here.
+
+    Raises:
+        ConfigError: no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ConfigError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {name} is not here ({torch.cuda.device_count()} CUDA devices found); use cpu or auto")
+    return device
+
+
+def set_threads(count: int | None) -> None:
+    """Compute with so many threads; None: as torch finds best."""
+    if count is not None:
+        torch.set_num_threads(count)

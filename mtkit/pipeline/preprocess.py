@@ -1,0 +1,320 @@
+"""Raw parallel text -> prepared corpus: filter, tokenizer, ids on disk, data report.
+
+The training text is read twice as a stream: once to filter, to find duplicates and to sample lines for the
+tokenizer, once to encode. Only the sample, a window of pairs and histograms are held in RAM.
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtkit import files
+from mtkit.config import Loaded, digest
+from mtkit.corpus.shards import FORMAT, SIDES, Prepared, ShardWriter
+from mtkit.errors import DataError
+from mtkit.text import filters, tokenizer
+from mtkit.text.bitext import Pair, Source, locate
+from mtkit.text.quality import Lengths, Overlap
+from mtkit.text.tokenizer import Tokenizer
+
+CHUNK = 2000  # pairs encoded at once
+LOUD = 0.2  # share of pairs lost that is said loudly
+HELD_OUT = (100, 2000)  # pairs of dev taken from train, at least and at most
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The text that a config names, found on disk, and its fingerprint."""
+
+    train: list[Source]
+    dev: Source | None
+    test: list[Source]
+    fingerprint: str
+    """Eight hex digits over [data], [filter], [tokenizer] and the contents of every file."""
+    identity: str
+    """The same without the test sets: what a run depends on."""
+    hashes: dict[str, str]
+    """File name -> sha256."""
+    folder: Path
+    """Where it is prepared."""
+
+
+def find(loaded: Loaded) -> Corpus:
+    """Locate and fingerprint the text of a config.
+
+    Raises:
+        DataError: a file does not exist.
+    """
+    config = loaded.config
+    languages = (config.data.source_lang, config.data.target_lang)
+
+    def source(name: str) -> Source:
+        return locate(loaded.path(name), *languages)
+
+    train = [source(name) for name in config.data.train]
+    dev = source(config.data.dev) if config.data.dev else None
+    test = [source(name) for name in config.data.test]
+    models = [loaded.path(name) for name in config.tokenizer.model]
+    for path in models:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
+    settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.model_dump()]
+    named = [path for part in [*train, *([dev] if dev else [])] for path in part.files] + models
+    sums = [files.sha256(path) for path in named]
+    test_files = [path for part in test for path in part.files]
+    test_sums = [files.sha256(path) for path in test_files]
+    fingerprint = digest(settings, sums, config.data.test, test_sums)
+    return Corpus(
+        train,
+        dev,
+        test,
+        fingerprint,
+        digest(settings, sums),
+        {path.name: value for path, value in zip([*named, *test_files], [*sums, *test_sums], strict=True)},
+        loaded.folder / "prepared" / f"{languages[0]}-{languages[1]}-{fingerprint}",
+    )
+
+
+def standing(corpus: Corpus) -> Prepared | None:
+    """The prepared corpus if it is there and whole."""
+    if not (corpus.folder / "manifest.json").exists():
+        return None
+    prepared = Prepared.open(corpus.folder)
+    for name, size in prepared.manifest["files"].items():
+        path = corpus.folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            return None
+    return prepared
+
+
+def preprocess(loaded: Loaded, say: Callable[[str], None]) -> tuple[Prepared, bool]:
+    """Prepare the text of a config, unless that is done already.
+
+    Returns:
+        The prepared corpus, and whether it was made just now.
+
+    Raises:
+        DataError: text that is missing, not UTF-8, of unequal length or empty after filtering.
+        ConfigError: a vocabulary that the text cannot fill; names the largest that works.
+    """
+    corpus = find(loaded)
+    if prepared := standing(corpus):
+        return prepared, False
+    root = corpus.folder.parent
+    with files.lock(root):
+        files.sweep(root)
+        if prepared := standing(corpus):
+            return prepared, False
+        with files.publish(corpus.folder) as folder:
+            _Job(loaded, corpus, folder, say).run()
+    return Prepared.open(corpus.folder), True
+
+
+class _Job:
+    """One run of preprocessing, into an unpublished folder."""
+
+    def __init__(self, loaded: Loaded, corpus: Corpus, folder: Path, say: Callable[[str], None]) -> None:
+        self.loaded, self.config, self.corpus, self.folder, self.say = loaded, loaded.config, corpus, folder, say
+        self.rules = filters.TextRules(self.config.filter.max_chars, self.config.filter.drop_copies)
+        self.piece_rules = filters.PieceRules(self.config.filter.max_pieces, self.config.filter.max_ratio)
+        self.drops = filters.Drops()
+        self.read = 0
+        self.duplicates = 0
+
+    def run(self) -> None:
+        self.say("reading " + ", ".join(path.name for source in self.corpus.train for path in source.files))
+        sample, smallest = self.first_pass()
+        self.held_out = self.hold_out(smallest)
+        repeated = self.find_duplicates()
+        sample = [pair for pair in sample if filters.key(pair[0]) not in self.held_out]
+        self.tokenizers = self.make_tokenizers(sample)
+        self.encode_all(repeated)
+
+    def kept(self, count: bool) -> Iterator[Pair]:
+        """Training pairs that pass the text rules; the others are counted once."""
+        for source in self.corpus.train:
+            for left, right in source:
+                self.read += count
+                if rule := self.rules.broken(left, right):
+                    if count:
+                        self.drops.add(rule, left, right)
+                    continue
+                yield left, right
+
+    def first_pass(self) -> tuple[list[Pair], list[int]]:
+        """Write the keys of all pairs to disk; return a sample of pairs and the smallest source keys."""
+        limit = max(1, self.config.tokenizer.train_lines // 2)  # a pair is two lines
+        rng = random.Random(self.config.seed)
+        sample: list[Pair] = []
+        smallest: list[int] = []  # a heap of negated keys of sources
+        members: set[int] = set()
+        self.total = 0
+        with (self.folder / "keys").open("wb") as keys:
+            for left, right in self.kept(count=True):
+                if len(sample) < limit:
+                    sample.append((left, right))
+                elif (place := rng.randrange(self.total + 1)) < limit:
+                    sample[place] = (left, right)
+                self.total += 1
+                keys.write(filters.key(left, right).to_bytes(8, "little"))
+                if self.corpus.dev is None:
+                    source_key = filters.key(left)
+                    if source_key not in members and (len(smallest) < HELD_OUT[1] or source_key < -smallest[0]):
+                        members.add(source_key)
+                        heapq.heappush(smallest, -source_key)
+                        if len(smallest) > HELD_OUT[1]:
+                            members.discard(-heapq.heappop(smallest))
+        if not self.total:
+            dropped = ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
+            raise DataError(
+                f"no training pair is left: {self.read} read" + (f", dropped: {dropped}" if dropped else "")
+                + "; check data.train" + (" and [filter]" if dropped else "")
+            )
+        return sample, sorted(-key for key in smallest)
+
+    def hold_out(self, smallest: list[int]) -> set[int]:
+        """Source keys of the pairs that make dev where none is given."""
+        if self.corpus.dev is not None:
+            return set()
+        wanted = min(max(self.total // 100, HELD_OUT[0]), HELD_OUT[1], max(1, self.total // 10))
+        if self.total < 2:
+            raise DataError("one training pair is left, too few to hold out data.dev; give more text or set data.dev")
+        return set(smallest[:wanted])
+
+    def find_duplicates(self) -> "np.memmap[Any, np.dtype[np.uint8]]":
+        """A flag a pair: 1 where an equal pair stood before."""
+        keys = np.memmap(self.folder / "keys", np.uint64, "r")
+        flags = np.memmap(self.folder / "repeated", np.uint8, "w+", shape=(self.total,))
+        for position, _ in filters.first_of_each(keys):
+            flags[position] = 1
+            self.duplicates += 1
+        return flags
+
+    def make_tokenizers(self, sample: list[Pair]) -> list[Tokenizer]:
+        """Load or train one tokenizer for both sides or one each, and write them."""
+        settings = self.config.tokenizer
+        if settings.model:
+            made = [Tokenizer.read(self.loaded.path(name)) for name in settings.model]
+        else:
+            sides = [[line for pair in sample for line in pair]] if settings.shared else list(zip(*sample, strict=True))
+            made = []
+            for lines in sides:
+                self.say(f"training a {settings.kind} tokenizer on {len(lines):,} lines")
+                made.append(
+                    Tokenizer(
+                        tokenizer.train(
+                            iter(lines),
+                            kind=settings.kind,
+                            vocab_size=settings.vocab_size,
+                            normalization=settings.normalization,
+                            byte_fallback=settings.byte_fallback,
+                        )
+                    )
+                )
+        self.names = ["tokenizer.model"] if len(made) == 1 else [f"{side}.model" for side in SIDES]
+        for name, one in zip(self.names, made, strict=True):
+            (self.folder / name).write_bytes(one.model)
+        return made
+
+    def encode_all(self, repeated: "np.memmap[Any, np.dtype[np.uint8]]") -> None:
+        """Second pass: ids of train and dev, statistics, manifest and report."""
+        source_tokenizer, target_tokenizer = self.tokenizers[0], self.tokenizers[-1]
+        vocab = (source_tokenizer.vocab_size, target_tokenizer.vocab_size)
+        writers = {split: ShardWriter(self.folder, split, vocab) for split in ("train", "dev")}
+        lengths = {split: Lengths(*self.tokenizers) for split in writers}
+        dev_pairs: list[Pair] = []
+        seen: set[int] = set()
+        if self.corpus.dev is not None:
+            dev_pairs = [pair for pair in self.corpus.dev if pair[0].strip() and pair[1].strip()]
+            if not dev_pairs:
+                raise DataError(f"{self.corpus.dev.files[0]} holds no pair; data.dev needs text, or leave it out")
+
+        def training_pairs() -> Iterator[Pair]:
+            for position, (left, right) in enumerate(self.kept(count=False)):
+                if repeated[position] and self.config.filter.dedupe:
+                    self.drops.add("dedupe", left, right)
+                elif self.held_out and (source_key := filters.key(left)) in self.held_out:
+                    if source_key not in seen:  # one reference a source
+                        seen.add(source_key)
+                        dev_pairs.append((left, right))
+                else:
+                    yield left, right
+
+        tests = [[pair for pair in source if pair[0].strip() and pair[1].strip()] for source in self.corpus.test]
+        overlap = Overlap({"test": [pair for test in tests for pair in test]})
+        if self.corpus.dev is not None:
+            overlap.add("dev", dev_pairs)
+        self.say("encoding")
+        stream = training_pairs()
+        while chunk := list(islice(stream, CHUNK)):
+            for pair, source, target in self.encoded(chunk):
+                if rule := self.piece_rules.broken(len(source), len(target)):
+                    self.drops.add(rule, *pair)
+                    continue
+                writers["train"].add(source, target)
+                lengths["train"].add(pair, source, target)
+                overlap.see(pair)
+        for pair, source, target in self.encoded(dev_pairs):
+            writers["dev"].add(source or [source_tokenizer.eos], target or [target_tokenizer.eos])
+            lengths["dev"].add(pair, source, target)
+        for writer in writers.values():
+            writer.close()
+        pairs = {split: sum(shard["pairs"] for shard in writer.shards) for split, writer in writers.items()}
+        if not pairs["train"]:
+            raise DataError(
+                "no training pair is left after the filters: "
+                + ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
+                + "; loosen [filter] or check the text"
+            )
+        for side, lines in zip(SIDES, zip(*dev_pairs, strict=True), strict=True):
+            (self.folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
+        repeated._mmap.close()  # type: ignore[attr-defined]
+        for name in ("keys", "repeated"):
+            (self.folder / name).unlink()
+        lost = self.drops.total / self.read
+        report = {
+            "pairs_read": self.read,
+            "pairs": pairs,
+            "held_out": self.corpus.dev is None,
+            "dropped": self.drops.counts,
+            "dropped_samples": {rule: some for rule, some in self.drops.samples.items() if some},
+            "share_dropped": lost,
+            "duplicates": self.duplicates,
+            "crlf_lines": {
+                Path(name).name: count for source in self.corpus.train for name, count in source.crlf.items()
+            },
+            "splits": {split: some.summary() for split, some in lengths.items()},
+            "train_overlap": overlap.counts,
+            "vocab_size": list(vocab),
+        }
+        (self.folder / "report.json").write_text(files.to_json(report))
+        manifest = {
+            "format_version": FORMAT,
+            "languages": [self.config.data.source_lang, self.config.data.target_lang],
+            "fingerprint": self.corpus.fingerprint,
+            "identity": self.corpus.identity,
+            "inputs": self.corpus.hashes,
+            "tokenizers": self.names,
+            "splits": {split: writer.shards for split, writer in writers.items()},
+            "files": {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())},
+        }
+        (self.folder / "manifest.json").write_text(files.to_json(manifest))
+        if lost > LOUD:
+            worst = max(self.drops.counts, key=lambda rule: self.drops.counts[rule])
+            self.say(
+                f"WARNING: {lost:.0%} of the training pairs were dropped ({self.drops.total:,} of {self.read:,}), "
+                f"most by the rule {worst!r}; samples are in report.json"
+            )
+
+    def encoded(self, pairs: list[Pair]) -> Iterator[tuple[Pair, list[int], list[int]]]:
+        for start in range(0, len(pairs), CHUNK):
+            chunk = pairs[start : start + CHUNK]
+            sources = self.tokenizers[0].encode([left for left, _ in chunk])
+            targets = self.tokenizers[-1].encode([right for _, right in chunk])
+            yield from zip(chunk, sources, targets, strict=True)

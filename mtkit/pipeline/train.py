@@ -1,0 +1,298 @@
+"""The job of training: prepared corpus -> run folder with log, checkpoints and the best bundle.
+
+The loop (`mtkit.train.loop`) makes updates and says what is due; here it is saved, logged, validated and
+shown. A signal is noted and obeyed between two steps of work, after saving.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any, Protocol
+
+import torch
+
+from mtkit import files
+from mtkit.config import Loaded
+from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.sampler import Sampler
+from mtkit.corpus.shards import Prepared
+from mtkit.errors import Stopped
+from mtkit.model.build import build
+from mtkit.pipeline import bundle
+from mtkit.pipeline.device import choose_device
+from mtkit.pipeline.preprocess import preprocess
+from mtkit.pipeline.run import Run
+from mtkit.pipeline.validate import Sample, Validator
+from mtkit.report.card import card
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.train import checkpoint, loop, precision
+from mtkit.train.loss import batch_loss
+from mtkit.train.state import Progress, Training, adam
+
+SAVE_SECONDS = 60.0  # between checkpoints; validations save too
+LOG_SECONDS = 1.0  # between the training steps that are logged
+PROBES = 12  # batches on which precisions are compared
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known when training begins."""
+
+    parameters: int
+    train_pairs: int
+    updates_per_epoch: int
+    device: str
+    precision: str
+    resumed_at: int
+
+
+class View(Protocol):
+    """Whoever shows a training run."""
+
+    def say(self, message: str) -> None:
+        """A line for the user."""
+
+    def prepared(self, prepared: Prepared) -> None:
+        """The text was prepared just now, since that was missing or stale."""
+
+    def begin(self, facts: Facts) -> None:
+        """Training begins."""
+
+    def updated(self, event: loop.Updated, progress: Progress) -> None:
+        """An update was made."""
+
+    def validated(self, progress: Progress, best: bool, sample: Sample) -> None:
+        """A validation was made."""
+
+    def end(self) -> None:
+        """Nothing more is shown."""
+
+
+class Signals:
+    """Notes SIGINT and SIGTERM; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            raise KeyboardInterrupt
+        self.received = number
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch signals while this is entered, where Python allows it (the main thread)."""
+        try:
+            before = {number: signal.signal(number, self.note) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Cancelled(Exception):
+    """A signal came inside a validation."""
+
+
+def train(loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = False) -> Progress:
+    """Train the model of a config, going on where an interrupted run stopped.
+
+    Raises:
+        RunError: the run folder is in use or belongs to another config, or training diverged.
+        Stopped: a signal came; all is saved.
+    """
+    folder = loaded.run_folder
+    with files.lock(folder):
+        run = Run(folder)
+        if fresh and (aside := run.set_aside()):
+            view.say(f"kept the old run as {aside.name}")
+        prepared, made = preprocess(loaded, view.say)
+        if made:
+            view.prepared(prepared)
+        signals = Signals()
+        with signals.caught():
+            return _Job(loaded, prepared, run, view, choose_device(device), signals).run()
+
+
+class _Job:
+    """One start of a run."""
+
+    def __init__(
+        self, loaded: Loaded, prepared: Prepared, run: Run, view: View, device: torch.device, signals: Signals
+    ) -> None:
+        self.config, self.prepared, self.run_folder, self.view = loaded.config, prepared, run, view
+        self.device, self.signals = device, signals
+        self.identity = prepared.manifest["identity"]
+        self.hashes = prepared.manifest["inputs"]
+        self.tokenizer_list = [Tokenizer.read(path) for path in prepared.tokenizer_files]
+        source, target = self.tokenizer_list[0], self.tokenizer_list[-1]
+        self.make_batch: Callable[..., Batch] = partial(
+            _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
+        )
+        self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
+        self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
+        torch.manual_seed(self.config.seed)
+        model = build(self.config.model, source.vocab_size, target.vocab_size, len(self.tokenizer_list) == 1)
+        model.to(device)
+        first, second = self.config.train.betas
+        self.training = Training(model, adam(model, self.config.train.lr, (first, second)), Progress())
+        self.saved_at = self.logged_at = time.monotonic()
+
+    def run(self) -> Progress:
+        if self.validator.warning:
+            self.view.say(f"WARNING: {self.validator.warning}")
+        if self.run_folder.begun:
+            self.resume()
+        else:
+            self.run_folder.begin(self.config, self.identity)
+        progress = self.training.progress
+        if progress.finished:
+            self.view.say(
+                f"{self.run_folder.folder} is finished ({progress.finished}): raise that limit to go on, "
+                "or use --fresh to start anew"
+            )
+            return progress
+        if not progress.precision:
+            self.choose_precision(progress)
+            self.save()
+        parameters = sum(p.numel() for p in self.training.model.parameters())
+        per_epoch = self.sampler.batches(0)
+        facts = Facts(
+            parameters, len(self.sampler.split), per_epoch, str(self.device), progress.precision, progress.update
+        )
+        self.view.begin(facts)
+        self.run_folder.log("begin", update=progress.update, **vars(facts))
+        try:
+            for event in loop.train(
+                self.training, self.sampler, self.config.train, self.make_batch, self.config.seed
+            ):
+                self.handle(event, progress)
+        except _Cancelled:
+            self.stop()
+        finally:
+            self.view.end()
+        return progress
+
+    def handle(self, event: loop.Event, progress: Progress) -> None:
+        match event:
+            case loop.Updated():
+                self.view.updated(event, progress)
+                self.log_update(event, progress)
+                if time.monotonic() - self.saved_at >= SAVE_SECONDS:
+                    self.save()
+            case loop.Due():
+                self.validate(progress)
+            case loop.Planned(updates):
+                self.save()
+                self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
+                self.run_folder.log("planned", update=progress.update, updates=updates)
+            case loop.Finished(reason):
+                self.save()
+                self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
+                self.view.say(f"finished: {reason} reached")
+        if self.signals.received and not progress.finished:
+            self.stop()
+
+    def check(self) -> None:
+        if self.signals.received:
+            raise _Cancelled
+
+    def stop(self) -> None:
+        self.save()
+        raise Stopped(
+            f"stopped at update {self.training.progress.update:,}, all is saved; "
+            "mtkit train goes on from here",
+            self.signals.received,
+        )
+
+    def resume(self) -> None:
+        changed = self.run_folder.resume(self.config, self.identity)
+        for key, (old, new) in changed.items():
+            self.view.say(f"changed since the last start: {key}: {old!r} -> {new!r}")
+        for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
+            self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
+        progress = self.training.progress
+        if "train.max_minutes" in changed:
+            progress.total_updates = 0
+        if changed:
+            progress.finished = ""
+        self.run_folder.cut_log(progress.log_bytes)
+
+    def choose_precision(self, progress: Progress) -> None:
+        wanted = self.config.train.precision
+        if wanted != "auto":
+            choice = precision.Choice(wanted, "as asked")
+        else:
+            stream = self.sampler.epoch(0)
+            probes = [self.make_batch(*pair) for pair, _ in zip(stream, range(PROBES), strict=False)]
+            choice = precision.choose(self.device, self.probe, probes)
+        progress.precision = choice.name
+        self.view.say(f"precision {choice.name} ({choice.reason})")
+        self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
+
+    def probe(self, batch: Batch) -> None:
+        loss, count = batch_loss(self.training.model, batch, self.config.train.label_smoothing)
+        (loss / count).backward()
+        self.training.optimizer.zero_grad()
+
+    def validate(self, progress: Progress) -> None:
+        scores, sample = self.validator.scores(self.training.model)
+        metric = self.config.train.metric
+        best = loop.record(progress, -scores["loss"] if metric == "loss" else scores[metric], scores)
+        if best:
+            self.write_bundle(progress)
+        self.run_folder.log(
+            "validation", update=progress.update, epoch=progress.epoch, seconds=round(progress.seconds, 3), **scores
+        )
+        # The bundle stands before the checkpoint that speaks of it: killed between the two, the run comes here again.
+        self.save()
+        self.view.validated(progress, best, sample)
+
+    def write_bundle(self, progress: Progress) -> None:
+        languages = (self.config.data.source_lang, self.config.data.target_lang)
+        info = bundle.describe(
+            self.config.model, self.config.decode, self.tokenizer_list, languages, self.config.filter.max_pieces
+        )
+        text = card(
+            self.config,
+            scores=progress.scores,
+            signatures=self.validator.signatures,
+            update=progress.update,
+            minutes=progress.seconds / 60,
+            hashes=self.hashes,
+            parameters=sum(p.numel() for p in self.training.model.parameters()),
+        )
+        bundle.write(self.run_folder.best, self.training.model, self.tokenizer_list, info, text)
+
+    def save(self) -> None:
+        self.training.progress.log_bytes = self.run_folder.log_bytes
+        checkpoint.save(self.run_folder.checkpoints, self.training)
+        self.saved_at = time.monotonic()
+
+    def log_update(self, event: loop.Updated, progress: Progress) -> None:
+        if time.monotonic() - self.logged_at < LOG_SECONDS and progress.update > 1:
+            return
+        self.logged_at = time.monotonic()
+        self.run_folder.log(
+            "update",
+            update=progress.update,
+            epoch=progress.epoch,
+            seconds=round(progress.seconds, 3),
+            loss=event.loss,
+            lr=event.lr,
+            grad_norm=event.grad_norm,
+            target_tokens=progress.target_tokens,
+            tokens_per_second=round(event.target_tokens / event.seconds, 1),
+            waited=round(event.waited, 5),
+        )
+
+
+def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:
+    return make_batch(sources, targets, **special).to(device)

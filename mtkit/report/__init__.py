@@ -1,0 +1,1 @@
+"""Makes texts and tables of results. Must not know torch."""

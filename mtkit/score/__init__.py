@@ -1,0 +1,1 @@
+"""Scores of translations: strings in, numbers out. Must not know models or torch."""

@@ -1,0 +1,89 @@
+"""Which pairs of the training text are kept, and a count of what is not. Knows strings and lengths only."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SAMPLES = 3  # dropped pairs a rule keeps for the report
+RULES = ("empty", "max_chars", "drop_copies", "dedupe", "max_pieces", "max_ratio")
+
+
+@dataclass
+class Drops:
+    """How many pairs each rule dropped, with the first few of them."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
+    samples: dict[str, list[list[str]]] = field(default_factory=lambda: {rule: [] for rule in RULES})
+
+    def add(self, rule: str, source: str, target: str) -> None:
+        self.counts[rule] += 1
+        if len(self.samples[rule]) < SAMPLES:
+            self.samples[rule].append([source[:200], target[:200]])
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """The rules that need no tokenizer."""
+
+    max_chars: int
+    drop_copies: bool
+
+    def broken(self, source: str, target: str) -> str | None:
+        """The first rule that a pair breaks, or None."""
+        if not source.strip() or not target.strip():
+            return "empty"
+        if len(source) > self.max_chars or len(target) > self.max_chars:
+            return "max_chars"
+        if self.drop_copies and source == target:
+            return "drop_copies"
+        return None
+
+
+@dataclass(frozen=True)
+class PieceRules:
+    """The rules on lengths in pieces; a ratio counts only where the longer side has more than 10."""
+
+    max_pieces: int
+    max_ratio: float
+
+    def broken(self, source: int, target: int) -> str | None:
+        """The first rule that a pair of lengths breaks, or None."""
+        if not source or not target:
+            return "empty"
+        longer, shorter = max(source, target), min(source, target)
+        if longer > self.max_pieces:
+            return "max_pieces"
+        if longer > 10 and longer > self.max_ratio * shorter:
+            return "max_ratio"
+        return None
+
+
+def key(*sides: str) -> int:
+    """A 64-bit hash of a pair or a side, the same on every machine."""
+    digest = hashlib.blake2b("\0".join(sides).encode(), digest_size=8)
+    return int.from_bytes(digest.digest(), "little")
+
+
+def first_of_each(keys: "np.ndarray[tuple[int], np.dtype[np.uint64]]", memory: int = 4_000_000) -> Iterator[tuple[int, int]]:
+    """Yield (position, position of its first equal) for every repeated key.
+
+    Works through the key space in slices of about `memory` keys, so that RAM does not grow with their number;
+    `keys` may be memory-mapped.
+    """
+    slices = max(1, -(-len(keys) // memory))
+    for part in range(slices):
+        found = [
+            start + np.flatnonzero(keys[start : start + memory] % np.uint64(slices) == part)
+            for start in range(0, len(keys), memory)
+        ]
+        positions = np.concatenate(found) if found else np.empty(0, np.int64)
+        _, first, inverse = np.unique(keys[positions], return_index=True, return_inverse=True)
+        firsts = positions[first[inverse]]
+        for position, original in zip(positions[positions != firsts], firsts[positions != firsts], strict=True):
+            yield int(position), int(original)

@@ -1,0 +1,75 @@
+"""What a data report says of parallel text: lengths, ratios, spelling in bytes, overlap. Holds counts only."""
+
+from typing import Any
+
+import numpy as np
+
+from mtkit.text.bitext import Pair
+from mtkit.text.filters import key
+from mtkit.text.tokenizer import Tokenizer
+
+LONGEST = 4096  # longer sentences share the last bar of a histogram
+
+
+class Lengths:
+    """Statistics of a split, one pair at a time."""
+
+    def __init__(self, *tokenizers: Tokenizer) -> None:
+        self._tokenizers = (tokenizers[0], tokenizers[-1])
+        self._bars = [np.zeros(LONGEST + 1, np.int64) for _ in range(2)]
+        self._words, self._pieces, self._bytes = [0, 0], [0, 0], [0, 0]
+        self._pairs = 0
+
+    def add(self, pair: Pair, source: list[int], target: list[int]) -> None:
+        """Count a pair and its ids."""
+        self._pairs += 1
+        for side, (text, ids) in enumerate(((pair[0], source), (pair[1], target))):
+            self._bars[side][min(len(ids), LONGEST)] += 1
+            self._words[side] += len(text.split())
+            self._pieces[side] += len(ids)
+            self._bytes[side] += self._tokenizers[side].byte_pieces(ids)
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers of both sides."""
+        sides = {}
+        for side, name in enumerate(("source", "target")):
+            total = np.cumsum(self._bars[side])
+            sides[name] = {
+                "words": self._words[side],
+                "pieces": self._pieces[side],
+                "mean_pieces": self._pieces[side] / max(1, self._pairs),
+                "median_pieces": int(np.searchsorted(total, self._pairs * 0.5)),
+                "p95_pieces": int(np.searchsorted(total, self._pairs * 0.95)),
+                "max_pieces": int(np.flatnonzero(self._bars[side])[-1]) if self._pairs else 0,
+                "pieces_per_word": self._pieces[side] / max(1, self._words[side]),
+                "share_of_byte_pieces": self._bytes[side] / max(1, self._pieces[side]),
+            }
+        return {"pairs": self._pairs, "target_to_source_pieces": self._pieces[1] / max(1, self._pieces[0]), **sides}
+
+
+class Overlap:
+    """How many training pairs share a source, a target or both with dev and test."""
+
+    def __init__(self, splits: dict[str, list[Pair]]) -> None:
+        self._keys: dict[str, tuple[set[int], set[int], set[int]]] = {}
+        self.counts: dict[str, dict[str, int]] = {}
+        for name, pairs in splits.items():
+            self.add(name, pairs)
+
+    def add(self, name: str, pairs: list[Pair]) -> None:
+        """Watch another split."""
+        self._keys[name] = (
+            {key(source) for source, _ in pairs},
+            {key(target) for _, target in pairs},
+            {key(*pair) for pair in pairs},
+        )
+        self.counts[name] = {"source": 0, "target": 0, "pair": 0}
+
+    def see(self, pair: Pair) -> None:
+        """Compare a training pair."""
+        source, target, both = key(pair[0]), key(pair[1]), key(*pair)
+        for name, (sources, targets, pairs) in self._keys.items():
+            counts = self.counts[name]
+            counts["source"] += source in sources
+            counts["target"] += target in targets
+            counts["pair"] += both in pairs

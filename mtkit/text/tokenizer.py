@@ -1,0 +1,127 @@
+"""SentencePiece as mtkit uses it: training, and text to ids and back. Must not know batches or models.
+
+Every tokenizer trained here reserves 64 user-defined symbols, since they cannot be added later. Ready-made
+models may lack a pad or a bos piece: padding needs no id of its own (masks decide), and eos stands in for bos.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import sentencepiece
+
+from mtkit.errors import ConfigError, DataError
+
+RESERVED = [f"<mtkit:{i}>" for i in range(64)]
+LINE_BREAKS = ("<0x0A>", "<0x0D>")  # byte pieces that would break the form "one line in, one line out"
+
+
+class Tokenizer:
+    """A SentencePiece model: text to ids and back."""
+
+    def __init__(self, model: bytes, name: str = "tokenizer") -> None:
+        """Load a serialised model.
+
+        Raises:
+            DataError: it cannot be read, or has no end-of-sentence piece.
+        """
+        self.model = model
+        self._pieces = sentencepiece.SentencePieceProcessor()
+        try:
+            self._pieces.LoadFromSerializedProto(model)
+        except RuntimeError:
+            raise DataError(f"{name} is not a SentencePiece model; expected a .model file") from None
+        self.eos: int = self._pieces.eos_id()
+        if self.eos < 0:
+            raise DataError(f"{name} has no end-of-sentence piece; train it without --eos_id=-1")
+        self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
+        self.vocab_size: int = self._pieces.get_piece_size()
+        special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
+        breaks = {i for i in range(self.vocab_size) if self._pieces.id_to_piece(i) in LINE_BREAKS}
+        self.never: list[int] = sorted(special | breaks)
+        """Ids that search must not produce."""
+        self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))
+
+    @classmethod
+    def read(cls, path: Path) -> "Tokenizer":
+        """Load a .model file."""
+        try:
+            return cls(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            raise DataError(f"{path} does not exist; expected a SentencePiece .model file") from None
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """Ids of each text, without bos and eos."""
+        ids: list[list[int]] = self._pieces.encode(texts, num_threads=1)
+        return ids
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of ids (special ones are left out by SentencePiece)."""
+        text: str = self._pieces.decode(ids)
+        return text
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        """The pieces that ids stand for."""
+        return [self._pieces.id_to_piece(i) for i in ids]
+
+    def byte_pieces(self, ids: list[int]) -> int:
+        """How many of the ids are single bytes."""
+        return sum(1 for i in ids if i in self._bytes)
+
+    def words(self, ids: list[int], text: str) -> list[int]:
+        """For each id, the index among `text.split()` of the word that it belongs to; `ids` spell `text`.
+
+        Counted by decoding ever longer beginnings, which needs no offsets and holds for byte pieces too.
+        """
+        last = max(0, len(text.split()) - 1)
+        return [min(last, max(0, len(self.decode(ids[:end]).split()) - 1)) for end in range(1, len(ids) + 1)]
+
+
+def train(
+    lines: Iterator[str], *, kind: str, vocab_size: int, normalization: str, byte_fallback: bool
+) -> bytes:
+    """Train a SentencePiece model (Kudo and Richardson 2018) and return it serialised.
+
+    Raises:
+        ConfigError: the text is too small or the vocabulary too small; names a size that works.
+        DataError: there is no text.
+    """
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=lines,
+            model_writer=model,
+            model_type=kind,
+            vocab_size=vocab_size if kind != "char" else 100_000,
+            # Where a character can be spelled in bytes the rarest need no piece of their own.
+            character_coverage=0.9995 if byte_fallback else 1.0,
+            byte_fallback=byte_fallback,
+            normalization_rule_name=normalization,
+            hard_vocab_limit=kind in ("unigram", "bpe"),
+            user_defined_symbols=RESERVED,
+            unk_id=0,
+            bos_id=1,
+            eos_id=2,
+            pad_id=3,
+            unk_surface="",
+            max_sentence_length=16_384,
+            num_threads=2,  # fixed: the sums of the EM steps depend on it
+            minloglevel=3,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise _explain(str(error), vocab_size) from None
+    return model.getvalue()
+
+
+def _explain(message: str, vocab_size: int) -> ConfigError | DataError:
+    if found := re.search(r"set it to a value <= (\d+)", message):
+        return ConfigError(
+            f"tokenizer.vocab_size = {vocab_size} is too large for this text: the largest that works is {found[1]}"
+        )
+    if found := re.search(r"Vocabulary size is smaller than required_chars\. (\d+) vs (\d+)", message):
+        return ConfigError(
+            f"tokenizer.vocab_size = {vocab_size} is too small: single characters, bytes and reserved pieces "
+            f"alone take {found[2]}; use more than that"
+        )
+    return DataError(f"SentencePiece could not train a tokenizer on this text: {message.strip()}")

@@ -1,0 +1,197 @@
+"""The training loop: from batches to updates, as a stream of events.
+
+Saving, logging, validating and showing are work of whoever iterates. Nothing here depends on the clock but
+the plan of a time budget, made once, and its hard stop; the randomness of an update is a function of
+(seed, update), the order of the data one of (seed, epoch).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from mtkit.config import Train
+from mtkit.corpus.batch import Batch
+from mtkit.corpus.sampler import Sampler
+from mtkit.errors import RunError
+from mtkit.model import products
+from mtkit.registry import resolve
+from mtkit.train.loss import batch_loss
+from mtkit.train.state import Progress, Training
+
+PLAN_AFTER = 50  # updates, before a time budget is turned into a number of them
+PLAN_WARM = 10  # of which the first are not timed
+PLAN_RESERVE = 0.98  # of the budget: the rest is for the last validation and for saving
+
+
+@dataclass(frozen=True)
+class Updated:
+    """An update was made."""
+
+    loss: float
+    """A target token, label smoothing included."""
+    lr: float
+    grad_norm: float
+    """Before clipping."""
+    target_tokens: int
+    seconds: float
+    waited: float
+    """Seconds of those spent on waiting for the batch."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """The model should be validated now; whoever does so calls `record`."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The time budget has become a number of updates."""
+
+    updates: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over."""
+
+    reason: str
+
+
+Event = Updated | Due | Planned | Finished
+
+
+def record(progress: Progress, score: float, scores: dict[str, float]) -> bool:
+    """Enter a validation (of a score where more is better); returns whether it is the best so far."""
+    progress.validated, progress.scores = progress.update, scores
+    if progress.best is None or score > progress.best:
+        progress.best, progress.best_update, progress.best_scores = score, progress.update, scores
+        progress.without_gain = 0
+        return True
+    progress.without_gain += 1
+    return False
+
+
+def train(
+    training: Training,
+    sampler: Sampler,
+    settings: Train,
+    make_batch: Callable[..., Batch],
+    seed: int,
+) -> Iterator[Event]:
+    """Train until a limit is reached, from wherever `training.progress` stands.
+
+    Args:
+        make_batch: (sources, targets) -> batch, on the device.
+
+    Raises:
+        RunError: a gradient is not finite.
+    """
+    model, optimizer, progress = training.model, training.optimizer, training.progress
+    parameters = list(model.parameters())
+    schedule = resolve("schedule", settings.schedule)
+    per_epoch = sampler.batches(0)
+    plan = _Plan(settings, sampler, per_epoch)
+    if progress.update and _is_due(progress, settings) and progress.validated != progress.update:
+        yield Due()  # the run was interrupted inside this validation
+    clock = time.monotonic()
+    while not (reason := _limit(progress, settings)):
+        count = sampler.batches(progress.epoch)
+        for sources, targets in sampler.epoch(progress.epoch, skip=progress.batch):
+            batch = make_batch(sources, targets)
+            waited = time.monotonic() - clock
+            total = _total_updates(progress, settings, per_epoch)
+            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total)
+            torch.manual_seed((seed << 32) + progress.update)
+            model.train()
+            with products.precision(progress.precision):
+                loss_sum, tokens = batch_loss(model, batch, settings.label_smoothing)
+                (loss_sum / tokens).backward()
+            grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm or math.inf))
+            if not math.isfinite(grad_norm):
+                raise RunError(
+                    f"the gradient of update {progress.update + 1} is not finite (its norm is {grad_norm}); "
+                    "lower train.lr, or set train.clip_norm, and start again: the last checkpoint is kept"
+                )
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.step()
+            optimizer.zero_grad()
+
+            progress.update += 1
+            progress.batch += 1
+            progress.target_tokens += tokens
+            if progress.batch == count:
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+            seconds, clock = time.monotonic() - clock, time.monotonic()
+            progress.seconds += seconds
+            yield Updated(float(loss_sum.detach()) / tokens, lr, grad_norm, tokens, seconds, waited)
+
+            if plan.wanted(progress, tokens, seconds):
+                began = time.monotonic()
+                if progress.validated != progress.update:
+                    yield Due()  # a validation has a price too: pay it once, to know it
+                progress.total_updates = plan.make(progress, time.monotonic() - began)
+                yield Planned(progress.total_updates)
+            elif _is_due(progress, settings):
+                yield Due()
+            progress.seconds += time.monotonic() - clock
+            clock = time.monotonic()
+            if _limit(progress, settings):
+                break
+    if progress.validated != progress.update:
+        yield Due()
+    progress.finished = reason
+    yield Finished(reason)
+
+
+def _is_due(progress: Progress, settings: Train) -> bool:
+    if settings.validate_every:
+        return progress.update % settings.validate_every == 0
+    return progress.batch == 0
+
+
+def _limit(progress: Progress, settings: Train) -> str:
+    if settings.max_updates and progress.update >= settings.max_updates:
+        return f"max_updates = {settings.max_updates}"
+    if settings.max_epochs and progress.epoch >= settings.max_epochs:
+        return f"max_epochs = {settings.max_epochs}"
+    if progress.total_updates and progress.update >= progress.total_updates:
+        return f"max_minutes = {settings.max_minutes:g} ({progress.total_updates} updates)"
+    if settings.max_minutes and progress.seconds >= 60 * settings.max_minutes:
+        return f"max_minutes = {settings.max_minutes:g}"
+    if settings.patience and progress.without_gain >= settings.patience:
+        return f"patience = {settings.patience}"
+    return ""
+
+
+def _total_updates(progress: Progress, settings: Train, per_epoch: int) -> int:
+    limits = (settings.max_updates, settings.max_epochs * per_epoch, progress.total_updates)
+    return min((limit for limit in limits if limit), default=0)
+
+
+class _Plan:
+    """Turns a time budget into a number of updates, from the speed of the first of them."""
+
+    def __init__(self, settings: Train, sampler: Sampler, per_epoch: int) -> None:
+        self.settings, self.per_epoch = settings, per_epoch
+        self.mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
+        self.timed = 0
+        self.tokens, self.seconds = 0, 0.0
+
+    def wanted(self, progress: Progress, tokens: int, seconds: float) -> bool:
+        """Note an update; whether it is time to plan."""
+        self.timed += 1
+        if self.timed > PLAN_WARM:
+            self.tokens, self.seconds = self.tokens + tokens, self.seconds + seconds
+        budget = bool(self.settings.max_minutes) and not progress.total_updates
+        return budget and progress.update >= PLAN_AFTER and self.timed >= 2 * PLAN_WARM
+
+    def make(self, progress: Progress, validation_seconds: float) -> int:
+        """The number of updates that fit, validations included."""
+        an_update = self.mean_tokens * self.seconds / self.tokens
+        an_update += validation_seconds / (self.settings.validate_every or self.per_epoch)
+        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - 2 * validation_seconds
+        return progress.update + max(1, int(left / an_update))
