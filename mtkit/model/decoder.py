@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
 from mtkit.model.attention.base import Attention
 from mtkit.model.cells.base import Cell, State
+from mtkit.model.dropout import mask_like
 from mtkit.model.encoder import Memory
 
 
@@ -137,8 +137,8 @@ class RecurrentDecoder(nn.Module):
         """Masks of dropout between layers for a teacher-forced pass over x_TBE: TBH for each layer but the first."""
         if not (self.training and self.dropout):
             return []
-        ones = like.new_ones(*like.shape[:2], self.hidden_dim)
-        return [dropout(ones, self.dropout) for _ in self.layers[1:]]
+        shape = like.new_empty(*like.shape[:2], self.hidden_dim)
+        return [mask_like(shape, self.dropout) for _ in self.layers[1:]]
 
     def forward_plain(self, x_TBE: Tensor, state: DecoderState, masks_TBH: list[Tensor]) -> Tensor:
         """The reference of `forward`: `step` after `step`."""

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
 from mtkit.corpus.batch import mask_of
 from mtkit.model.cells.base import Cell
+from mtkit.model.dropout import dropout
 from mtkit.model.products import linear
 from mtkit.model.unroll import unroll, unroll_plain
 

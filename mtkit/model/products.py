@@ -45,6 +45,11 @@ def biased(bias: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.addmm(bias, x, y)
 
 
+def added(start: Tensor | None, x: Tensor, y: Tensor) -> Tensor:
+    """start + x @ y, where there is a start."""
+    return product(x, y) if start is None else biased(start, x, y)
+
+
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):  # type: ignore[no-untyped-def]

@@ -2,10 +2,11 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, embedding
+from torch.nn.functional import embedding
 
 from mtkit.corpus.batch import Batch, mask_of
 from mtkit.model.decoder import DecoderState, RecurrentDecoder
+from mtkit.model.dropout import dropout
 from mtkit.model.encoder import Memory, RecurrentEncoder
 from mtkit.model.products import linear
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.products import biased, precision, product, rounded
+from mtkit.model.products import added, biased, precision, product, rounded
 from mtkit.model import products
 
 
@@ -51,8 +51,8 @@ class _Unroll(torch.autograd.Function):
         saved: list[Sequence[Tensor]] = []
         initial = state[0]
         for t in range(T):
-            state, kept = cell.combine(gates_DTBG[:, t], biased(bias_D1G, state[0], weight_DHG), state)
-            outputs_DTBH[:, t] = state[0]
+            from_hidden = biased(bias_D1G, state[0], weight_DHG)
+            state, kept = cell.combine(gates_DTBG[:, t], from_hidden, state, out=outputs_DTBH[:, t])
             saved.append(kept)
         ctx.cell, ctx.saved, ctx.bf16 = cell, saved, products._bf16
         # The output is kept under another tensor object: on ctx itself it would make a cycle of references.
@@ -70,22 +70,12 @@ class _Unroll(torch.autograd.Function):
         with precision("bf16" if ctx.bf16 else "fp32"):
             weight = rounded(weight_DGH)
             grad_gates = grad_DTBH.new_empty(D, T, B, G)
-            grad_hidden = None  # the same as grad_gates unless the cell says otherwise
-            grad: list[Tensor] = [grad_DTBH.new_zeros(D, B, H) for _ in range(cell.states)]
+            grad_hidden = grad_gates if cell.adds_gates else torch.empty_like(grad_gates)
+            grad = [grad_DTBH.new_zeros(D, B, H) for _ in range(cell.states)]
             for t in reversed(range(T)):
                 grad[0] = grad[0] + grad_DTBH[:, t]
-                out = grad_gates[:, t]
-                _, grad_from_hidden, past = cell.combine_backward(tuple(grad), saved.pop(), out)
-                if grad_from_hidden is not out:
-                    if grad_hidden is None:
-                        grad_hidden = torch.empty_like(grad_gates)
-                    grad_hidden[:, t] = grad_from_hidden
-                through = (
-                    product(grad_from_hidden, weight) if past[0] is None else biased(past[0], grad_from_hidden, weight)
-                )
-                grad = [through, *(part for part in past[1:] if part is not None)]
-            if grad_hidden is None:
-                grad_hidden = grad_gates
+                past = cell.combine_backward(tuple(grad), saved.pop(), grad_gates[:, t], grad_hidden[:, t])
+                grad = [added(past[0], grad_hidden[:, t], weight), *past[1:]]
             flat_DNG = grad_hidden.view(D, T * B, G)
             last_DNH = torch.cat([initial.unsqueeze(1), outputs_DTBH[:, :-1]], 1).view(D, T * B, H)
             grad_weight = product(flat_DNG.transpose(1, 2), last_DNH)

@@ -24,6 +24,8 @@ class Cell(nn.Module):
     """Rows of the weights, in multiples of hidden_dim."""
     states: ClassVar[int]
     """Tensors in a state."""
+    adds_gates: ClassVar[bool] = True
+    """Whether the gates of input and hidden state are merely added, so that their gradients are one."""
 
     def __init__(self, input_dim: int, hidden_dim: int) -> None:
         super().__init__()
@@ -53,18 +55,23 @@ class Cell(nn.Module):
 
     @classmethod
     @abstractmethod
-    def combine(cls, from_input: Tensor, from_hidden: Tensor, state: State) -> tuple[State, Sequence[Tensor]]:
-        """Gates (..., G) of input and of last hidden state, state -> next state, what the backward step needs."""
+    def combine(
+        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+    ) -> tuple[State, Sequence[Tensor]]:
+        """Gates (..., G) of input and of last hidden state, state -> next state, what the backward step needs.
+
+        `out` (..., H), if given, takes the output; there is no autograd then.
+        """
 
     @classmethod
     @abstractmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], out: Tensor
-    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Gradients of the next state -> gradients of both gates and, past the gates, of the last state.
 
-        `out` (..., G) takes the gradient of the input's gates. Where both gates are merely added, the same
-        tensor is returned twice; a last state that is reached through the gates alone gets None.
+        Those of the gates (..., G) are written to `from_input` and `from_hidden`, which are the same tensor for a
+        cell that merely adds its gates. Of the last state, a part that is reached through the gates alone gets None.
         """
 
 

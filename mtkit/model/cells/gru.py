@@ -13,29 +13,32 @@ class GRU(Cell):
 
     gates = 3
     states = 1
+    adds_gates = False
 
     @classmethod
-    def combine(cls, from_input: Tensor, from_hidden: Tensor, state: State) -> tuple[State, Sequence[Tensor]]:
+    def combine(
+        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+    ) -> tuple[State, Sequence[Tensor]]:
         width = state[0].shape[-1]
         rz = (from_input[..., : 2 * width] + from_hidden[..., : 2 * width]).sigmoid()
         r, z = rz[..., :width], rz[..., width:]
         hidden_n = from_hidden[..., 2 * width :]
         n = torch.addcmul(from_input[..., 2 * width :], r, hidden_n).tanh()
-        h = torch.lerp(n, state[0], z)
+        h = torch.lerp(n, state[0], z, out=out)
         return (h,), (state[0], rz, n, hidden_n)
 
     @classmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], out: Tensor
-    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+    ) -> tuple[Tensor | None, ...]:
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
         width = n.shape[-1]
         grad_last = grad_h * rz[..., width:]
-        grad_n = tanh_grad(grad_h - grad_last, n, out=out[..., 2 * width :])
+        grad_n = tanh_grad(grad_h - grad_last, n, out=from_input[..., 2 * width :])
         grad_rz = torch.empty_like(rz)
         torch.mul(grad_n, hidden_n, out=grad_rz[..., :width])
         torch.mul(grad_h, h - n, out=grad_rz[..., width:])
-        sigmoid_grad(grad_rz, rz, out=out[..., : 2 * width])
-        grad_hidden = out.clone()
-        grad_hidden[..., 2 * width :] *= rz[..., :width]
-        return out, grad_hidden, (grad_last,)
+        sigmoid_grad(grad_rz, rz, out=from_input[..., : 2 * width])
+        from_hidden[..., : 2 * width] = from_input[..., : 2 * width]
+        torch.mul(grad_n, rz[..., :width], out=from_hidden[..., 2 * width :])
+        return (grad_last,)

@@ -23,7 +23,9 @@ class LSTM(Cell):
         nn.init.ones_(self.input.bias.detach()[self.hidden_dim : 2 * self.hidden_dim])
 
     @classmethod
-    def combine(cls, from_input: Tensor, from_hidden: Tensor, state: State) -> tuple[State, Sequence[Tensor]]:
+    def combine(
+        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+    ) -> tuple[State, Sequence[Tensor]]:
         width, last_c = state[0].shape[-1], state[1]
         gates = from_input + from_hidden
         i_f = gates[..., : 2 * width].sigmoid()
@@ -31,19 +33,19 @@ class LSTM(Cell):
         o = gates[..., 3 * width :].sigmoid()
         c = torch.addcmul(i_f[..., width:] * last_c, i_f[..., :width], g)
         tanh_c = c.tanh()
-        return (o * tanh_c, c), (i_f, g, o, last_c, tanh_c)
+        return (torch.mul(o, tanh_c, out=out), c), (i_f, g, o, last_c, tanh_c)
 
     @classmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], out: Tensor
-    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
+        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+    ) -> tuple[Tensor | None, ...]:
         (grad_h, grad_c), (i_f, g, o, last_c, tanh_c) = grad, saved
         width = g.shape[-1]
         grad_c = grad_c + tanh_grad(grad_h * o, tanh_c)
         grad_i_f = torch.empty_like(i_f)
         torch.mul(grad_c, g, out=grad_i_f[..., :width])
         torch.mul(grad_c, last_c, out=grad_i_f[..., width:])
-        sigmoid_grad(grad_i_f, i_f, out=out[..., : 2 * width])
-        tanh_grad(grad_c * i_f[..., :width], g, out=out[..., 2 * width : 3 * width])
-        sigmoid_grad(grad_h * tanh_c, o, out=out[..., 3 * width :])
-        return out, out, (None, grad_c * i_f[..., width:])
+        sigmoid_grad(grad_i_f, i_f, out=from_input[..., : 2 * width])
+        tanh_grad(grad_c * i_f[..., :width], g, out=from_input[..., 2 * width : 3 * width])
+        sigmoid_grad(grad_h * tanh_c, o, out=from_input[..., 3 * width :])
+        return None, grad_c * i_f[..., width:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from mtkit.model.cells.base import Cell, State, tanh_grad
@@ -14,13 +15,15 @@ class RNN(Cell):
     states = 1
 
     @classmethod
-    def combine(cls, from_input: Tensor, from_hidden: Tensor, state: State) -> tuple[State, Sequence[Tensor]]:
-        h = (from_input + from_hidden).tanh()
+    def combine(
+        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+    ) -> tuple[State, Sequence[Tensor]]:
+        h = torch.tanh(from_input + from_hidden, out=out)
         return (h,), (h,)
 
     @classmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], out: Tensor
-    ) -> tuple[Tensor, Tensor, tuple[Tensor | None, ...]]:
-        tanh_grad(grad[0], saved[0], out=out)
-        return out, out, (None,)
+        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        tanh_grad(grad[0], saved[0], out=from_input)
+        return (None,)

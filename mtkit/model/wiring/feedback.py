@@ -15,7 +15,7 @@ from mtkit.model import products
 from mtkit.model.attention.base import Attention
 from mtkit.model.cells.base import Cell
 from mtkit.model.decoder import DecoderState
-from mtkit.model.products import biased, precision, product, rounded
+from mtkit.model.products import added, biased, precision, product, rounded
 
 
 class Layer(NamedTuple):
@@ -94,9 +94,9 @@ class _Feedback(torch.autograd.Function):
                     torch.mul(y_BH, masks_TBH[i - 1][t], out=inputs[i][t]) if masks_TBH else inputs[i][t].copy_(y_BH)  # noqa: F821
                 from_input = biased(layer.input_bias if i else gates_TBG[t], inputs[i][t], input_weights[i])
                 from_hidden = biased(layer.hidden_bias, state[i][0], hidden_weights[i])
-                state[i], kept = layer.cell.combine(from_input, from_hidden, state[i])
+                state[i], kept = layer.cell.combine(from_input, from_hidden, state[i], out=outputs[i][t + 1])
                 kept_layers.append(kept)
-                outputs[i][t + 1] = y_BH = state[i][0]
+                y_BH = state[i][0]
             saved.append(kept_layers)
             torch.cat([y_BH, steps.forward(t, y_BH)], -1, out=joined[t])
             torch.tanh(biased(combine_bias, joined[t], combine_T), out=features[t + 1])
@@ -119,7 +119,9 @@ class _Feedback(torch.autograd.Function):
             hidden_weights = [rounded(layer.hidden_weight) for layer in layers]
             grad_before_tanh = torch.empty_like(grad_TBH)
             grad_inputs = [grad_TBH.new_empty(T, B, layer.hidden_weight.shape[0]) for layer in layers]
-            grad_hiddens = list(grad_inputs)  # the same as the inputs' unless the cell says otherwise
+            grad_hiddens = [
+                grad if cell.adds_gates else torch.empty_like(grad) for cell, grad in zip(cells, grad_inputs, strict=True)
+            ]
             grad_states = [[grad_TBH.new_zeros(B, H) for _ in range(cell.states)] for cell in cells]
             grad_feed = grad_TBH.new_zeros(B, H)
             for t in reversed(range(T)):
@@ -133,19 +135,10 @@ class _Feedback(torch.autograd.Function):
                 kept_layers = saved.pop()
                 for i in reversed(range(len(layers))):
                     grad_states[i][0] = grad_states[i][0] + grad_y
-                    out = grad_inputs[i][t]
-                    _, grad_hidden, past = cells[i].combine_backward(tuple(grad_states[i]), kept_layers[i], out)
-                    if grad_hidden is not out:
-                        if grad_hiddens[i] is grad_inputs[i]:
-                            grad_hiddens[i] = torch.empty_like(grad_inputs[i])
-                        grad_hiddens[i][t] = grad_hidden
-                    through = (
-                        product(grad_hidden, hidden_weights[i])
-                        if past[0] is None
-                        else biased(past[0], grad_hidden, hidden_weights[i])
-                    )
-                    grad_states[i] = [through, *past[1:]]
-                    grad_y = product(out, input_weights[i])
+                    from_input, from_hidden = grad_inputs[i][t], grad_hiddens[i][t]
+                    past = cells[i].combine_backward(tuple(grad_states[i]), kept_layers[i], from_input, from_hidden)
+                    grad_states[i] = [added(past[0], from_hidden, hidden_weights[i]), *past[1:]]
+                    grad_y = product(from_input, input_weights[i])
                     if i and masks_TBH:
                         grad_y = grad_y * masks_TBH[i - 1][t]
                 grad_feed = grad_y
