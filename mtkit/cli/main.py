@@ -1,8 +1,10 @@
 """The command `mtkit`, and the one place where errors are caught."""
 
+import functools
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -18,11 +20,46 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("preprocess")(preprocess.command)
-app.command("train")(train.command)
-app.command("translate")(translate.command)
-app.command("eval")(evaluate.command)
-app.command("evaluate", hidden=True)(evaluate.command)
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with its errors turned into a line or two on stderr and an exit code.
+
+    Around each command and not around all: what is caught here never reaches the argument parser, which has
+    ideas of its own of interrupts and closed pipes.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except Stopped as stopped:
+            _leave(str(stopped), stopped.exit_code)
+        except MtkitError as error:
+            _leave(f"error: {error}", 1)
+        except KeyboardInterrupt:
+            _leave("interrupted", 130)
+        except BrokenPipeError:
+            # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _leave(f"error: {where}{error.strerror or error}; check space and permissions, then run it again", 1)
+
+    return run
+
+
+def _leave(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+app.command("preprocess")(_guarded(preprocess.command))
+app.command("train")(_guarded(train.command))
+app.command("translate")(_guarded(translate.command))
+app.command("eval")(_guarded(evaluate.command))
+app.command("evaluate", hidden=True)(_guarded(evaluate.command))
 
 
 def _version(wanted: bool) -> None:
@@ -41,23 +78,5 @@ def _common(
 
 
 def main() -> None:
-    """Run a command; end with the exit codes that the README names."""
-    try:
-        app()
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(stopped.exit_code)
-    except MtkitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}; check space and permissions, then run again", file=sys.stderr)
-        sys.exit(1)
+    """Run a command; ends the process with the exit codes that the README names."""
+    app()

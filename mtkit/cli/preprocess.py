@@ -33,9 +33,9 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
     report: dict[str, Any] = json.loads((prepared.folder / "report.json").read_text())
     languages = prepared.manifest["languages"]
     console = Console(stderr=True, highlight=False, soft_wrap=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("", "pairs", "side", "words", "pieces", "a word", "mean", "median", "95 %", "longest", "bytes"):
-        table.add_column(name, justify="left" if name in ("", "side") else "right")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("", "pairs", "side", "words", "pieces", "a word", "median", "95 %", "longest", "bytes"):
+        table.add_column(name, justify="left" if name in ("", "side") else "right", no_wrap=True)
     for split, numbers in report["splits"].items():
         for side, language in zip(("source", "target"), languages, strict=True):
             row = numbers[side]
@@ -47,12 +47,12 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
                 f"{row['words']:,}",
                 f"{row['pieces']:,}",
                 f"{row['pieces_per_word']:.2f}",
-                f"{row['mean_pieces']:.1f}",
                 str(row["median_pieces"]),
                 str(row["p95_pieces"]),
                 str(row["max_pieces"]),
                 f"{row['share_of_byte_pieces']:.2%}",
             )
+    console.print("[dim]lengths in pieces; a word: pieces a word; bytes: share of characters spelled in bytes[/dim]")
     console.print(table)
     dropped = ", ".join(f"{rule} {count:,}" for rule, count in report["dropped"].items() if count) or "none"
     console.print(f"{report['pairs_read']:,} pairs read; dropped: {dropped}")

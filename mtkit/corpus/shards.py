@@ -114,7 +114,7 @@ class Split:
                 )
                 for side in SIDES
             ]
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise DataError(
                 f"{self._folder}: shard {name} cannot be read ({error}); remove the folder and run mtkit preprocess"
             ) from None

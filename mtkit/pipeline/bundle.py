@@ -63,7 +63,9 @@ def describe(
 def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], info: dict[str, Any], card: str) -> None:
     """Write a bundle atomically in place of what stands there."""
     with files.publish(folder) as path:
-        save_file({name: p.detach().contiguous() for name, p in model.named_parameters()}, path / "model.safetensors")
+        with files.as_os_error(folder):
+            values = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+            save_file(values, path / "model.safetensors")
         for name, tokenizer in zip(info["tokenizers"], tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
         (path / "config.json").write_text(files.to_json(info))

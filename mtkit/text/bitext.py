@@ -5,6 +5,7 @@ A line ends at "\\n" and nowhere else: U+2028, NUL, form feed and a lone "\\r" a
 """
 
 import gzip
+import importlib.util
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator
@@ -127,34 +128,48 @@ def _open(path: Path) -> IO[bytes]:
     if path.name.endswith(".xz"):
         return lzma.open(path, "rb")
     if path.name.endswith(".zst"):
-        try:
-            import zstandard
-        except ImportError:
-            raise DataError(f"{path}: reading .zst needs the zstandard package: pip install 'mtkit[zstd]'") from None
-        return cast(IO[bytes], _Zstandard(path, zstandard))
+        if importlib.util.find_spec("zstandard") is None:
+            raise DataError(f"{path}: reading .zst needs the zstandard package: pip install 'mtkit[zstd]'")
+        return cast(IO[bytes], _Zstandard(path))
     return path.open("rb")
 
 
 class _Zstandard:
-    """A .zst file as an iterable of byte lines (zstandard's own reader has no lines)."""
+    """A .zst file as an iterable of byte lines.
 
-    def __init__(self, path: Path, zstandard: "object") -> None:
-        import io
+    Frame by frame, since zstandard's own stream reader takes a file that ends too early for a whole one.
+    """
 
-        import zstandard as library
-
-        self._path, self._error = path, library.ZstdError
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._raw = path.open("rb")
-        self._lines = io.BufferedReader(cast(io.RawIOBase, library.ZstdDecompressor().stream_reader(self._raw)))
 
     def __enter__(self) -> Iterator[bytes]:
-        return self._read()
-
-    def _read(self) -> Iterator[bytes]:
-        try:
-            yield from self._lines
-        except self._error as error:
-            raise DataError(f"{self._path} is a damaged archive: {error}; compress it again") from None
+        return self._lines()
 
     def __exit__(self, *_: object) -> None:
         self._raw.close()
+
+    def _lines(self) -> Iterator[bytes]:
+        rest = b""
+        for block in self._blocks():
+            *whole, rest = (rest + block).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+        if rest:
+            yield rest
+
+    def _blocks(self) -> Iterator[bytes]:
+        import zstandard
+
+        frame = None
+        while data := self._raw.read(1 << 20):
+            while data:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                try:
+                    yield frame.decompress(data)
+                except zstandard.ZstdError as error:
+                    raise DataError(f"{self._path} is a damaged archive: {error}; compress it again") from None
+                data = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+        if frame is not None:
+            raise DataError(f"{self._path} is a damaged archive: it ends too early; compress it again")

@@ -22,8 +22,9 @@ def save(folder: Path, training: Training) -> None:
     """Write a checkpoint named by its update into `folder`, and remove all but the newest two."""
     with files.publish(folder / f"{training.progress.update:08d}") as path:
         parameters = {name: p.detach().contiguous() for name, p in training.model.named_parameters()}
-        save_file(parameters, path / "model.safetensors")
-        save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
+        with files.as_os_error(folder):
+            save_file(parameters, path / "model.safetensors")
+            save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
         (path / "progress.json").write_text(files.to_json(asdict(training.progress)))
         files.seal(path)
     for old in names(folder)[:-KEPT]:

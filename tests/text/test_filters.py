@@ -1,0 +1,67 @@
+"""Filters: each rule at its border, and duplicates in little memory."""
+
+import numpy as np
+import pytest
+
+from mtkit.text.filters import Drops, PieceRules, TextRules, first_of_each, key
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "rule"),
+    [
+        ("a b", "c d", None),
+        ("", "c", "empty"),
+        ("a", " \u3000", "empty"),
+        ("x" * 10, "y", None),
+        ("x" * 11, "y", "max_chars"),
+        ("a", "y" * 11, "max_chars"),
+        ("same", "same", "drop_copies"),
+    ],
+)
+def test_text_rules(source: str, target: str, rule: str | None) -> None:
+    assert TextRules(max_chars=10, drop_copies=True).broken(source, target) == rule
+
+
+def test_copies_may_be_kept() -> None:
+    assert TextRules(max_chars=10, drop_copies=False).broken("same", "same") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "rule"),
+    [
+        (5, 20, None),
+        (5, 21, "max_ratio"),
+        (21, 5, "max_ratio"),
+        (1, 10, None),  # a ratio counts only where the longer side has more than 10
+        (1, 11, "max_ratio"),
+        (50, 50, None),
+        (51, 50, "max_pieces"),
+        (0, 3, "empty"),
+    ],
+)
+def test_piece_rules(source: int, target: int, rule: str | None) -> None:
+    assert PieceRules(max_pieces=50, max_ratio=4.0).broken(source, target) == rule
+
+
+@pytest.mark.parametrize("memory", [1, 3, 1000])
+def test_duplicates_do_not_depend_on_the_memory_given(memory: int) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 40, 100).tolist()
+    keys = np.array([key(str(value)) for value in values], np.uint64)
+    expected = {i: values.index(value) for i, value in enumerate(values) if values.index(value) != i}
+    assert dict(first_of_each(keys, memory=memory)) == expected
+    assert len(expected) > 40
+
+
+def test_keys_are_of_pairs_and_stable() -> None:
+    assert key("ab", "c") != key("a", "bc")
+    assert key("a") == 3405396810240292928  # held-out sets of older runs hang on it
+
+
+def test_drops_keep_some_samples() -> None:
+    drops = Drops()
+    for number in range(5):
+        drops.add("empty", str(number), "x" * 500)
+    assert drops.total == drops.counts["empty"] == 5
+    assert [source for source, _ in drops.samples["empty"]] == ["0", "1", "2"]
+    assert len(drops.samples["empty"][0][1]) == 200

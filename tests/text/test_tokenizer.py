@@ -1,0 +1,97 @@
+"""The tokenizer: four kinds, what is reserved, what search may not produce, and errors that name a way out."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+import sentencepiece
+
+from mtkit.errors import ConfigError, DataError
+from mtkit.text.tokenizer import RESERVED, Tokenizer, train
+
+LINES = [f"the {a} sees the {b} ." for a in ("cat", "dog", "bird", "man") for b in ("house", "tree", "moon", "sea")] * 4
+
+
+def lines() -> Iterator[str]:
+    return iter(LINES)
+
+
+def make(kind: str = "unigram", vocab_size: int = 343, byte_fallback: bool = True) -> Tokenizer:
+    return Tokenizer(
+        train(
+            lines(), kind=kind, vocab_size=vocab_size, normalization="identity", byte_fallback=byte_fallback
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char", "word"])
+def test_every_kind_reserves_symbols_and_comes_back(kind: str) -> None:
+    made = make(kind, byte_fallback=kind != "word")
+    ids = made.encode(["the cat sees the sea ."])[0]
+    assert made.decode(ids) == "the cat sees the sea ."
+    for symbol in RESERVED:
+        pieces = [piece.lstrip("▁") for piece in made.pieces(made.encode([symbol])[0])]
+        assert [piece for piece in pieces if piece] == [symbol]
+    assert made.vocab_size >= 64 + 4
+
+
+def test_bytes_spell_anything_and_line_breaks_are_never_produced() -> None:
+    made = make()
+    for text in ("日本 😀", "a\u2028b\x00c", "\rx", "ünïcode"):
+        ids = made.encode([text])[0]
+        assert made.decode(ids) == text
+        assert made.byte_pieces(ids) > 0
+    assert sorted(made.pieces(made.never)) == ["<0x0A>", "<0x0D>", "<pad>", "<s>", "<unk>"]
+    assert made.eos not in made.never
+
+
+def test_a_ready_made_model_without_pad_and_bos() -> None:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=lines(), model_writer=model, vocab_size=22, bos_id=-1, pad_id=-1, minloglevel=3
+    )
+    made = Tokenizer(model.getvalue())
+    assert made.bos == made.eos
+    assert made.pieces(made.never) == ["<unk>"]
+    assert made.decode(made.encode(["the dog ."])[0]) == "the dog ."
+
+
+def test_no_model_and_no_end() -> None:
+    with pytest.raises(DataError, match=r"x.model is not a SentencePiece model"):
+        Tokenizer(b"nonsense", "x.model")
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=lines(), model_writer=model, vocab_size=22, eos_id=-1, minloglevel=3
+    )
+    with pytest.raises(DataError, match="no end-of-sentence piece"):
+        Tokenizer(model.getvalue(), "x.model")
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_too_large_a_vocabulary_names_the_largest_that_works(kind: str) -> None:
+    with pytest.raises(ConfigError, match=r"largest that works is \d+") as caught:
+        make(kind, 5000)
+    largest = int(str(caught.value).rpartition(" ")[2])
+    assert make(kind, largest).vocab_size == largest
+    with pytest.raises(ConfigError, match="too small"):
+        make(kind, 70)
+
+
+def test_no_text_is_an_error() -> None:
+    with pytest.raises(DataError, match="could not train"):
+        train(iter([]), kind="unigram", vocab_size=400, normalization="identity", byte_fallback=True)
+
+
+def test_training_is_repeatable() -> None:
+    assert make().model == make().model
+
+
+def test_words_of_pieces() -> None:
+    made = make()
+    text = "the  cat 日 sees"
+    ids = made.encode([text])[0]
+    words = made.words(ids, text)
+    assert len(words) == len(ids)
+    for number, word in enumerate(text.split()):
+        own = [i for i, owner in zip(ids, words, strict=True) if owner == number]
+        assert made.decode(own).strip() == word

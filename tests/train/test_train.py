@@ -1,0 +1,234 @@
+"""Loss, schedules, checkpoints and the loop, each against something independent."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from mtkit.config import Model, Train
+from mtkit.corpus.batch import make_batch
+from mtkit.corpus.sampler import Sampler
+from mtkit.corpus.shards import ShardWriter, Split
+from mtkit.errors import BundleError, RunError
+from mtkit.model import products
+from mtkit.model.build import build
+from mtkit.registry import resolve
+from mtkit.train import checkpoint, loop, precision
+from mtkit.train import loss as losses
+from mtkit.train.state import Progress, Training, adam
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("chunk", [1, 40, 1 << 20])
+def test_loss_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int) -> None:
+    monkeypatch.setattr(losses, "CHUNK_NUMBERS", chunk)
+    torch.manual_seed(0)
+    features = torch.randn(13, 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 5, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(11, dtype=torch.float64, requires_grad=True)
+    words = torch.randint(11, (13,))
+    ours, count = losses.cross_entropy(features, words, weight, bias, smoothing)
+    theirs = torch.nn.functional.cross_entropy(
+        features @ weight.T + bias, words, reduction="sum", label_smoothing=smoothing
+    )
+    assert count == 13
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(3 * loss, [features, weight, bias]) for loss in (ours, theirs)]
+    for got, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_schedules_by_hand() -> None:
+    def shares(name: str, updates: list[int], warmup: int, total: int) -> list[float]:
+        return [resolve("schedule", name)(update, warmup, total) for update in updates]
+
+    assert shares("constant", [1, 2, 4, 100], 4, 0) == [0.25, 0.5, 1.0, 1.0]
+    assert shares("constant", [1], 0, 0) == [1.0]
+    assert shares("inverse_sqrt", [1, 4, 16, 400], 4, 0) == [0.25, 1.0, 0.5, 0.1]
+    # From the peak at the end of the warm-up to almost nothing at the last update.
+    assert shares("linear", [1, 2, 6, 10], 2, 10) == pytest.approx([0.5, 1.0, 5 / 9, 1 / 9])
+    assert shares("linear", [1, 2, 3000], 2, 0) == [0.5, 1.0, 1.0]  # while the total is not known
+    assert shares("linear", [5, 11], 20, 10) == [0.25, 0.0]
+
+
+class Bench:
+    """A small model on a task that it can learn: the target is the source."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        generator = torch.Generator().manual_seed(0)
+        writer = ShardWriter(folder, "train", (20, 20))
+        for _ in range(60):
+            length = int(torch.randint(1, 6, (), generator=generator))
+            ids = torch.randint(3, 20, (length,), generator=generator).tolist()
+            writer.add(ids, ids)
+        writer.close()
+        self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
+        defaults = {"batch_tokens": 201, "max_epochs": 0, "lr": 0.01, "warmup": 0, "schedule": "constant", "patience": 0}
+        self.settings = Train.model_validate(defaults | settings)
+        self.training = self.make()
+
+    def make(self) -> Training:
+        torch.manual_seed(0)
+        model = build(Model(embed_dim=8, hidden_dim=16, dropout=0.1), 20, 20, shared=True)
+        return Training(model, adam(model, 0.01, (0.9, 0.98)), Progress(precision="fp32"))
+
+    def batch(self, sources: object, targets: object):  # type: ignore[no-untyped-def]
+        return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)  # type: ignore[arg-type]
+
+    def events(self, training: Training | None = None):  # type: ignore[no-untyped-def]
+        for event in loop.train(training or self.training, self.sampler, self.settings, self.batch, seed=1):
+            if isinstance(event, loop.Due):
+                loop.record((training or self.training).progress, 0.0, {"loss": 0.0})
+            yield event
+
+
+def test_the_loop_learns_and_ends(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=150, validate_every=60)
+    events = list(bench.events())
+    updates = [event for event in events if isinstance(event, loop.Updated)]
+    assert len(updates) == 150
+    assert updates[-1].loss < 0.6 * updates[0].loss
+    assert [type(event) for event in events].count(loop.Due) == 3  # at 60, 120 and the end
+    assert events[-1] == loop.Finished("max_updates = 150")
+    assert bench.training.progress.finished
+    per_epoch = bench.sampler.batches(0)
+    assert (bench.training.progress.epoch, bench.training.progress.batch) == divmod(150, per_epoch)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"max_epochs": 2}, "max_epochs = 2"),
+        ({"max_updates": 3, "max_epochs": 9}, "max_updates = 3"),
+        ({"max_updates": 500, "patience": 2, "validate_every": 4}, "patience = 2"),
+        ({"max_minutes": 0.02}, "max_minutes = 0.02"),
+    ],
+)
+def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, object], reason: str) -> None:
+    last = list(Bench(tmp_path, **settings).events())[-1]
+    assert isinstance(last, loop.Finished)
+    assert last.reason.startswith(reason)
+
+
+def test_a_time_budget_becomes_updates_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
+    plans = [event.updates for event in bench.events() if isinstance(event, loop.Planned)]
+    assert len(plans) == 1
+    assert bench.training.progress.total_updates == plans[0] > loop.PLAN_AFTER
+    assert bench.training.progress.seconds < 7.0
+
+
+def test_resuming_anywhere_is_exact(tmp_path: Path) -> None:
+    """Stopped after any update and read back from disk, the rest of the run is the same, bit for bit."""
+    bench = Bench(tmp_path, max_updates=12, validate_every=5, schedule="linear", warmup=3)
+    whole = [event.loss for event in bench.events() if isinstance(event, loop.Updated)]
+    final = [parameter.detach().clone() for parameter in bench.training.model.parameters()]
+    for stop in (1, 5, 9):
+        training, folder = bench.make(), tmp_path / f"stop{stop}"
+        for event in bench.events(training):
+            if isinstance(event, loop.Updated) and training.progress.update == stop:
+                break
+        checkpoint.save(folder, training)
+        again = bench.make()
+        torch.nn.init.zeros_(again.model.source_VE)
+        assert checkpoint.load(folder, again) == []
+        rest = [event.loss for event in bench.events(again) if isinstance(event, loop.Updated)]
+        assert rest == whole[stop:]
+        for parameter, wanted in zip(again.model.parameters(), final, strict=True):
+            assert torch.equal(parameter, wanted)
+
+
+def test_two_runs_are_bit_equal(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=20)
+    one, other = (
+        [event.loss for event in bench.events(bench.make()) if isinstance(event, loop.Updated)] for _ in range(2)
+    )
+    assert one == other
+
+
+def test_validation_that_was_interrupted_is_done_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=6, validate_every=3)
+    for event in bench.events():
+        if isinstance(event, loop.Updated) and bench.training.progress.update == 3:
+            break
+    assert bench.training.progress.validated == 0
+    assert isinstance(next(iter(bench.events())), loop.Due)
+
+
+def test_a_gradient_that_is_not_finite_is_said(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=3)
+    bench.training.model.source_VE.data.fill_(float("nan"))
+    with pytest.raises(RunError, match="not finite.*lower train.lr"):
+        list(bench.events())
+
+
+def test_patience_and_best() -> None:
+    progress = Progress(update=10)
+    assert loop.record(progress, 5.0, {"bleu": 5.0})
+    progress.update = 20
+    assert not loop.record(progress, 5.0, {"bleu": 5.0})
+    assert (progress.without_gain, progress.best_update, progress.validated) == (1, 10, 20)
+    assert loop.record(progress, 6.0, {"bleu": 6.0})
+    assert (progress.without_gain, progress.best) == (0, 6.0)
+
+
+def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=4)
+    saved = tmp_path / "checkpoints"
+    for event in bench.events():
+        if isinstance(event, loop.Updated):
+            checkpoint.save(saved, bench.training)
+    assert checkpoint.names(saved) == ["00000003", "00000004"]  # two are kept
+    data = (saved / "00000004/model.safetensors").read_bytes()
+    (saved / "00000004/model.safetensors").write_bytes(data[:-100])
+    again = bench.make()
+    (wrong,) = checkpoint.load(saved, again)
+    assert "00000004/model.safetensors has changed" in wrong
+    assert again.progress.update == 3
+    (saved / "00000003/progress.json").unlink()
+    with pytest.raises(BundleError, match="no checkpoint in .* is whole"):
+        checkpoint.load(saved, bench.make())
+    shutil.rmtree(saved)
+    assert checkpoint.load(saved, bench.make()) == []
+
+
+def test_progress_survives_json(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=2)
+    list(bench.events())
+    bench.training.progress.scores = {"bleu": 1.25}
+    checkpoint.save(tmp_path / "c", bench.training)
+    again = bench.make()
+    checkpoint.load(tmp_path / "c", again)
+    assert dataclasses.asdict(again.progress) == dataclasses.asdict(bench.training.progress)
+
+
+def test_precision_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    clock = iter(range(10_000))
+
+    def work(batch: int) -> None:
+        # The clock is ours: bf16 takes one tick more than nothing, fp32 as many as the batch says.
+        for _ in range(0 if products._bf16 else batch):
+            next(clock)
+
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: float(next(clock)))
+    assert precision.choose(torch.device("cpu"), work, [9, 9, 1, 1, 1]).name == "bf16"
+    assert precision.choose(torch.device("cpu"), work, [9, 9, 0, 0, 0]).name == "fp32"  # the first two are not counted
+    monkeypatch.setattr(precision, "has_bf16", lambda device: False)
+    assert precision.choose(torch.device("cpu"), work, []).name == "fp32"
+
+
+def test_bf16_gradients_are_those_of_fp32_but_for_rounding(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, max_updates=1)
+    sources, targets = next(iter(bench.sampler.epoch(0)))
+    gradients = []
+    for name in ("fp32", "bf16"):
+        model = bench.make().model.eval()
+        with products.precision(name):
+            loss, count = losses.batch_loss(model, bench.batch(sources, targets), 0.1)
+            (loss / count).backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
+    assert 1e-5 < float(difference) < 0.02
