@@ -155,7 +155,7 @@ class Model(Section):
     hidden_dim: Positive = 512
     """Width of the memory and of the decoder's state."""
     tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
-    """Which of source, target and output embeddings are one matrix; auto: all if the vocabulary is shared, else target."""
+    """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""
     dropout: Share = 0.2
     """On embeddings, between layers, on the memory and before the output."""
     encoder: Encoder = Encoder()
@@ -370,7 +370,7 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in table.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,12 +18,16 @@ from mtkit.cli.options import (
     shown,
 )
 
+if TYPE_CHECKING:
+    from mtkit.config import Eval
+
 
 def command(
     hyp: Annotated[Path | None, typer.Option("--hyp", help="Translations to score, a line each.")] = None,
     ref: Annotated[list[Path] | None, typer.Option("--ref", help="References; repeat for several a line.")] = None,
     src: Annotated[
-        Path | None, typer.Option("--src", help="Sources; checked to have as many lines, none of the metrics reads them.")
+        Path | None,
+        typer.Option("--src", help="Sources; checked to have as many lines, none of the metrics reads them."),
     ] = None,
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="bleu,chrf,ter", help="What to compute; default: eval.metrics.")
@@ -66,9 +70,7 @@ def command(
             loaded = load_config(config, set_, messages)
             settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
         results = [
-            evaluate.score_files(
-                hyp, ref, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language
-            )
+            evaluate.score_files(hyp, ref, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language)
         ]
     else:
         if src:
@@ -96,7 +98,8 @@ def command(
             print(f"{score.name.upper() if score.name != 'chrf' else 'chrF'}\t{score.score:.2f}\t{score.signature}")
 
 
-def _settings(base, given):  # type: ignore[no-untyped-def]
+def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
+    """What the config says, and before it what the flags say."""
     from pydantic import ValidationError
 
     from mtkit.config import Eval

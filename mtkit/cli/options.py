@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from mtkit.config import Loaded
 
 ConfigOption = Annotated[
-    str | None, typer.Option("--config", "-c", metavar="FILE|RECIPE", help="The config; default: mtkit.toml here, or the demo.")
+    str | None,
+    typer.Option("--config", "-c", metavar="FILE|RECIPE", help="The config; default: mtkit.toml here, or the demo."),
 ]
 SetOption = Annotated[
     list[str] | None,

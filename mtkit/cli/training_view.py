@@ -142,9 +142,7 @@ class LiveView(PlainView):
         self.facts = facts
         self.epoch = self.bars.add_task("epoch", total=facts.updates_per_epoch)
         self.whole = self.bars.add_task("whole", total=None)
-        self.live = Live(
-            get_renderable=self.render, console=self.console, refresh_per_second=4, redirect_stdout=False
-        )
+        self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=4, redirect_stdout=False)
         self.live.start()
 
     def updated(self, event: "Updated", progress: "State") -> None:

@@ -33,19 +33,24 @@ def command(
     model: Annotated[
         Path | None, typer.Option("--model", "-m", metavar="DIR", help="A bundle or a run; default: the config's run.")
     ] = None,
-    beam_size: Annotated[int | None, typer.Option("--beam-size", min=1, help="Hypotheses kept in search; 1: greedy.")] = None,
+    beam_size: Annotated[
+        int | None, typer.Option("--beam-size", min=1, help="Hypotheses kept in search; 1: greedy.")
+    ] = None,
     length_penalty: Annotated[
         float | None, typer.Option("--length-penalty", help="A in log-probability / ((5+|Y|)/6)^A.")
     ] = None,
     n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations a line: INDEX ||| text ||| score.")] = 1,
     max_ratio: Annotated[
-        float | None, typer.Option("--max-ratio", min=0.01, help="Longest output: so many times the source pieces, plus 10.")
+        float | None,
+        typer.Option("--max-ratio", min=0.01, help="Longest output: so many times the source pieces, plus 10."),
     ] = None,
     batch_tokens: Annotated[
         int | None, typer.Option("--batch-tokens", min=1, help="Source pieces times beam in a batch.")
     ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>text.")] = False,
-    align: Annotated[bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")] = False,
+    align: Annotated[
+        bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
+    ] = False,
     form: Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")] = "text",
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -171,7 +176,8 @@ def windows(source: BinaryIO, name: str) -> Iterator[list[str]]:
 
 
 def _text(out: TextIO, number: int, translation: "Translation", n_best: int, scores: bool, align: bool) -> None:
-    for candidate in translation.candidates or [None]:
+    candidates: list[Candidate | None] = [*translation.candidates] or [None]
+    for candidate in candidates:
         text, score = (candidate.text, candidate.score) if candidate else ("", 0.0)
         line = text
         if n_best > 1:

@@ -30,17 +30,18 @@ class Batch:
         """The same batch on another device."""
         if device.type == "cpu":
             return self
-        moved = [
-            tensor.to(device, non_blocking=True)
-            for tensor in (
-                self.source_BS,
-                self.source_lengths_B,
-                self.target_in_BT,
-                self.target_out_BT,
-                self.target_lengths_B,
-            )
-        ]
-        return Batch(*moved, target_tokens=self.target_tokens)
+
+        def move(x: Tensor) -> Tensor:
+            return x.to(device, non_blocking=True)
+
+        return Batch(
+            move(self.source_BS),
+            move(self.source_lengths_B),
+            move(self.target_in_BT),
+            move(self.target_out_BT),
+            move(self.target_lengths_B),
+            self.target_tokens,
+        )
 
 
 def pad_source(sources: Sequence[Ids | list[int]], eos: int) -> tuple[Tensor, Tensor]:

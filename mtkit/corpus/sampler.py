@@ -5,6 +5,7 @@ batch is allowed to hold. Ties are broken at random, and the order of batches is
 shards is taken in windows of a few, themselves in random order, so that RAM does not grow with it.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -81,7 +82,7 @@ def plan(
                 high = middle - 1
         cuts.append(low)
         start = low
-    batches = [pairs[order[a:b]] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    batches = [pairs[order[a:b]] for a, b in itertools.pairwise(cuts)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 

@@ -132,9 +132,7 @@ def search(
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
 
 
-def _settled(
-    found: list[Hypothesis], n_best: int, alive: float, length: int, max_length: int, alpha: float
-) -> bool:
+def _settled(found: list[Hypothesis], n_best: int, alive: float, length: int, max_length: int, alpha: float) -> bool:
     """Whether no living hypothesis can still come among the n best.
 
     Its log-probability can only fall, and its penalty lies between those of the next and the greatest length.

@@ -54,11 +54,11 @@ class RecurrentEncoder(nn.Module):
             if number:
                 y_SBH = dropout(y_SBH, self.dropout, self.training)
             cells: list[Cell] = list(directions)  # type: ignore[call-overload]
-            inputs = [y_SBH] if self.directions == 1 else [y_SBH, _Reverse.apply(y_SBH, rows)]
+            inputs = [y_SBH] if self.directions == 1 else [y_SBH, _reverse(y_SBH, rows)]
             outputs_DSBH = _plainly(cells, inputs) if plain else _fast(cells, inputs)
             last_BH = torch.cat([y[lengths_B - 1, torch.arange(B, device=y.device)] for y in outputs_DSBH], -1)
             forward, *backward = outputs_DSBH
-            y_SBH = torch.cat([forward, *(_Reverse.apply(y, rows) for y in backward)], -1)
+            y_SBH = torch.cat([forward, *(_reverse(y, rows) for y in backward)], -1)
         mask_BS = mask_of(lengths_B, S)
         states_BSH = y_SBH.transpose(0, 1) * mask_BS.unsqueeze(2)
         return Memory(dropout(states_BSH, self.dropout, self.training), mask_BS, last_BH)
@@ -86,6 +86,11 @@ def _reversed_rows(lengths_B: Tensor, length: int) -> Tensor:
     steps_S1 = torch.arange(length, device=lengths_B.device).unsqueeze(1)
     times_SB = torch.where(steps_S1 < lengths_B, lengths_B - 1 - steps_S1, steps_S1)
     return (times_SB * B + torch.arange(B, device=lengths_B.device)).flatten()
+
+
+def _reverse(x_SBI: Tensor, rows: Tensor) -> Tensor:
+    reversed_SBI: Tensor = _Reverse.apply(x_SBI, rows)  # type: ignore[no-untyped-call]
+    return reversed_SBI
 
 
 class _Reverse(torch.autograd.Function):

@@ -94,7 +94,7 @@ class Seq2Seq(nn.Module):
         features_TBH = decode(x_TBE, state, masks_TBH)
         real_TB = mask_of(batch.target_lengths_B, x_TBE.shape[0]).T
         rows_N = real_TB.flatten().nonzero().squeeze(1)
-        features_NH = _Rows.apply(features_TBH.flatten(0, 1), rows_N)
+        features_NH: Tensor = _Rows.apply(features_TBH.flatten(0, 1), rows_N)  # type: ignore[no-untyped-call]
         features_NH = dropout(features_NH, self.dropout, self.training)
         return self.output.project(features_NH), batch.target_out_BT.T.flatten()[rows_N]
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mtkit.model import products
 from mtkit.model.cells.base import Cell, State
 from mtkit.model.products import added, biased, precision, product, rounded
-from mtkit.model import products
 
 
 def unroll(cell: type[Cell], gates_DTBG: Tensor, weight_DGH: Tensor, bias_DG: Tensor, state: State) -> Tensor:

@@ -81,7 +81,9 @@ def locate(path: Path) -> Path:
     """
     for folder in (path, path / "best"):
         folder = files.standing(folder)
-        if (folder / files.CHECKSUMS).exists() or (folder / "config.json").exists() and folder.name.startswith("best"):
+        if (folder / files.CHECKSUMS).exists() or (
+            (folder / "config.json").exists() and folder.name.startswith("best")
+        ):
             return folder
     if not path.exists():
         raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train")
@@ -109,7 +111,8 @@ def load(path: Path, device: torch.device) -> Bundle:
         config = Model.model_validate(info["model"])
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         with torch.device("meta"):
-            model = build(config, *info["vocab_sizes"], shared=len(tokenizers) == 1)
+            source_vocab, target_vocab = info["vocab_sizes"]
+            model = build(config, source_vocab, target_vocab, len(tokenizers) == 1)
         values = load_file(folder / "model.safetensors", device=str(device))
     except (KeyError, ValueError, ValidationError, SafetensorError, OSError) as error:
         raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None

@@ -19,7 +19,9 @@ def choose_device(name: str) -> torch.device:
         raise ConfigError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N")
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device {name} is not here ({torch.cuda.device_count()} CUDA devices found); use cpu or auto")
+        raise ConfigError(
+            f"device {name} is not here ({torch.cuda.device_count()} CUDA devices found); use cpu or auto"
+        )
     return device
 
 

@@ -1,4 +1,7 @@
-"""The job of scoring: files against references (without torch), or the config's test sets through a run's best model."""
+"""The job of scoring: files against references, or the config's test sets through a run's best model.
+
+Files are scored without torch.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +50,8 @@ def score_lines(
     for reference in references:
         if len(reference) != len(hypotheses):
             raise DataError(
-                f"{name} has {len(hypotheses)} lines, its reference {len(reference)}: expected one hypothesis a reference"
+                f"{name} has {len(hypotheses)} lines, its reference {len(reference)}: "
+                "expected one hypothesis a reference"
             )
     chosen, warning = tokenizer_for(tokenize, target_lang) if "bleu" in metrics else ("13a", "")
     scores = [resolve("metric", metric)(hypotheses, references, chosen) for metric in metrics]
@@ -69,9 +73,7 @@ def score_files(
             raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
     language = target_lang or references[0].name.removesuffix(".gz").rpartition(".")[2]
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
-    return score_lines(
-        str(hypothesis), texts[0], texts[1:], metrics=metrics, tokenize=tokenize, target_lang=language
-    )
+    return score_lines(str(hypothesis), texts[0], texts[1:], metrics=metrics, tokenize=tokenize, target_lang=language)
 
 
 def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) -> list[Result]:

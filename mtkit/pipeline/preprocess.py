@@ -173,8 +173,10 @@ class _Job:
         if not self.total:
             dropped = ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
             raise DataError(
-                f"no training pair is left: {self.read} read" + (f", dropped: {dropped}" if dropped else "")
-                + "; check data.train" + (" and [filter]" if dropped else "")
+                f"no training pair is left: {self.read} read"
+                + (f", dropped: {dropped}" if dropped else "")
+                + "; check data.train"
+                + (" and [filter]" if dropped else "")
             )
         return sample, sorted(-key for key in smallest)
 

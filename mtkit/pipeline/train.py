@@ -170,9 +170,7 @@ class _Job:
         self.view.begin(facts)
         self.run_folder.log("begin", update=progress.update, **vars(facts))
         try:
-            for event in loop.train(
-                self.training, self.sampler, self.config.train, self.make_batch, self.config.seed
-            ):
+            for event in loop.train(self.training, self.sampler, self.config.train, self.make_batch, self.config.seed):
                 self.handle(event, progress)
         except _Cancelled:
             self.stop()
@@ -207,8 +205,7 @@ class _Job:
     def stop(self) -> None:
         self.save()
         raise Stopped(
-            f"stopped at update {self.training.progress.update:,}, all is saved; "
-            "mtkit train goes on from here",
+            f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
             self.signals.received,
         )
 

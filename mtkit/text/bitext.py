@@ -86,7 +86,9 @@ def _one(prefix: Path, lang: str) -> Path:
             return path
     wanted = f"{prefix}.{lang}"
     hint = " (it is a file: give the path without its language ending)" if prefix.is_file() else ""
-    raise DataError(f"{wanted} does not exist, nor with .gz, .xz or .zst{hint}; a path names PREFIX.{lang} or a .tsv file")
+    raise DataError(
+        f"{wanted} does not exist, nor with .gz, .xz or .zst{hint}; a path names PREFIX.{lang} or a .tsv file"
+    )
 
 
 def lines(path: Path) -> Iterator[tuple[str, bool]]:

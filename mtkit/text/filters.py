@@ -70,7 +70,9 @@ def key(*sides: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def first_of_each(keys: "np.ndarray[tuple[int], np.dtype[np.uint64]]", memory: int = 4_000_000) -> Iterator[tuple[int, int]]:
+def first_of_each(
+    keys: "np.ndarray[tuple[int], np.dtype[np.uint64]]", memory: int = 4_000_000
+) -> Iterator[tuple[int, int]]:
     """Yield (position, position of its first equal) for every repeated key.
 
     Works through the key space in slices of about `memory` keys, so that RAM does not grow with their number;

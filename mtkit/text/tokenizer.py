@@ -78,9 +78,7 @@ class Tokenizer:
         return [min(last, max(0, len(self.decode(ids[:end]).split()) - 1)) for end in range(1, len(ids) + 1)]
 
 
-def train(
-    lines: Iterator[str], *, kind: str, vocab_size: int, normalization: str, byte_fallback: bool
-) -> bytes:
+def train(lines: Iterator[str], *, kind: str, vocab_size: int, normalization: str, byte_fallback: bool) -> bytes:
     """Train a SentencePiece model (Kudo and Richardson 2018) and return it serialised.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing, fused with the output layer. """
+"""Cross-entropy with label smoothing, fused with the output layer."""
 
 import torch
 from torch import Tensor

@@ -25,7 +25,7 @@ class Choice:
 def has_bf16(device: torch.device) -> bool:
     """Whether the device has units for products in bf16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 

@@ -1,5 +1,7 @@
 """Learning-rate schedules: the share of the peak at an update, a function of counts alone."""
 
+import math
+
 
 def warm(update: int, warmup: int) -> float:
     """The linear rise to the peak; updates count from 1."""
@@ -13,7 +15,7 @@ def constant(update: int, warmup: int, total: int) -> float:
 
 def inverse_sqrt(update: int, warmup: int, total: int) -> float:
     """Falling with the root of the update (Vaswani et al. 2017), from the peak at the end of the warm-up."""
-    return min(warm(update, warmup), (max(1, warmup) / update) ** 0.5)
+    return min(warm(update, warmup), math.sqrt(max(1, warmup) / update))
 
 
 def linear(update: int, warmup: int, total: int) -> float:

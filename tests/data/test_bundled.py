@@ -24,7 +24,8 @@ FILES = [(language, split, side) for language in LANGUAGES for split in SPLITS f
 def load_build() -> ModuleType:
     """Import data/build.py, which is no part of a package, from its path."""
     spec = importlib.util.spec_from_file_location("bundled_data_build", DATA / "build.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -82,7 +83,8 @@ def test_no_pair_is_repeated_or_untranslated(language):
 @pytest.mark.parametrize(("language", "split", "side"), FILES)
 def test_lines_are_plain(language, split, side):
     for line in lines(language, split, side):
-        assert line and line == " ".join(line.split())
+        assert line
+        assert line == " ".join(line.split())
         assert not any(unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn") for char in line), repr(line)
         assert "\ufffd" not in line
 
@@ -142,7 +144,8 @@ def test_licence_is_beside_the_text():
     assert "Exhibit B" in text
     for language in LANGUAGES:
         readme = (DATA / f"ui.en-{language}" / "README.md").read_text(encoding="utf-8")
-        assert f"libreoffice-l10n-{language}" in readme and "Mozilla Public License 2.0" in readme
+        assert f"libreoffice-l10n-{language}" in readme
+        assert "Mozilla Public License 2.0" in readme
 
 
 # ---- reading
@@ -234,9 +237,7 @@ def test_other_underscores_and_tildes_are_kept_in_labels(text):
 
 @pytest.mark.parametrize("context", ["STR_NAME", "somedialog|extended_tip|name", "extended_tip|name"])
 def test_underscores_are_text_outside_labels(context):
-    assert (
-        build.clean("Rounds to To_currency, see FILE_NAME", context) == "Rounds to To_currency, see FILE_NAME"
-    )
+    assert build.clean("Rounds to To_currency, see FILE_NAME", context) == "Rounds to To_currency, see FILE_NAME"
     assert build.clean("The decimals of To_currency", context) == "The decimals of To_currency"
 
 
@@ -345,7 +346,8 @@ def test_split_is_whole_sized_and_independent_of_the_order():
             strings = [{build.fold(pair[side]) for pair in splits[name]} for name in (one, other)]
             assert strings[0] & strings[1] == set()
     lost = set(pairs) - {pair for rows in splits.values() for pair in rows}
-    assert lost <= {("two targets", "Erstes"), ("Two targets:", "Zweites")} and len(lost) <= 1
+    assert lost <= {("two targets", "Erstes"), ("Two targets:", "Zweites")}
+    assert len(lost) <= 1
 
 
 # ---- writing
@@ -361,7 +363,8 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert gzip.decompress((tmp_path / "one" / "dev.de.gz").read_bytes()) == b"dev-Datei\n"
     readme = (tmp_path / "one" / "README.md").read_text(encoding="utf-8")
-    assert "`some-package`" in readme and "`1.2`" in readme
+    assert "`some-package`" in readme
+    assert "`1.2`" in readme
 
 
 def test_a_missing_package_is_named(tmp_path):

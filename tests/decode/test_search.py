@@ -50,7 +50,13 @@ def table(sentences: int, seed: int) -> Table:
 def run(state: Table, limits: list[int], **options: object) -> list[list[Hypothesis]]:
     defaults: dict[str, object] = {"beam_size": 4, "alpha": 1.0}
     return search(
-        step, state, torch.tensor(limits), bos=BOS, eos=EOS, never=NEVER, **(defaults | options)  # type: ignore[arg-type]
+        step,
+        state,
+        torch.tensor(limits),
+        bos=BOS,
+        eos=EOS,
+        never=NEVER,
+        **(defaults | options),  # type: ignore[arg-type]
     )
 
 
@@ -167,7 +173,13 @@ SOURCES = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 17], [3, 4, 5, 6]]
 def translate(model: Seq2Seq, sources: list[list[int]], **options: object) -> list[list[Hypothesis]]:
     found: list[list[Hypothesis]] = [[] for _ in sources]
     for rows, hypotheses in translate_ids(
-        model, sources, Options(**options), source_eos=2, bos=1, eos=2, never=[0, 1]  # type: ignore[arg-type]
+        model,
+        sources,
+        Options(**options),
+        source_eos=2,
+        bos=1,
+        eos=2,
+        never=[0, 1],  # type: ignore[arg-type]
     ):
         for row, some in zip(rows, hypotheses, strict=True):
             found[row] = some

@@ -75,7 +75,9 @@ def test_initialisation() -> None:
     assert lstm.input.bias.tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10  # the forget gate starts open
 
 
-def look(attention: nn.Module, query: list[float], memory: list[list[float]], real: int) -> tuple[list[float], list[float]]:
+def look(
+    attention: nn.Module, query: list[float], memory: list[list[float]], real: int
+) -> tuple[list[float], list[float]]:
     memory_BSH = torch.tensor([memory])
     bias_BS = torch.tensor([[0.0] * real + [-math.inf] * (len(memory) - real)])
     with torch.no_grad():

@@ -18,9 +18,7 @@ def lines() -> Iterator[str]:
 
 def make(kind: str = "unigram", vocab_size: int = 343, byte_fallback: bool = True) -> Tokenizer:
     return Tokenizer(
-        train(
-            lines(), kind=kind, vocab_size=vocab_size, normalization="identity", byte_fallback=byte_fallback
-        )
+        train(lines(), kind=kind, vocab_size=vocab_size, normalization="identity", byte_fallback=byte_fallback)
     )
 
 

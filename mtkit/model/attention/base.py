@@ -49,7 +49,9 @@ class Attention(nn.Module):
         """A training pass of so many steps; `parameters` are query_weight and score_parameters."""
         return AttentionSteps(self, memory_BSH, keys_BSA, bias_BS, steps, parameters)
 
-    def forward(self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Look at the memory.
 
         Args:
@@ -107,7 +109,7 @@ class AttentionSteps(Steps):
         steps: int,
         parameters: list[Tensor | None],
     ) -> None:
-        B, S, H = memory_BSH.shape
+        B, S, _H = memory_BSH.shape
         query_weight, *rest = parameters
         self.memory_BSH, self.bias_BS, self.steps = memory_BSH, bias_BS, steps
         self.query_weight = None if query_weight is None else rounded(query_weight)

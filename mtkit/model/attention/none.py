@@ -16,7 +16,9 @@ class NoAttention(Attention):
     ) -> Steps:
         return _NoSteps()
 
-    def forward(self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """An empty context and, since it looks nowhere, weights of zero."""
         B, K, _ = state_BKH.shape
         return state_BKH[..., :0], memory_BSH.new_zeros(B, K, memory_BSH.shape[1])

@@ -91,13 +91,15 @@ class _Feedback(torch.autograd.Function):
             kept_layers = []
             for i, layer in enumerate(layers):
                 if i:
-                    torch.mul(y_BH, masks_TBH[i - 1][t], out=inputs[i][t]) if masks_TBH else inputs[i][t].copy_(y_BH)  # noqa: F821
-                from_input = biased(layer.input_bias if i else gates_TBG[t], inputs[i][t], input_weights[i])
+                    below_BH = outputs[i - 1][t + 1]
+                    inputs[i][t] = below_BH * masks_TBH[i - 1][t] if masks_TBH else below_BH
+                base = gates_TBG[t] if layer.input_bias is None else layer.input_bias
+                from_input = biased(base, inputs[i][t], input_weights[i])
                 from_hidden = biased(layer.hidden_bias, state[i][0], hidden_weights[i])
                 state[i], kept = layer.cell.combine(from_input, from_hidden, state[i], out=outputs[i][t + 1])
                 kept_layers.append(kept)
-                y_BH = state[i][0]
             saved.append(kept_layers)
+            y_BH = outputs[-1][t + 1]
             torch.cat([y_BH, steps.forward(t, y_BH)], -1, out=joined[t])
             torch.tanh(biased(combine_bias, joined[t], combine_T), out=features[t + 1])
         ctx.cells, ctx.masks_TBH, ctx.bf16 = cells, masks_TBH, products._bf16
@@ -120,7 +122,8 @@ class _Feedback(torch.autograd.Function):
             grad_before_tanh = torch.empty_like(grad_TBH)
             grad_inputs = [grad_TBH.new_empty(T, B, layer.hidden_weight.shape[0]) for layer in layers]
             grad_hiddens = [
-                grad if cell.adds_gates else torch.empty_like(grad) for cell, grad in zip(cells, grad_inputs, strict=True)
+                grad if cell.adds_gates else torch.empty_like(grad)
+                for cell, grad in zip(cells, grad_inputs, strict=True)
             ]
             grad_states = [[grad_TBH.new_zeros(B, H) for _ in range(cell.states)] for cell in cells]
             grad_feed = grad_TBH.new_zeros(B, H)

@@ -13,12 +13,13 @@ class InputFeeding(RecurrentDecoder):
     feeds = True
 
     def forward(self, x_TBE: Tensor, state: DecoderState, masks_TBH: list[Tensor]) -> Tensor:
-        """See RecurrentDecoder.forward. What the embeddings add to the first layer's gates is formed for all steps at once."""
+        """See RecurrentDecoder.forward. The embeddings' part of the first gates is formed for all steps at once."""
         first, *others = self.layers
         embed_dim = x_TBE.shape[-1]
         gates_TBG = linear(x_TBE, first.input.weight[:, :embed_dim], first.input.bias)
         layers = [Layer(type(first), first.input.weight[:, embed_dim:], None, first.hidden.weight, first.hidden.bias)]
         layers += [
-            Layer(type(cell), cell.input.weight, cell.input.bias, cell.hidden.weight, cell.hidden.bias) for cell in others
+            Layer(type(cell), cell.input.weight, cell.input.bias, cell.hidden.weight, cell.hidden.bias)
+            for cell in others
         ]
         return feedback(self.attention, layers, self.combine, gates_TBG, state, masks_TBH)

@@ -65,7 +65,14 @@ class Bench:
             writer.add(ids, ids)
         writer.close()
         self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
-        defaults = {"batch_tokens": 201, "max_epochs": 0, "lr": 0.01, "warmup": 0, "schedule": "constant", "patience": 0}
+        defaults = {
+            "batch_tokens": 201,
+            "max_epochs": 0,
+            "lr": 0.01,
+            "warmup": 0,
+            "schedule": "constant",
+            "patience": 0,
+        }
         self.settings = Train.model_validate(defaults | settings)
         self.training = self.make()
 

@@ -1,0 +1,45 @@
+# Every target sets up what it needs by itself.
+PYTHON ?= python3
+DEMO ?= demo
+MINUTES ?= 6
+BIN := $(CURDIR)/.venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow faults check clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it needs
+
+# torch first and pinned: left to itself, pip would take another build of several gigabytes.
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, score the test set
+	@mkdir -p $(DEMO)
+	cd $(DEMO) && $(BIN)/mtkit preprocess
+	cd $(DEMO) && $(BIN)/mtkit train --set train.max_minutes=$(MINUTES)
+	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(CURDIR)/data/ui.en-de
+	cd $(DEMO) && $(BIN)/mtkit eval
+
+test: setup  ## the tests, in a few minutes
+	$(BIN)/pytest -m 'not slow and not faults'
+
+slow: setup  ## tests that train for minutes
+	$(BIN)/pytest -m slow
+
+faults: setup  ## tests that kill training at random moments
+	$(BIN)/pytest -m faults
+
+check: setup  ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove what the other targets made
+	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,116 @@
+"""Killed anywhere, a run goes on to the same end, bit for bit."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_train import checkpoint
+from toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
+
+# A run that kills itself with SIGKILL at its Nth dealing with the disk: inside a checkpoint, between the files of
+# one, between the renames that publish it, inside a bundle, inside the log.
+KILLER = """
+import os, pathlib, signal, sys
+from mtkit import files
+from mtkit.train import checkpoint
+from mtkit.pipeline import bundle, run
+left = int(sys.argv.pop(1))
+def deadly(function):
+    def called(*args, **kwargs):
+        global left
+        left -= 1
+        if left == 0:
+            if function is original_write:
+                pathlib.Path(args[1]).write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return called
+original_write = checkpoint.save_file
+checkpoint.save_file = deadly(checkpoint.save_file)
+bundle.save_file = deadly(original_write)
+files.sync, files.seal = deadly(files.sync), deadly(files.seal)
+pathlib.Path.rename = deadly(pathlib.Path.rename)
+run.Run.log = deadly(run.Run.log)
+from mtkit.cli.main import main
+sys.argv = ["mtkit", "train", "-q"]
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    folder = make(tmp_path_factory.mktemp("whole") / "toy")
+    ran(mtkit(folder, "train"))
+    return folder
+
+
+def same(folder: Path, whole: Path) -> None:
+    assert checkpoint(folder) == checkpoint(whole)
+    best = "runs/toy/best/model.safetensors"
+    assert (folder / best).read_bytes() == (whole / best).read_bytes()
+    left = [
+        path.name for path in (folder / "runs/toy").rglob("*") if path.name.startswith(".tmp") or ".old" in path.name
+    ]
+    assert left == []
+
+
+def kill_at(folder: Path, count: int) -> int:
+    done = subprocess.run([sys.executable, "-c", KILLER, str(count)], cwd=folder, capture_output=True, env=ENVIRONMENT)
+    assert b"Traceback" not in done.stderr, done.stderr
+    return done.returncode
+
+
+@pytest.mark.parametrize("counts", [(3, 9, 27), (14, 40, 17)])
+def test_killed_while_writing(whole: Path, tmp_path: Path, counts: tuple[int, ...]) -> None:
+    folder = make(tmp_path / "toy")
+    ran(mtkit(folder, "preprocess"))
+    for count in counts:
+        assert kill_at(folder, count) == -signal.SIGKILL
+    ran(mtkit(folder, "train"))
+    same(folder, whole)
+
+
+@pytest.mark.faults
+def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> None:
+    """From the first to the last: a fresh run killed at each, then finished."""
+    folder = make(tmp_path / "toy")
+    ran(mtkit(folder, "preprocess"))
+    count = 1
+    while kill_at(folder, count) == -signal.SIGKILL:
+        ran(mtkit(folder, "train"))
+        same(folder, whole)
+        shutil.rmtree(folder / "runs")
+        count += 1
+    assert count > 60
+
+
+@pytest.mark.faults
+def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
+    """By the clock, from outside: in updates, in validations, in saving."""
+    longer = CONFIG.replace("max_updates = 60", "max_updates = 600").replace(
+        "validate_every = 20", "validate_every = 10"
+    )
+    whole, folder = make(tmp_path / "whole", longer), make(tmp_path / "toy", longer)
+    began = time.monotonic()
+    ran(mtkit(whole, "train"))
+    seconds = time.monotonic() - began
+    rng = random.Random(20)
+    killed = 0
+    while killed < 10:
+        process = subprocess.Popen([*COMMAND, "train", "-q"], cwd=folder, env=ENVIRONMENT)
+        try:
+            process.wait(timeout=rng.uniform(1.5, 2 + seconds / 6))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+    assert killed == 10, f"the run ended after {killed} kills: make it longer"
+    ran(mtkit(folder, "train"))
+    same(folder, whole)

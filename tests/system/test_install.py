@@ -1,0 +1,47 @@
+"""The wheel: it brings the demo's text, both licences and the command; the editable install finds the text too."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from toy import ENVIRONMENT, mtkit, ran
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_wheel_works_anywhere(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip"]
+    build = [*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for part in ("train.en.gz", "train.de.gz", "dev.en.gz", "test.de.gz", "README.md"):
+        assert f"mtkit/data/ui.en-de/{part}" in names
+    assert "mtkit/recipes/demo.toml" in names
+    assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "LICENSE.MPL-2.0"}
+    (metadata,) = [name for name in names if name.endswith("METADATA")]
+    assert b"License-Expression: MIT AND MPL-2.0" in zipfile.ZipFile(wheel).read(metadata)
+    target = tmp_path / "site"
+    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)], check=True)
+    here = tmp_path / "empty"
+    here.mkdir()
+    code = """
+import sys, mtkit
+assert mtkit.__file__.startswith(sys.argv[1])
+from mtkit.cli.main import main
+sys.argv = ["mtkit", "preprocess"]
+main()
+"""
+    environment = ENVIRONMENT | {"PYTHONPATH": str(target)}
+    done = subprocess.run([sys.executable, "-c", code, str(target)], cwd=here, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"wrote prepared/en-de-" in done.stderr
+
+
+def test_the_command_is_installed(tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "mtkit"
+    done = subprocess.run([str(command), "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "mtkit 0.1.0\n")
+    assert "wrote prepared/" in mtkit(tmp_path, "preprocess").stderr
+    assert ran(mtkit(tmp_path, "--help")).count("eval") == 1  # its other name is not listed

@@ -1,0 +1,134 @@
+"""A language to learn in seconds, and the command as a user types it."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+WORDS = dict(
+    zip(
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "the",
+            "big",
+            "small",
+            "red",
+            "dog",
+            "cat",
+            "house",
+            "sees",
+            "and",
+            "finds",
+        ],
+        [
+            "eins",
+            "zwei",
+            "drei",
+            "vier",
+            "fünf",
+            "sechs",
+            "sieben",
+            "acht",
+            "neun",
+            "zehn",
+            "das",
+            "große",
+            "kleine",
+            "rote",
+            "Hund",
+            "Katze",
+            "Haus",
+            "sieht",
+            "und",
+            "findet",
+        ],
+        strict=True,
+    )
+)
+
+CONFIG = """
+name = "toy"
+[data]
+source_lang = "en"
+target_lang = "de"
+train = "train"
+dev = "dev"
+test = "test"
+[filter]
+max_pieces = 50
+[tokenizer]
+vocab_size = 420
+[model]
+embed_dim = 24
+hidden_dim = 32
+dropout = 0.1
+[train]
+batch_tokens = 300
+lr = 0.01
+warmup = 10
+schedule = "linear"
+max_epochs = 0
+max_updates = 60
+validate_every = 20
+validate_lines = 20
+precision = "fp32"
+"""
+
+
+def write_text(folder: Path, seed: int = 0) -> None:
+    """600 training, 30 dev and 30 test pairs: word by word, in order."""
+    rng = random.Random(seed)
+    for part, count in (("train", 600), ("dev", 30), ("test", 30)):
+        lines = [[rng.choice(list(WORDS)) for _ in range(rng.randint(2, 9))] for _ in range(count)]
+        (folder / f"{part}.en").write_text("".join(" ".join(line) + "\n" for line in lines))
+        (folder / f"{part}.de").write_text("".join(" ".join(WORDS[word] for word in line) + "\n" for line in lines))
+
+
+def make(folder: Path, config: str = CONFIG) -> Path:
+    """A folder with text and config."""
+    folder.mkdir(exist_ok=True)
+    write_text(folder)
+    (folder / "mtkit.toml").write_text(config)
+    return folder
+
+
+COMMAND = [sys.executable, "-m", "mtkit"]
+ENVIRONMENT = os.environ | {"COLUMNS": "100"}
+
+
+def mtkit(
+    folder: Path, *arguments: str, stdin: str | bytes = b"", limit: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder; stdout and stderr as text, decoded as UTF-8 and split by nobody."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, input=data, capture_output=True, timeout=limit, env=ENVIRONMENT
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def ran(done: subprocess.CompletedProcess[str]) -> str:
+    """The stdout of a command that must have succeeded."""
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def failed(done: subprocess.CompletedProcess[str], *parts: str, code: int = 1) -> None:
+    """A command that must have failed as users are promised: exit code, one or two lines, no traceback."""
+    assert done.returncode == code, (done.returncode, done.stderr)
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("config:", "reading", "training a"))]
+    assert 1 <= len(lines) <= 2, done.stderr
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in done.stderr, done.stderr

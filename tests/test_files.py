@@ -1,0 +1,109 @@
+"""Writing that survives a crash: what stands under a name is whole."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from mtkit import files
+from mtkit.errors import BundleError, RunError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_write_replaces_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write(tmp_path / "a", "old")
+    files.write(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_text() == "new"
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write(tmp_path / "a", "half")
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "new"
+
+
+def test_publish_is_all_or_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "best"
+    for text in ("one", "two"):
+        with files.publish(target) as folder:
+            (folder / "x").write_text(text)
+    assert (target / "x").read_text() == "two"
+    with pytest.raises(RuntimeError), files.publish(target) as folder:  # noqa: PT012
+        (folder / "x").write_text("three")
+        raise RuntimeError
+    assert names(tmp_path) == ["best"]
+    assert (target / "x").read_text() == "two"
+
+
+def test_killed_between_the_renames_the_old_one_stands(tmp_path: Path) -> None:
+    target = tmp_path / "best"
+    target.mkdir()
+    target.rename(tmp_path / "best.old")
+    assert files.standing(target) == tmp_path / "best.old"
+    with files.publish(target) as folder:
+        (folder / "x").write_text("new")
+    assert files.standing(target) == target
+    assert names(tmp_path) == ["best"]
+
+
+def test_sweep_removes_what_a_crash_left(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-1-best").mkdir()
+    (tmp_path / ".tmp-2-x").write_text("")
+    (tmp_path / "kept").write_text("")
+    files.sweep(tmp_path)
+    assert names(tmp_path) == ["kept"]
+
+
+def test_seals(tmp_path: Path) -> None:
+    for name in ("a", "b", "README.md"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(BundleError, match="has no checksums.json"):
+        files.verify(tmp_path, "bundle")
+    files.seal(tmp_path)
+    (tmp_path / "README.md").write_text("a card may be edited")
+    files.verify(tmp_path, "bundle")
+    (tmp_path / "b").write_text("B")
+    with pytest.raises(BundleError, match="b has changed"):
+        files.verify(tmp_path, "bundle")
+    (tmp_path / "b").unlink()
+    with pytest.raises(BundleError, match="b is missing"):
+        files.verify(tmp_path, "bundle")
+    (tmp_path / "checksums.json").write_text("{")
+    with pytest.raises(BundleError, match="damaged"):
+        files.verify(tmp_path, "bundle")
+
+
+def _hold(folder: Path, ready: "multiprocessing.connection.Connection") -> None:
+    with files.lock(folder):
+        ready.send(os.getpid())
+        ready.recv()
+
+
+def test_a_lock_keeps_others_out_and_dies_with_its_process(tmp_path: Path) -> None:
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path, there))
+    process.start()
+    number = here.recv()
+    with pytest.raises(RunError, match=f"in use by process {number}"), files.lock(tmp_path):
+        pass
+    process.kill()
+    process.join()
+    process.close()
+    with files.lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(("text", "number"), [("I/O error: No space left on device (os error 28)", 28)])
+def test_errors_of_libraries_become_those_of_the_system(text: str, number: int) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, files.as_os_error(Path("x")):
+        raise RuntimeError(text)
+    assert caught.value.errno == number
+    with pytest.raises(RuntimeError, match="other"), files.as_os_error(Path("x")):
+        raise RuntimeError("other")
