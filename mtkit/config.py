@@ -30,10 +30,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-def _choice(kind: str) -> AfterValidator:
+def _choice(kind: str, *also: str) -> AfterValidator:
+    """A name registered under `kind`, or one of the others given."""
+
     def check(name: str) -> str:
         try:
-            return registry.check(kind, name)
+            return name if name in also else registry.check(kind, name)
         except ConfigError as error:
             raise ValueError(str(error)) from None
 
@@ -131,17 +133,8 @@ class Decoder(Section):
 
 
 class Attention(Section):
-    name: Annotated[str, AfterValidator(lambda name: name)] = "auto"
+    name: Annotated[str, _choice("attention", "auto")] = "auto"
     """How the decoder looks at the source; auto: additive."""
-
-    @model_validator(mode="after")
-    def _known(self) -> "Attention":
-        if self.name != "auto":
-            try:
-                registry.check("attention", self.name)
-            except ConfigError as error:
-                raise ValueError(str(error)) from None
-        return self
 
     @property
     def resolved(self) -> str:

@@ -144,8 +144,11 @@ def verify(folder: Path, what: str) -> None:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[IO[str]]:
+def lock(folder: Path, wait: bool = False) -> Iterator[IO[str]]:
     """Keep other processes out of a folder. The kernel lets go of the lock when the process ends, however it ends.
+
+    Args:
+        wait: until another process lets go of it, instead of failing.
 
     Raises:
         RunError: another process holds it.
@@ -153,7 +156,7 @@ def lock(folder: Path) -> Iterator[IO[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             file.seek(0)
             raise RunError(

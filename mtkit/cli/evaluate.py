@@ -63,6 +63,7 @@ def command(
         raise typer.BadParameter("--hyp and --ref go together")
     if hyp and ref:
         settings = _settings(Eval(), given)
+        messages.detail(f"scoring: {settings}")
         if src:
             _same_length(src, hyp)
         language = ""

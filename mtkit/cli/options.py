@@ -20,7 +20,7 @@ SetOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the resolved config among it.")]
 
 
 class Messages:
@@ -46,6 +46,7 @@ def load_config(config: str | None, overrides: list[str] | None, messages: Messa
 
     loaded = load(config, overrides)
     messages.say(f"config: {loaded.origin}")
+    messages.detail(loaded.config.model_dump_json(indent=1))
     return loaded
 
 

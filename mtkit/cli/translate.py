@@ -76,12 +76,13 @@ def command(
     translator = _load(model, config, set_, device, threads, messages)
     translator.decode = translator.decode.model_copy(update={k: v for k, v in flags.items() if v is not None})
     translator.check(translator.decode, n_best, align)
+    messages.detail(f"search: {translator.decode}")
     write = _jsonl if form == "jsonl" else _text
     number = 0
     source = file.open("rb") if file else sys.stdin.buffer
     if file is None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
-    with _target(output) as out:
+    with _Target(output) as out:
         for window in windows(source, str(file) if file else "stdin"):
             for translation in translator.window(window, n_best=n_best, align=align):
                 for warning in translation.warnings:
@@ -117,7 +118,7 @@ def _load(
     return load_for(model, device, loaded.config.decode)
 
 
-class _target:
+class _Target:
     """Where translations go: stdout, or a file that appears when it is whole."""
 
     def __init__(self, path: Path | None) -> None:
@@ -127,14 +128,21 @@ class _target:
         if self.path is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
             return sys.stdout
-        self.part = self.path.with_name(self.path.name + ".part")
+        # A device or a pipe is written as it is; to put a file in its place would be to destroy it.
+        special = self.path.exists() and not self.path.is_file()
+        self.part = self.path if special else self.path.with_name(self.path.name + ".part")
         self.file = self.part.open("w", encoding="utf-8", newline="\n")
         return self.file
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.path is not None:
             self.file.close()
-            self.part.replace(self.path) if kind is None else self.part.unlink()
+            if self.part == self.path:
+                return
+            if kind is None:
+                self.part.replace(self.path)
+            else:
+                self.part.unlink()
 
 
 def windows(source: BinaryIO, name: str) -> Iterator[list[str]]:

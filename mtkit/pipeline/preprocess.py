@@ -107,7 +107,7 @@ def preprocess(loaded: Loaded, say: Callable[[str], None]) -> tuple[Prepared, bo
     if prepared := standing(corpus):
         return prepared, False
     root = corpus.folder.parent
-    with files.lock(root):
+    with files.lock(root, wait=True):  # another run may be preparing the same text
         files.sweep(root)
         if prepared := standing(corpus):
             return prepared, False

@@ -236,7 +236,7 @@ class _Job:
 
     def probe(self, batch: Batch) -> None:
         loss, count = batch_loss(self.training.model, batch, self.config.train.label_smoothing)
-        (loss / count).backward()
+        torch.autograd.backward(loss / count)
         self.training.optimizer.zero_grad()
 
     def validate(self, progress: Progress) -> None:

@@ -108,7 +108,7 @@ def train(
             model.train()
             with products.precision(progress.precision):
                 loss_sum, tokens = batch_loss(model, batch, settings.label_smoothing)
-                (loss_sum / tokens).backward()
+                torch.autograd.backward(loss_sum / tokens)
             grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm or math.inf))
             if not math.isfinite(grad_norm):
                 raise RunError(

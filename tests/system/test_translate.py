@@ -73,6 +73,7 @@ def test_files_in_and_out(trained: Path, tmp_path: Path) -> None:
     failed(mtkit(trained, "translate", "-q", str(source), "-o", str(target)), "line 1, byte 1")
     assert target.read_text() == f"{EXPECTED}\nzwei Katze\n"  # what was there is not lost
     failed(mtkit(trained, "translate", "-q", str(tmp_path / "none")), "none does not exist")
+    assert ran(mtkit(trained, "translate", "-o", "/dev/stdout", stdin="two cat\n")) == "zwei Katze\n"
 
 
 def test_scores_and_n_best(trained: Path) -> None:
