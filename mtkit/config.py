@@ -27,7 +27,9 @@ BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtk
 class Section(BaseModel):
     """Base of every table of the config: frozen, strict, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def _choice(kind: str, *also: str) -> AfterValidator:
@@ -48,6 +50,7 @@ def _as_list(value: Any) -> Any:
 
 Paths = Annotated[list[str], BeforeValidator(_as_list)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Dropped = Annotated[float, Field(ge=0, le=0.95)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -149,7 +152,7 @@ class Model(Section):
     """Width of the memory and of the decoder's state."""
     tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
     """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""
-    dropout: Share = 0.2
+    dropout: Dropped = 0.2
     """On embeddings, between layers, on the memory and before the output."""
     encoder: Encoder = Encoder()
     decoder: Decoder = Decoder()
@@ -212,9 +215,9 @@ class Train(Section):
 class Decode(Section):
     beam_size: Positive = 5
     """Hypotheses kept in search; 1: greedy."""
-    length_penalty: float = 1.0
+    length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
     """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""
-    max_ratio: Annotated[float, Field(gt=0)] = 3.0
+    max_ratio: Annotated[float, Field(gt=0, le=1000)] = 3.0
     """Longest output: so many times the source pieces, plus 10."""
     batch_tokens: Positive = 4096
     """Source pieces times beam in a batch."""
@@ -230,7 +233,7 @@ class Eval(Section):
 class Config(Section):
     """All that a run depends on."""
 
-    name: Annotated[str, Field(pattern=r"^[^/\s]*$")] = ""
+    name: Annotated[str, Field(pattern=r"^([^/\s.][^/\s]*)?$")] = ""
     """The run's folder, runs/NAME; "": SRC-TGT."""
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 1
     """Of everything random."""

@@ -119,7 +119,7 @@ def sweep(folder: Path) -> None:
 def seal(folder: Path) -> None:
     """Write checksums.json over every file of the folder but README.md."""
     names = sorted(path.name for path in folder.iterdir() if path.name not in (CHECKSUMS, "README.md"))
-    (folder / CHECKSUMS).write_text(to_json({name: sha256(folder / name) for name in names}))
+    (folder / CHECKSUMS).write_text(to_json({name: sha256(folder / name) for name in names}), encoding="utf-8")
 
 
 def verify(folder: Path, what: str) -> None:
@@ -129,7 +129,7 @@ def verify(folder: Path, what: str) -> None:
         BundleError: naming the first file that is missing or changed.
     """
     try:
-        sums = json.loads((folder / CHECKSUMS).read_text())
+        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
         items = list(sums.items())
     except FileNotFoundError:
         raise BundleError(f"{folder} is no {what}: it has no {CHECKSUMS}; give the folder that holds it") from None
@@ -154,7 +154,7 @@ def lock(folder: Path, wait: bool = False) -> Iterator[IO[str]]:
         RunError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as file:
+    with (folder / "lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:

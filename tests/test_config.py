@@ -60,7 +60,7 @@ def test_configs_are_frozen() -> None:
         ),
         (merged(train={"lr": "fast"}), 'train.lr = "fast": input should be a valid number'),
         (merged(train={"patience": True}), "train.patience = true: input should be a valid integer"),
-        (merged(model={"dropout": 1.0}), "model.dropout = 1.0: input should be less than 1"),
+        (merged(model={"dropout": 1.0}), "model.dropout = 1.0: input should be less than or equal to 0.95"),
         (merged(model={"hidden_dim": 255}), "hidden_dim = 255 is odd"),
         (merged(tokenizer={"shared": False}, model={"tie": "all"}), "needs one vocabulary"),
         (merged(tokenizer={"kind": "word"}), "set byte_fallback = false"),

@@ -50,7 +50,6 @@ def command(
 ) -> None:
     """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
     from mtkit.config import Eval
-    from mtkit.errors import ConfigError
     from mtkit.pipeline import evaluate
 
     messages = Messages(quiet, verbose)
@@ -78,8 +77,6 @@ def command(
             raise typer.BadParameter("--src goes with --hyp and --ref")
         loaded = load_config(config, set_, messages)
         settings = _settings(loaded.config.eval, given)
-        if not loaded.config.data.test:
-            raise ConfigError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
         from mtkit.pipeline.device import set_threads
 
         set_threads(threads)
@@ -104,13 +101,12 @@ def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
     from pydantic import ValidationError
 
     from mtkit.config import Eval
-    from mtkit.errors import ConfigError
 
     try:
         return Eval.model_validate(base.model_dump() | given)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise typer.BadParameter(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _same_length(src: Path, hyp: Path) -> None:
@@ -118,7 +114,7 @@ def _same_length(src: Path, hyp: Path) -> None:
     from mtkit.text.bitext import lines
 
     for path in (src, hyp):
-        if not path.is_file():
+        if not path.exists() or path.is_dir():
             raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
     counts = [sum(1 for _ in lines(path)) for path in (src, hyp)]
     if counts[0] != counts[1]:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -43,6 +44,10 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not re.search(r"out of memory|can't allocate memory", str(error)):
+                raise
+            _leave("error: out of memory; lower train.batch_tokens (in translating, decode.batch_tokens)", 1)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _leave(f"error: {where}{error.strerror or error}; check space and permissions, then run it again", 1)

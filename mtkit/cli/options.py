@@ -1,5 +1,6 @@
 """Options that the commands share, and what follows from them."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,12 +33,18 @@ class Messages:
     def say(self, message: str) -> None:
         """A line for the user; warnings are said even when quiet."""
         if not self.quiet or message.startswith("WARNING"):
-            print(message, file=sys.stderr, flush=True)
+            self._print(message)
 
     def detail(self, message: str) -> None:
         """A line for whoever asked for more."""
         if self.verbose and not self.quiet:
+            self._print(message)
+
+    def _print(self, message: str) -> None:
+        try:
             print(message, file=sys.stderr, flush=True)
+        except BrokenPipeError:  # nobody listens any more; that is no reason to end the work
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def load_config(config: str | None, overrides: list[str] | None, messages: Messages) -> "Loaded":

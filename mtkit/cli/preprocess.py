@@ -30,7 +30,7 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    report: dict[str, Any] = json.loads((prepared.folder / "report.json").read_text())
+    report: dict[str, Any] = json.loads((prepared.folder / "report.json").read_text(encoding="utf-8"))
     languages = prepared.manifest["languages"]
     console = Console(stderr=True, highlight=False, soft_wrap=False)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
@@ -52,7 +52,7 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
                 str(row["max_pieces"]),
                 f"{row['share_of_byte_pieces']:.2%}",
             )
-    console.print("[dim]lengths in pieces; a word: pieces a word; bytes: share of characters spelled in bytes[/dim]")
+    console.print("[dim]lengths in pieces; a word: pieces a word; bytes: share of pieces that are single bytes[/dim]")
     console.print(table)
     dropped = ", ".join(f"{rule} {count:,}" for rule, count in report["dropped"].items() if count) or "none"
     console.print(f"{report['pairs_read']:,} pairs read; dropped: {dropped}")

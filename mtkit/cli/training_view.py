@@ -15,6 +15,7 @@ from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
 from mtkit.config import Config
 from mtkit.corpus.shards import Prepared
+from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:
     from mtkit.pipeline.train import Facts
@@ -42,22 +43,14 @@ class Recent:
     @property
     def speed(self) -> float:
         """Target tokens a second."""
-        return sum(e.target_tokens for e in self._events) / max(1e-9, sum(e.seconds for e in self._events))
+        events = list(self._events)  # the live view asks from a thread of its own
+        return sum(e.target_tokens for e in events) / max(1e-9, sum(e.seconds for e in events))
 
     @property
     def loss(self) -> float:
         """A target token."""
-        tokens = sum(e.target_tokens for e in self._events)
-        return sum(e.loss * e.target_tokens for e in self._events) / max(1, tokens)
-
-
-def total_updates(config: Config, per_epoch: int, state: "State") -> int:
-    """The update at which the first limit is reached; 0: not known yet."""
-    settings = config.train
-    if settings.max_minutes and not state.total_updates:
-        return 0
-    limits = (settings.max_updates, settings.max_epochs * per_epoch, state.total_updates)
-    return min((limit for limit in limits if limit), default=0)
+        events = list(self._events)
+        return sum(e.loss * e.target_tokens for e in events) / max(1, sum(e.target_tokens for e in events))
 
 
 def duration(seconds: float) -> str:
@@ -97,7 +90,7 @@ class PlainView:
         if time.monotonic() - self.said < LINE_SECONDS and progress.update > 1:
             return
         self.said = time.monotonic()
-        total = total_updates(self.config, self.per_epoch, progress)
+        total = total_updates(progress, self.config.train, self.per_epoch)
         left = ""
         if total:
             seconds = progress.seconds / progress.update * (total - progress.update)
@@ -149,7 +142,7 @@ class LiveView(PlainView):
         self.recent.add(event)
         self.state = progress
         self.bars.update(self.epoch, completed=progress.batch, description=f"epoch {progress.epoch + 1}")
-        total = total_updates(self.config, self.per_epoch, progress)
+        total = total_updates(progress, self.config.train, self.per_epoch)
         self.bars.update(self.whole, completed=progress.update, total=total or None)
 
     def validated(self, progress: "State", best: bool, sample: "Sample") -> None:
@@ -178,7 +171,7 @@ class LiveView(PlainView):
             ("learning rate", f"{self.recent.last.lr:.2e}"),
             ("gradient", f"{self.recent.last.grad_norm:.2f}"),
             ("time", duration(state.seconds)),
-            ("dev BLEU", f"{last['bleu']:.2f}, best {best['bleu']:.2f}" if last else "not yet"),
+            ("dev BLEU", f"{last['bleu']:.2f}, best {best['bleu']:.2f}" if last and best else "not yet"),
         ]
         for start in range(0, len(cells), 3):
             row = [part for name, value in cells[start : start + 3] for part in (Text(name, style="dim"), Text(value))]

@@ -22,6 +22,7 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from mtkit.config import Decode
     from mtkit.pipeline.translate import Candidate, Translation, Translator
 
 READ = 1 << 16
@@ -31,7 +32,8 @@ def command(
     file: Annotated[Path | None, typer.Argument(help="Text to translate, a sentence a line; default: stdin.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", metavar="DIR", help="A bundle or a run; default: the config's run.")
+        list[Path] | None,
+        typer.Option("--model", "-m", metavar="DIR", help="A bundle or a run; default: the config's run."),
     ] = None,
     beam_size: Annotated[
         int | None, typer.Option("--beam-size", min=1, help="Hypotheses kept in search; 1: greedy.")
@@ -62,8 +64,10 @@ def command(
     """Translate text: one line in, one line out, in order."""
     if form not in ("text", "jsonl"):
         raise typer.BadParameter(f"--format is text or jsonl, not {form!r}")
+    if model and len(model) > 1:
+        raise typer.BadParameter(f"--model takes one model, got {len(model)}")
     messages = Messages(quiet, verbose)
-    if file is not None and not file.is_file():
+    if file is not None and (not file.exists() or file.is_dir()):
         from mtkit.errors import DataError
 
         raise DataError(f"{file} does not exist; expected a text file with a sentence a line")
@@ -73,8 +77,8 @@ def command(
         "max_ratio": max_ratio,
         "batch_tokens": batch_tokens,
     }
-    translator = _load(model, config, set_, device, threads, messages)
-    translator.decode = translator.decode.model_copy(update={k: v for k, v in flags.items() if v is not None})
+    translator = _load(model[0] if model else None, config, set_, device, threads, messages)
+    translator.decode = _with_flags(translator.decode, {k: v for k, v in flags.items() if v is not None})
     translator.check(translator.decode, n_best, align)
     messages.detail(f"search: {translator.decode}")
     write = _jsonl if form == "jsonl" else _text
@@ -118,8 +122,19 @@ def _load(
     return load_for(model, device, loaded.config.decode)
 
 
+def _with_flags(decode: "Decode", flags: dict[str, float]) -> "Decode":
+    from pydantic import ValidationError
+
+    try:
+        return type(decode).model_validate(decode.model_dump() | flags)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{flag} {first['input']}: {first['msg']}") from None
+
+
 class _Target:
-    """Where translations go: stdout, or a file that appears when it is whole."""
+    """Where translations go: stdout, or a file that appears when it is whole; until then it is called FILE.part."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -128,8 +143,8 @@ class _Target:
         if self.path is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
             return sys.stdout
-        # A device or a pipe is written as it is; to put a file in its place would be to destroy it.
-        special = self.path.exists() and not self.path.is_file()
+        # A device, a pipe or a link is written as it is; to put a file in its place would be to destroy it.
+        special = self.path.is_symlink() or (self.path.exists() and not self.path.is_file())
         self.part = self.path if special else self.path.with_name(self.path.name + ".part")
         self.file = self.part.open("w", encoding="utf-8", newline="\n")
         return self.file
@@ -141,22 +156,29 @@ class _Target:
                 return
             if kind is None:
                 self.part.replace(self.path)
-            else:
-                self.part.unlink()
+            else:  # hours of work may lie in it
+                print(f"what was translated so far is in {self.part}", file=sys.stderr)
 
 
 def windows(source: BinaryIO, name: str) -> Iterator[list[str]]:
     """Yield the lines that have arrived, as many as there are at once, but no more than a window."""
+    from mtkit.errors import DataError
     from mtkit.pipeline.translate import WINDOW
     from mtkit.text.bitext import decode
 
     number = 0
 
-    def decoded(raw: list[bytes]) -> list[str]:
+    def decoded(raw: list[bytes]) -> Iterator[list[str]]:
         nonlocal number
-        lines = [line for line, _ in decode(raw, name, first=number + 1)]
+        lines: list[str] = []
+        try:
+            lines += (line for line, _ in decode(raw, name, first=number + 1))
+        except DataError:
+            if lines:
+                yield lines  # what came before the error is good
+            raise
         number += len(raw)
-        return lines
+        yield lines
 
     pending: list[bytes] = []
     parts: list[bytes] = []  # of a line that has not ended yet
@@ -164,7 +186,7 @@ def windows(source: BinaryIO, name: str) -> Iterator[list[str]]:
     while True:
         waiting = bool(select.select([handle], [], [], 0)[0])
         if pending and (not waiting or len(pending) >= WINDOW):
-            yield decoded(pending[:WINDOW])
+            yield from decoded(pending[:WINDOW])
             del pending[:WINDOW]
             continue
         data = os.read(handle, READ)
@@ -180,7 +202,7 @@ def windows(source: BinaryIO, name: str) -> Iterator[list[str]]:
     if parts:
         pending.append(b"".join(parts))
     for start in range(0, len(pending), WINDOW):
-        yield decoded(pending[start : start + WINDOW])
+        yield from decoded(pending[start : start + WINDOW])
 
 
 def _text(out: TextIO, number: int, translation: "Translation", n_best: int, scores: bool, align: bool) -> None:

@@ -5,6 +5,7 @@ each sentence starts. Reading maps the files, so that RAM does not grow with the
 """
 
 import json
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,32 +27,34 @@ class ShardWriter:
     def __init__(self, folder: Path, split: str, vocab_sizes: tuple[int, int], shard_pairs: int = SHARD_PAIRS) -> None:
         self._folder, self._split, self._shard_pairs = folder, split, shard_pairs
         self._types = [np.uint16 if size <= 1 << 16 else np.uint32 for size in vocab_sizes]
-        self._sides: tuple[list[list[int]], list[list[int]]] = ([], [])
+        # Compact arrays, since lists of a whole shard's ids would take gigabytes.
+        self._ids = [array("H" if dtype is np.uint16 else "I") for dtype in self._types]
+        self._lengths = [array("I"), array("I")]
         self.shards: list[dict[str, Any]] = []
         """What the manifest says of each shard written so far."""
 
     def add(self, source: list[int], target: list[int]) -> None:
         """Append a pair of ids (without bos and eos)."""
-        self._sides[0].append(source)
-        self._sides[1].append(target)
-        if len(self._sides[0]) == self._shard_pairs:
+        for side, ids in enumerate((source, target)):
+            self._ids[side].extend(ids)
+            self._lengths[side].append(len(ids))
+        if len(self._lengths[0]) == self._shard_pairs:
             self.close()
 
     def close(self) -> None:
         """Write what is pending."""
-        pairs = len(self._sides[0])
+        pairs = len(self._lengths[0])
         if not pairs:
             return
         name = f"{self._split}-{len(self.shards):05d}"
         entry: dict[str, Any] = {"name": name, "pairs": pairs}
-        for side, sentences, dtype in zip(SIDES, self._sides, self._types, strict=True):
+        for side, ids, lengths, dtype in zip(SIDES, self._ids, self._lengths, self._types, strict=True):
             starts = np.zeros(pairs + 1, np.uint32)
-            np.cumsum([len(ids) for ids in sentences], out=starts[1:])
-            ids = np.fromiter((i for sentence in sentences for i in sentence), dtype, int(starts[-1]))
-            np.save(self._folder / f"{name}.{side}.npy", ids)
+            np.cumsum(np.array(lengths), out=starts[1:])
+            np.save(self._folder / f"{name}.{side}.npy", np.array(ids, dtype))
             np.save(self._folder / f"{name}.{side}.starts.npy", starts)
             entry[f"{side}_pieces"] = int(starts[-1])
-            sentences.clear()
+            del ids[:], lengths[:]
         self.shards.append(entry)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from mtkit.corpus.batch import pad_source
 from mtkit.decode.search import Hypothesis, search
+from mtkit.errors import BundleError
 from mtkit.model.seq2seq import Seq2Seq
 
 
@@ -34,6 +35,9 @@ def translate_ids(
 
     Args:
         sources: ids of each sentence, without its end; none may be empty.
+
+    Raises:
+        BundleError: the model's scores are not numbers.
     """
     device = model.source_VE.device
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
@@ -62,4 +66,6 @@ def translate_ids(
                 n_best=options.n_best,
                 with_attention=options.with_attention,
             )
+        if not all(found):
+            raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
         yield rows, found

@@ -5,6 +5,7 @@ these, and README.md, the model card. No pickle.
 """
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.text.tokenizer import Tokenizer
 
 FORMAT = 1
+RETRY_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], info: dict[
             save_file(values, path / "model.safetensors")
         for name, tokenizer in zip(info["tokenizers"], tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
-        (path / "config.json").write_text(files.to_json(info))
-        (path / "README.md").write_text(card)
+        (path / "config.json").write_text(files.to_json(info), encoding="utf-8")
+        (path / "README.md").write_text(card, encoding="utf-8")
         files.seal(path)
 
 
@@ -79,11 +81,8 @@ def locate(path: Path) -> Path:
     Raises:
         BundleError: there is none.
     """
-    for folder in (path, path / "best"):
-        folder = files.standing(folder)
-        if (folder / files.CHECKSUMS).exists() or (
-            (folder / "config.json").exists() and folder.name.startswith("best")
-        ):
+    for folder in (files.standing(path / "best"), path):
+        if (folder / files.CHECKSUMS).exists():
             return folder
     if not path.exists():
         raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train")
@@ -98,10 +97,18 @@ def load(path: Path, device: torch.device) -> Bundle:
     Raises:
         BundleError: a file is missing, changed, or of another format.
     """
-    folder = locate(path)
+    try:
+        return _load(locate(path), device)
+    except BundleError:
+        # A training may just have been putting a better one in its place: look once more.
+        time.sleep(RETRY_SECONDS)
+        return _load(locate(path), device)
+
+
+def _load(folder: Path, device: torch.device) -> Bundle:
     files.verify(folder, "bundle")
     try:
-        info = json.loads((folder / "config.json").read_text())
+        info = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if info["format_version"] != FORMAT:
             raise BundleError(
                 f"{folder} has bundle format {info['format_version']}, this mtkit reads {FORMAT}; "

@@ -12,7 +12,7 @@ from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.registry import resolve
 from mtkit.score.metrics import Score, tokenizer_for
-from mtkit.text.bitext import lines, locate
+from mtkit.text.bitext import SUFFIXES, lines, locate
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,12 @@ def score_files(
         DataError: a file is missing, not UTF-8 or of another length.
     """
     for path in (hypothesis, *references):
-        if not path.is_file():
+        if not path.exists() or path.is_dir():
             raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
-    language = target_lang or references[0].name.removesuffix(".gz").rpartition(".")[2]
+    name = references[0].name
+    for suffix in SUFFIXES[1:]:
+        name = name.removesuffix(suffix)
+    language = target_lang or name.rpartition(".")[2]
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
     return score_lines(str(hypothesis), texts[0], texts[1:], metrics=metrics, tokenize=tokenize, target_lang=language)
 
@@ -88,17 +91,24 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
     config = loaded.config
     if not config.data.test:
         raise DataError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
+    if "bleu" in metrics:
+        tokenizer_for(tokenize, config.data.target_lang)  # what is missing is said before any work
     sources = [
         (name, locate(loaded.path(name), config.data.source_lang, config.data.target_lang)) for name in config.data.test
     ]
     if not files.standing(loaded.run_folder / "best").exists():
         raise missing_run(loaded.run_folder)
     translator = load_for(loaded.run_folder, device, config.decode)
-    results = []
+    results: list[Result] = []
     for name, source in sources:
         pairs = list(source)
         label = name.rpartition(":")[2].replace("/", "_")
+        if label in {result.name for result in results}:
+            label = f"{label}.{len(results)}"
         hypotheses = [one.text for one in translator.translations(text for text, _ in pairs)]
+        folder = loaded.run_folder / "eval"
+        text = "".join(line + "\n" for line in hypotheses)
+        files.write(folder / f"{label}.{config.data.target_lang}", text)
         result = score_lines(
             label,
             hypotheses,
@@ -107,9 +117,6 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
             tokenize=tokenize,
             target_lang=config.data.target_lang,
         )
-        folder = loaded.run_folder / "eval"
-        text = "".join(line + "\n" for line in hypotheses)
-        files.write(folder / f"{label}.{config.data.target_lang}", text)
         files.write_json(
             folder / f"{label}.json",
             {"decode": translator.decode.model_dump(), "lines": len(hypotheses), "scores": result.as_json()},

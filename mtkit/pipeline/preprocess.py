@@ -76,9 +76,14 @@ def find(loaded: Loaded) -> Corpus:
         test,
         fingerprint,
         digest(settings, sums),
-        {path.name: value for path, value in zip([*named, *test_files], [*sums, *test_sums], strict=True)},
+        {shown(path): value for path, value in zip([*named, *test_files], [*sums, *test_sums], strict=True)},
         loaded.folder / "prepared" / f"{languages[0]}-{languages[1]}-{fingerprint}",
     )
+
+
+def shown(path: Path) -> str:
+    """A file as reports and cards name it: with its folder, since names alone repeat, and without the rest."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def standing(corpus: Corpus) -> Prepared | None:
@@ -129,8 +134,8 @@ class _Job:
 
     def run(self) -> None:
         self.say("reading " + ", ".join(path.name for source in self.corpus.train for path in source.files))
-        sample, smallest = self.first_pass()
-        self.held_out = self.hold_out(smallest)
+        sample, pairs_of = self.first_pass()
+        self.held_out = self.hold_out(pairs_of)
         repeated = self.find_duplicates()
         sample = [pair for pair in sample if filters.key(pair[0]) not in self.held_out]
         self.tokenizers = self.make_tokenizers(sample)
@@ -147,13 +152,13 @@ class _Job:
                     continue
                 yield left, right
 
-    def first_pass(self) -> tuple[list[Pair], list[int]]:
-        """Write the keys of all pairs to disk; return a sample of pairs and the smallest source keys."""
+    def first_pass(self) -> tuple[list[Pair], dict[int, int]]:
+        """Write all keys to disk; return a sample of pairs, and how many pairs the smallest source keys have."""
         limit = max(1, self.config.tokenizer.train_lines // 2)  # a pair is two lines
-        rng = random.Random(self.config.seed)
+        rng = random.Random(0)  # not the run's seed: runs of any seed share a prepared corpus
         sample: list[Pair] = []
         smallest: list[int] = []  # a heap of negated keys of sources
-        members: set[int] = set()
+        pairs_of: dict[int, int] = {}  # pairs of each source in the heap
         self.total = 0
         with (self.folder / "keys").open("wb") as keys:
             for left, right in self.kept(count=True):
@@ -165,11 +170,13 @@ class _Job:
                 keys.write(filters.key(left, right).to_bytes(8, "little"))
                 if self.corpus.dev is None:
                     source_key = filters.key(left)
-                    if source_key not in members and (len(smallest) < HELD_OUT[1] or source_key < -smallest[0]):
-                        members.add(source_key)
+                    if source_key in pairs_of:
+                        pairs_of[source_key] += 1
+                    elif len(smallest) < HELD_OUT[1] or source_key < -smallest[0]:
+                        pairs_of[source_key] = 1
                         heapq.heappush(smallest, -source_key)
                         if len(smallest) > HELD_OUT[1]:
-                            members.discard(-heapq.heappop(smallest))
+                            del pairs_of[-heapq.heappop(smallest)]
         if not self.total:
             dropped = ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
             raise DataError(
@@ -178,16 +185,25 @@ class _Job:
                 + "; check data.train"
                 + (" and [filter]" if dropped else "")
             )
-        return sample, sorted(-key for key in smallest)
+        return sample, pairs_of
 
-    def hold_out(self, smallest: list[int]) -> set[int]:
+    def hold_out(self, pairs_of: dict[int, int]) -> set[int]:
         """Source keys of the pairs that make dev where none is given."""
         if self.corpus.dev is not None:
             return set()
         wanted = min(max(self.total // 100, HELD_OUT[0]), HELD_OUT[1], max(1, self.total // 10))
-        if self.total < 2:
-            raise DataError("one training pair is left, too few to hold out data.dev; give more text or set data.dev")
-        return set(smallest[:wanted])
+        chosen: set[int] = set()
+        held = 0
+        for source_key in sorted(pairs_of):
+            if held < wanted:
+                chosen.add(source_key)
+                held += pairs_of[source_key]
+        if held >= self.total:
+            raise DataError(
+                f"too little text to hold out data.dev: {self.total} training pair(s) of {len(chosen)} source(s); "
+                "give more text, or set data.dev"
+            )
+        return chosen
 
     def find_duplicates(self) -> "np.memmap[Any, np.dtype[np.uint8]]":
         """A flag a pair: 1 where an equal pair stood before."""
@@ -231,9 +247,9 @@ class _Job:
         writers = {split: ShardWriter(self.folder, split, vocab) for split in ("train", "dev")}
         lengths = {split: Lengths(*self.tokenizers) for split in writers}
         dev_pairs: list[Pair] = []
-        seen: set[int] = set()
         if self.corpus.dev is not None:
-            dev_pairs = [pair for pair in self.corpus.dev if pair[0].strip() and pair[1].strip()]
+            rules = filters.TextRules(self.config.filter.max_chars, drop_copies=False)
+            dev_pairs = [pair for pair in self.corpus.dev if not rules.broken(*pair)]
             if not dev_pairs:
                 raise DataError(f"{self.corpus.dev.files[0]} holds no pair; data.dev needs text, or leave it out")
 
@@ -241,10 +257,8 @@ class _Job:
             for position, (left, right) in enumerate(self.kept(count=False)):
                 if repeated[position] and self.config.filter.dedupe:
                     self.drops.add("dedupe", left, right)
-                elif self.held_out and (source_key := filters.key(left)) in self.held_out:
-                    if source_key not in seen:  # one reference a source
-                        seen.add(source_key)
-                        dev_pairs.append((left, right))
+                elif self.held_out and filters.key(left) in self.held_out:
+                    dev_pairs.append((left, right))
                 else:
                     yield left, right
 
@@ -262,19 +276,26 @@ class _Job:
                 writers["train"].add(source, target)
                 lengths["train"].add(pair, source, target)
                 overlap.see(pair)
+        short: list[Pair] = []  # a pair far longer than those trained on would take memory, and say little
         for pair, source, target in self.encoded(dev_pairs):
-            writers["dev"].add(source or [source_tokenizer.eos], target or [target_tokenizer.eos])
-            lengths["dev"].add(pair, source, target)
+            if self.piece_rules.broken(len(source), len(target)) not in ("empty", "max_pieces"):
+                short.append(pair)
+                writers["dev"].add(source, target)
+                lengths["dev"].add(pair, source, target)
+        if len(short) < len(dev_pairs):
+            self.say(f"dev: {len(dev_pairs) - len(short)} pairs longer than filter.max_pieces are left out")
         for writer in writers.values():
             writer.close()
         pairs = {split: sum(shard["pairs"] for shard in writer.shards) for split, writer in writers.items()}
+        if not pairs["dev"]:
+            raise DataError("no pair of dev is left after filter.max_pieces; set data.dev to other text")
         if not pairs["train"]:
             raise DataError(
                 "no training pair is left after the filters: "
                 + ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
                 + "; loosen [filter] or check the text"
             )
-        for side, lines in zip(SIDES, zip(*dev_pairs, strict=True), strict=True):
+        for side, lines in zip(SIDES, zip(*short, strict=True), strict=True):
             (self.folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
         repeated._mmap.close()  # type: ignore[attr-defined]
         for name in ("keys", "repeated"):
@@ -289,13 +310,13 @@ class _Job:
             "share_dropped": lost,
             "duplicates": self.duplicates,
             "crlf_lines": {
-                Path(name).name: count for source in self.corpus.train for name, count in source.crlf.items()
+                shown(Path(name)): count for source in self.corpus.train for name, count in source.crlf.items()
             },
             "splits": {split: some.summary() for split, some in lengths.items()},
             "train_overlap": overlap.counts,
             "vocab_size": list(vocab),
         }
-        (self.folder / "report.json").write_text(files.to_json(report))
+        (self.folder / "report.json").write_text(files.to_json(report), encoding="utf-8")
         manifest = {
             "format_version": FORMAT,
             "languages": [self.config.data.source_lang, self.config.data.target_lang],
@@ -306,7 +327,7 @@ class _Job:
             "splits": {split: writer.shards for split, writer in writers.items()},
             "files": {path.name: path.stat().st_size for path in sorted(self.folder.iterdir())},
         }
-        (self.folder / "manifest.json").write_text(files.to_json(manifest))
+        (self.folder / "manifest.json").write_text(files.to_json(manifest), encoding="utf-8")
         if lost > LOUD:
             worst = max(self.drops.counts, key=lambda rule: self.drops.counts[rule])
             self.say(

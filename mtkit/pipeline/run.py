@@ -10,7 +10,8 @@ from mtkit import files
 from mtkit.config import Config
 from mtkit.errors import MtkitError, RunError
 
-# Keys that may change when a run goes on: they say when to stop, look or search, not what is learnt.
+# Keys that may change when a run goes on: they say when to stop, to look or how to search. (A limit also bends a
+# linear schedule from there on.)
 HARMLESS = (
     "train.max_epochs",
     "train.max_updates",
@@ -40,20 +41,23 @@ class Run:
         return self._config.exists()
 
     def set_aside(self) -> Path | None:
-        """Move what stands there to NAME.1, NAME.2, …; the lock's file stays."""
-        entries = [path for path in self.folder.iterdir() if path.name != "lock"]
-        if not entries:
+        """Rename the whole folder to NAME.1, NAME.2, …, unless there is nothing in it but the lock."""
+        if all(path.name == "lock" for path in self.folder.iterdir()):
             return None
         number = 1
         while (aside := self.folder.parent / f"{self.folder.name}.{number}").exists():
             number += 1
-        aside.mkdir()
-        for path in entries:
-            path.rename(aside / path.name)
+        self.folder.rename(aside)
         return aside
 
     def begin(self, config: Config, identity: str) -> None:
-        """Note whose folder this is."""
+        """Note whose folder this is.
+
+        Raises:
+            RunError: there are checkpoints of nobody knows what.
+        """
+        if not self.begun and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+            raise RunError(f"{self.folder} holds checkpoints but no config.json; use --fresh to keep them beside")
         self.checkpoints.mkdir(exist_ok=True)
         files.write_json(self._config, {"identity": identity, "config": config.model_dump()})
 
@@ -66,7 +70,7 @@ class Run:
         files.sweep(self.folder)
         files.sweep(self.checkpoints)
         try:
-            noted = json.loads(self._config.read_text())
+            noted = json.loads(self._config.read_text(encoding="utf-8"))
             old = configs.parse(noted["config"], str(self._config))
             same_text = noted["identity"] == identity
         except (ValueError, KeyError, TypeError, MtkitError) as error:
@@ -90,7 +94,7 @@ class Run:
 
     def log(self, event: str, **values: Any) -> None:
         """Append an event to log.jsonl."""
-        with self._log.open("a") as file:
+        with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
 
     @property

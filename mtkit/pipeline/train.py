@@ -28,6 +28,7 @@ from mtkit.pipeline.preprocess import preprocess
 from mtkit.pipeline.run import Run
 from mtkit.pipeline.validate import Sample, Validator
 from mtkit.report.card import card
+from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
 from mtkit.train.loss import batch_loss
@@ -108,17 +109,19 @@ def train(loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = Fal
         RunError: the run folder is in use or belongs to another config, or training diverged.
         Stopped: a signal came; all is saved.
     """
+    chosen = choose_device(device)
+    tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
+    prepared, made = preprocess(loaded, view.say)
+    if made:
+        view.prepared(prepared)
     folder = loaded.run_folder
-    with files.lock(folder):
-        run = Run(folder)
-        if fresh and (aside := run.set_aside()):
-            view.say(f"kept the old run as {aside.name}")
-        prepared, made = preprocess(loaded, view.say)
-        if made:
-            view.prepared(prepared)
-        signals = Signals()
-        with signals.caught():
-            return _Job(loaded, prepared, run, view, choose_device(device), signals).run()
+    if fresh:  # only now, when nothing of the user's is wrong any more
+        with files.lock(folder):
+            if aside := Run(folder).set_aside():
+                view.say(f"kept the old run as {aside.name}")
+    signals = Signals()
+    with files.lock(folder), signals.caught():
+        return _Job(loaded, prepared, Run(folder), view, chosen, signals).run()
 
 
 class _Job:
@@ -153,12 +156,11 @@ class _Job:
         else:
             self.run_folder.begin(self.config, self.identity)
         progress = self.training.progress
-        if progress.finished:
-            self.view.say(
-                f"{self.run_folder.folder} is finished ({progress.finished}): raise that limit to go on, "
-                "or use --fresh to start anew"
-            )
+        if progress.finished and (reached := loop.limit(progress, self.config.train)):
+            self.view.say(f"this run is finished ({reached}): raise that limit to go on, or use --fresh to start anew")
             return progress
+        progress.finished = ""
+        self.run_folder.cut_log(progress.log_bytes)
         if not progress.precision:
             self.choose_precision(progress)
             self.save()
@@ -170,7 +172,8 @@ class _Job:
         self.view.begin(facts)
         self.run_folder.log("begin", update=progress.update, **vars(facts))
         try:
-            for event in loop.train(self.training, self.sampler, self.config.train, self.make_batch, self.config.seed):
+            settings, seed = self.config.train, self.config.seed
+            for event in loop.train(self.training, self.sampler, settings, self.make_batch, seed, per_epoch):
                 self.handle(event, progress)
         except _Cancelled:
             self.stop()
@@ -188,12 +191,12 @@ class _Job:
             case loop.Due():
                 self.validate(progress)
             case loop.Planned(updates):
+                self.run_folder.log("planned", update=progress.update, updates=updates)
                 self.save()
                 self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
-                self.run_folder.log("planned", update=progress.update, updates=updates)
             case loop.Finished(reason):
-                self.save()
                 self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
+                self.save()
                 self.view.say(f"finished: {reason} reached")
         if self.signals.received and not progress.finished:
             self.stop()
@@ -216,11 +219,8 @@ class _Job:
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
         progress = self.training.progress
-        if "train.max_minutes" in changed:
+        if progress.planned_minutes != self.config.train.max_minutes:
             progress.total_updates = 0
-        if changed:
-            progress.finished = ""
-        self.run_folder.cut_log(progress.log_bytes)
 
     def choose_precision(self, progress: Progress) -> None:
         wanted = self.config.train.precision

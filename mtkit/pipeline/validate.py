@@ -1,5 +1,6 @@
 """Validation: loss on all of dev, and the scores of real, greedy translations of a part of it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.decode.batched import Options, translate_ids
+from mtkit.errors import RunError
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.score import metrics
 from mtkit.text.tokenizer import Tokenizer
@@ -63,6 +65,10 @@ class Validator:
                 self.check()
                 loss, tokens = batch_loss(model, self.make_batch(sources, targets))
                 total, count = total + float(loss), count + tokens
+        if not math.isfinite(total):
+            raise RunError(
+                f"the loss on dev is {total}: training diverged; start anew with a lower train.lr and --fresh"
+            )
         translations = [""] * len(self.ids)
         target = self.target_tokenizer
         options = Options(beam_size=1, max_ratio=self.config.decode.max_ratio)

@@ -1,7 +1,6 @@
 """BLEU, chrF and TER as sacreBLEU computes them, each with its signature (Post 2018)."""
 
 import importlib.util
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +76,3 @@ def ter(hypotheses: list[str], references: list[list[str]], tokenize: str = "13a
         str(result),
         {"edits": result.num_edits, "reference_length": result.ref_length},
     )
-
-
-Metric = Callable[..., Score]

@@ -14,7 +14,7 @@ import sentencepiece
 from mtkit.errors import ConfigError, DataError
 
 RESERVED = [f"<mtkit:{i}>" for i in range(64)]
-LINE_BREAKS = ("<0x0A>", "<0x0D>")  # byte pieces that would break the form "one line in, one line out"
+LINE_BREAKS = ("<0x0A>", "<0x0D>", "\n", "\r")  # pieces with these would break the form "one line in, one line out"
 
 
 class Tokenizer:
@@ -38,7 +38,8 @@ class Tokenizer:
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
-        breaks = {i for i in range(self.vocab_size) if self._pieces.id_to_piece(i) in LINE_BREAKS}
+        pieces = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        breaks = {i for i, piece in enumerate(pieces) if any(part in piece for part in LINE_BREAKS)}
         self.never: list[int] = sorted(special | breaks)
         """Ids that search must not produce."""
         self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))

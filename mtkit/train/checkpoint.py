@@ -25,7 +25,7 @@ def save(folder: Path, training: Training) -> None:
         with files.as_os_error(folder):
             save_file(parameters, path / "model.safetensors")
             save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
-        (path / "progress.json").write_text(files.to_json(asdict(training.progress)))
+        (path / "progress.json").write_text(files.to_json(asdict(training.progress)), encoding="utf-8")
         files.seal(path)
     for old in names(folder)[:-KEPT]:
         shutil.rmtree(folder / old)
@@ -50,7 +50,7 @@ def load(folder: Path, training: Training) -> list[str]:
         path = folder / name
         try:
             files.verify(path, "checkpoint")
-            progress = Progress(**json.loads((path / "progress.json").read_text()))
+            progress = Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
         except (BundleError, TypeError, ValueError) as error:
             wrong.append(str(error))
             continue

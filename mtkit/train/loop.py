@@ -66,7 +66,10 @@ Event = Updated | Due | Planned | Finished
 def record(progress: Progress, score: float, scores: dict[str, float]) -> bool:
     """Enter a validation (of a score where more is better); returns whether it is the best so far."""
     progress.validated, progress.scores = progress.update, scores
-    if progress.best is None or score > progress.best:
+    best = progress.best
+    # At the start BLEU is 0.0 for a while: as long as it is no better, a lower loss is a gain.
+    level = best == score and scores["loss"] < progress.best_scores["loss"]
+    if best is None or score > best or level:
         progress.best, progress.best_update, progress.best_scores = score, progress.update, scores
         progress.without_gain = 0
         return True
@@ -80,11 +83,13 @@ def train(
     settings: Train,
     make_batch: Callable[..., Batch],
     seed: int,
+    per_epoch: int,
 ) -> Iterator[Event]:
     """Train until a limit is reached, from wherever `training.progress` stands.
 
     Args:
         make_batch: (sources, targets) -> batch, on the device.
+        per_epoch: about how many batches an epoch has.
 
     Raises:
         RunError: a gradient is not finite.
@@ -92,17 +97,18 @@ def train(
     model, optimizer, progress = training.model, training.optimizer, training.progress
     parameters = list(model.parameters())
     schedule = resolve("schedule", settings.schedule)
-    per_epoch = sampler.batches(0)
     plan = _Plan(settings, sampler, per_epoch)
     if progress.update and _is_due(progress, settings) and progress.validated != progress.update:
         yield Due()  # the run was interrupted inside this validation
     clock = time.monotonic()
-    while not (reason := _limit(progress, settings)):
-        count = sampler.batches(progress.epoch)
-        for sources, targets in sampler.epoch(progress.epoch, skip=progress.batch):
-            batch = make_batch(sources, targets)
+    while not (reason := limit(progress, settings)):
+        batches = sampler.epoch(progress.epoch, skip=progress.batch)
+        following = next(batches, None)
+        while following is not None:
+            batch = make_batch(*following)
+            following = next(batches, None)  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
-            total = _total_updates(progress, settings, per_epoch)
+            total = total_updates(progress, settings, per_epoch)
             lr = settings.lr * schedule(progress.update + 1, settings.warmup, total)
             torch.manual_seed((seed << 32) + progress.update)
             model.train()
@@ -113,7 +119,7 @@ def train(
             if not math.isfinite(grad_norm):
                 raise RunError(
                     f"the gradient of update {progress.update + 1} is not finite (its norm is {grad_norm}); "
-                    "lower train.lr, or set train.clip_norm, and start again: the last checkpoint is kept"
+                    "start anew with a lower train.lr, or with train.clip_norm set, and --fresh"
                 )
             for group in optimizer.param_groups:
                 group["lr"] = lr
@@ -123,7 +129,7 @@ def train(
             progress.update += 1
             progress.batch += 1
             progress.target_tokens += tokens
-            if progress.batch == count:
+            if following is None:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
             seconds, clock = time.monotonic() - clock, time.monotonic()
             progress.seconds += seconds
@@ -134,12 +140,13 @@ def train(
                 if progress.validated != progress.update:
                     yield Due()  # a validation has a price too: pay it once, to know it
                 progress.total_updates = plan.make(progress, time.monotonic() - began)
+                progress.planned_minutes = settings.max_minutes
                 yield Planned(progress.total_updates)
             elif _is_due(progress, settings):
                 yield Due()
             progress.seconds += time.monotonic() - clock
             clock = time.monotonic()
-            if _limit(progress, settings):
+            if limit(progress, settings):
                 break
     if progress.validated != progress.update:
         yield Due()
@@ -153,7 +160,8 @@ def _is_due(progress: Progress, settings: Train) -> bool:
     return progress.batch == 0
 
 
-def _limit(progress: Progress, settings: Train) -> str:
+def limit(progress: Progress, settings: Train) -> str:
+    """The limit that a run has reached; "": none yet."""
     if settings.max_updates and progress.update >= settings.max_updates:
         return f"max_updates = {settings.max_updates}"
     if settings.max_epochs and progress.epoch >= settings.max_epochs:
@@ -167,7 +175,10 @@ def _limit(progress: Progress, settings: Train) -> str:
     return ""
 
 
-def _total_updates(progress: Progress, settings: Train, per_epoch: int) -> int:
+def total_updates(progress: Progress, settings: Train, per_epoch: int) -> int:
+    """The update at which the first limit is reached; 0 while a time budget has not become a number of updates."""
+    if settings.max_minutes and not progress.total_updates:
+        return 0
     limits = (settings.max_updates, settings.max_epochs * per_epoch, progress.total_updates)
     return min((limit for limit in limits if limit), default=0)
 

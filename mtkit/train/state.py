@@ -21,6 +21,8 @@ class Progress:
     target_tokens: int = 0
     total_updates: int = 0
     """Where a time budget ends, in updates; decided once. 0: not yet, or no budget."""
+    planned_minutes: float = 0.0
+    """The time budget that this was decided for."""
     precision: str = ""
     """fp32 or bf16; decided once."""
     best: float | None = None

@@ -36,7 +36,7 @@ def test_the_report(folder: Path) -> None:
         "drop_copies": 1,
     }
     assert report["dropped_samples"]["drop_copies"] == [["same", "same"]]
-    assert report["crlf_lines"] == {"train.en": 1}
+    assert report["crlf_lines"] == {"toy/train.en": 1}
     assert report["dropped"]["dedupe"] == report["duplicates"] >= 1
     assert report["pairs"]["train"] == 607 - sum(report["dropped"].values())
     assert report["train_overlap"]["test"]["source"] >= 1
@@ -93,19 +93,20 @@ def test_dev_is_held_out_by_source(folder: Path) -> None:
     report = json.loads((where / "report.json").read_text())
     dev = (where / "dev.source.txt").read_text().split("\n")[:-1]
     assert report["held_out"]
-    assert len(dev) == len(set(dev)) == report["pairs"]["dev"] == 100
+    assert 100 <= len(dev) == report["pairs"]["dev"] <= 102  # whole sources, until there are 100 pairs
+    manifest_dropped = sum(report["dropped"].values())
+    assert report["pairs"]["train"] + report["pairs"]["dev"] + manifest_dropped == 1200  # nothing goes uncounted
     assert set(dev) <= set(text["en"])
-    assert report["pairs"]["train"] + report["dropped"]["dedupe"] <= 1200 - 2 * 100
 
 
 def test_tokenizers_of_every_kind_and_ready_made(folder: Path) -> None:
     for kind in ("bpe", "char", "word"):
         sets = ["-s", f"tokenizer.kind={kind}", "-s", f"tokenizer.byte_fallback={str(kind != 'word').lower()}"]
         if kind == "bpe":
-            sets += ["-s", "tokenizer.vocab_size=400"]
+            sets += ["-s", "tokenizer.vocab_size=380"]
         ran(mtkit(folder, "preprocess", *sets))
     before = prepared(folder)
-    sets = ["-s", "tokenizer.shared=false", "-s", "tokenizer.vocab_size=370"]
+    sets = ["-s", "tokenizer.shared=false", "-s", "tokenizer.vocab_size=350"]
     ran(mtkit(folder, "preprocess", *sets))
     (where,) = set(prepared(folder)) - set(before)
     names = [str(where / f"{side}.model") for side in ("source", "target")]

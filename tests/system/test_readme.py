@@ -56,7 +56,7 @@ def own_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "test.en", folder / "input.txt")
     (folder / "mtkit.toml").write_text(blocks("toml")[0])
     quick = (
-        "train.max_updates=30 tokenizer.vocab_size=420 model.hidden_dim=32 model.embed_dim=16 train.batch_tokens=600"
+        "train.max_updates=30 tokenizer.vocab_size=380 model.hidden_dim=32 model.embed_dim=16 train.batch_tokens=600"
     )
     sets = " ".join(f"--set {one}" for one in [*quick.split(), "train.warmup=5", "train.lr=0.02"])
     for command in blocks("sh")[2].split("\n")[:-1]:

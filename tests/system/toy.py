@@ -67,7 +67,7 @@ test = "test"
 [filter]
 max_pieces = 50
 [tokenizer]
-vocab_size = 420
+vocab_size = 380
 [model]
 embed_dim = 24
 hidden_dim = 32

@@ -85,7 +85,9 @@ class Bench:
         return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)  # type: ignore[arg-type]
 
     def events(self, training: Training | None = None):  # type: ignore[no-untyped-def]
-        for event in loop.train(training or self.training, self.sampler, self.settings, self.batch, seed=1):
+        for event in loop.train(
+            training or self.training, self.sampler, self.settings, self.batch, 1, self.sampler.batches(0)
+        ):
             if isinstance(event, loop.Due):
                 loop.record((training or self.training).progress, 0.0, {"loss": 0.0})
             yield event
@@ -173,12 +175,14 @@ def test_a_gradient_that_is_not_finite_is_said(tmp_path: Path) -> None:
 
 def test_patience_and_best() -> None:
     progress = Progress(update=10)
-    assert loop.record(progress, 5.0, {"bleu": 5.0})
+    assert loop.record(progress, 0.0, {"loss": 9.0})
+    assert loop.record(progress, 0.0, {"loss": 8.0})  # at the same score a lower loss is a gain
+    assert not loop.record(progress, 0.0, {"loss": 8.5})
     progress.update = 20
-    assert not loop.record(progress, 5.0, {"bleu": 5.0})
-    assert (progress.without_gain, progress.best_update, progress.validated) == (1, 10, 20)
-    assert loop.record(progress, 6.0, {"bleu": 6.0})
-    assert (progress.without_gain, progress.best) == (0, 6.0)
+    assert not loop.record(progress, 0.0, {"loss": 8.0})
+    assert (progress.without_gain, progress.best_update, progress.validated) == (2, 10, 20)
+    assert loop.record(progress, 6.0, {"loss": 9.5})
+    assert (progress.without_gain, progress.best, progress.best_update) == (0, 6.0, 20)
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
