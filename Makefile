@@ -27,7 +27,7 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 	cd $(DEMO) && $(BIN)/mtkit eval
 
 test: setup  ## the tests, in a few minutes
-	$(BIN)/pytest -m 'not slow and not faults'
+	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not faults'
 
 slow: setup  ## tests that train for minutes
 	$(BIN)/pytest -m slow

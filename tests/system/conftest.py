@@ -10,7 +10,7 @@ from toy import make, mtkit, ran
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with config, text and a finished run. Not to be written to."""
     folder = make(tmp_path_factory.mktemp("toy") / "toy")
-    ran(mtkit(folder, "train", "-s", "train.max_updates=150", "-s", "train.validate_every=75"))
+    ran(mtkit(folder, "train", "-s", "train.max_updates=500", "-s", "train.validate_every=250"))
     return folder
 
 

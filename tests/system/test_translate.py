@@ -69,9 +69,13 @@ def test_files_in_and_out(trained: Path, tmp_path: Path) -> None:
     assert ran(mtkit(trained, "translate", str(source), "-o", str(target))) == ""
     assert target.read_text() == f"{EXPECTED}\nzwei Katze\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.txt"]
-    source.write_bytes(b"\xff\n")
-    failed(mtkit(trained, "translate", "-q", str(source), "-o", str(target)), "line 1, byte 1")
+    source.write_bytes(b"two cat\n\xff\n")
+    done = mtkit(trained, "translate", "-q", str(source), "-o", str(target))
+    assert done.returncode == 1
+    assert f"so far is in {target}.part" in done.stderr
+    assert "line 2, byte 1" in done.stderr
     assert target.read_text() == f"{EXPECTED}\nzwei Katze\n"  # what was there is not lost
+    assert Path(f"{target}.part").read_text() == "zwei Katze\n"  # nor what was done before the error
     failed(mtkit(trained, "translate", "-q", str(tmp_path / "none")), "none does not exist")
     assert ran(mtkit(trained, "translate", "-o", "/dev/stdout", stdin="two cat\n")) == "zwei Katze\n"
 
