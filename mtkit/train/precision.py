@@ -1,5 +1,6 @@
 """Which precision trains faster here: decided by what the processor has and a short measurement."""
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import torch
 
 from mtkit.model import products
 
-GAIN = 1.1  # bf16 must be so much faster to be worth its rounding
+GAIN = 1.15  # bf16 must be so much faster to be worth its rounding
 WARM = 2  # batches that are not counted
 Work = TypeVar("Work")
 
@@ -37,14 +38,17 @@ def choose(device: torch.device, work: Callable[[Work], None], batches: Sequence
     """
     if not has_bf16(device):
         return Choice("fp32", "this processor has no units for bf16")
-    seconds = {"fp32": 0.0, "bf16": 0.0}
-    for number, batch in enumerate(batches):
+    ratios = []
+    for batch in batches:
+        seconds = {"fp32": 0.0, "bf16": 0.0}
         for name in seconds:
             with products.precision(name):
                 start = time.perf_counter()
                 work(batch)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
-                seconds[name] += (time.perf_counter() - start) * (number >= WARM)
-    ratio = seconds["fp32"] / seconds["bf16"] if seconds["bf16"] else 1.0
+                seconds[name] = time.perf_counter() - start
+        ratios.append(seconds["fp32"] / seconds["bf16"])
+    # The median, since on a busy machine now and then a batch takes many times as long.
+    ratio = statistics.median(ratios[WARM:]) if ratios[WARM:] else 1.0
     return Choice("bf16" if ratio >= GAIN else "fp32", f"measured: bf16 runs at {ratio:.2f} times the speed of fp32")
