@@ -111,9 +111,17 @@ def standing(folder: Path) -> Path:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what interrupted writes left in a folder. Only for whoever holds its lock."""
+    """Clear up after interrupted writes in a folder. Only for whoever holds its lock.
+
+    What was not finished goes; what was set aside goes if its successor stands, and else comes back.
+    """
     for path in folder.glob(f"{TEMPORARY}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in folder.glob("*.old"):
+        if (standing := path.with_suffix("")).exists():
+            shutil.rmtree(path)
+        else:
+            path.rename(standing)
 
 
 def seal(folder: Path) -> None:

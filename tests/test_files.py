@@ -56,9 +56,10 @@ def test_killed_between_the_renames_the_old_one_stands(tmp_path: Path) -> None:
 def test_sweep_removes_what_a_crash_left(tmp_path: Path) -> None:
     (tmp_path / ".tmp-1-best").mkdir()
     (tmp_path / ".tmp-2-x").write_text("")
-    (tmp_path / "kept").write_text("")
+    for name in ("kept", "new", "new.old", "lost.old"):
+        (tmp_path / name).mkdir()
     files.sweep(tmp_path)
-    assert names(tmp_path) == ["kept"]
+    assert names(tmp_path) == ["kept", "lost", "new"]
 
 
 def test_seals(tmp_path: Path) -> None:

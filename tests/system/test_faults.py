@@ -93,7 +93,7 @@ def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> N
 @pytest.mark.faults
 def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     """By the clock, from outside: in updates, in validations, in saving."""
-    longer = CONFIG.replace("max_updates = 60", "max_updates = 600").replace(
+    longer = CONFIG.replace("max_updates = 60", "max_updates = 1500").replace(
         "validate_every = 20", "validate_every = 10"
     )
     whole, folder = make(tmp_path / "whole", longer), make(tmp_path / "toy", longer)
@@ -105,7 +105,7 @@ def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     while killed < 10:
         process = subprocess.Popen([*COMMAND, "train", "-q"], cwd=folder, env=ENVIRONMENT)
         try:
-            process.wait(timeout=rng.uniform(1.5, 2 + seconds / 6))
+            process.wait(timeout=rng.uniform(1.5, 2 + seconds / 12))
             break
         except subprocess.TimeoutExpired:
             process.kill()
