@@ -113,7 +113,7 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """A panel that is redrawn a few times a second; messages scroll above it."""
+    """A panel that is redrawn twice a second (drawing takes time from training); messages scroll above it."""
 
     def __init__(self, messages: Messages, config: Config) -> None:
         super().__init__(messages, config)
@@ -135,7 +135,7 @@ class LiveView(PlainView):
         self.facts = facts
         self.epoch = self.bars.add_task("epoch", total=facts.updates_per_epoch)
         self.whole = self.bars.add_task("whole", total=None)
-        self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=4, redirect_stdout=False)
+        self.live = Live(get_renderable=self.render, console=self.console, refresh_per_second=2, redirect_stdout=False)
         self.live.start()
 
     def updated(self, event: "Updated", progress: "State") -> None:
