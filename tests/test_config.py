@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mtkit import config
-from mtkit.config import Config, load, parse
+from mtkit.config import load, parse
 from mtkit.errors import ConfigError
+from mtkit.schema import Config
 
 MINIMAL = {"data": {"source_lang": "en", "target_lang": "de", "train": "t"}}
 

@@ -19,7 +19,7 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.config import Eval
+    from mtkit.schema import Eval
 
 
 def command(
@@ -49,8 +49,8 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
-    from mtkit.config import Eval
     from mtkit.pipeline import evaluate
+    from mtkit.schema import Eval
 
     messages = Messages(quiet, verbose)
     given = {
@@ -100,7 +100,7 @@ def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
     """What the config says, and before it what the flags say."""
     from pydantic import ValidationError
 
-    from mtkit.config import Eval
+    from mtkit.schema import Eval
 
     try:
         return Eval.model_validate(base.model_dump() | given)

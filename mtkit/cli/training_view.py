@@ -13,8 +13,8 @@ from rich.text import Text
 
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
-from mtkit.config import Config
 from mtkit.corpus.shards import Prepared
+from mtkit.schema import Config
 from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.config import Decode
     from mtkit.pipeline.translate import Candidate, Translation, Translator
+    from mtkit.schema import Decode
 
 READ = 1 << 16
 
@@ -106,9 +106,10 @@ def _load(
     messages: Messages,
 ) -> "Translator":
     from mtkit import files
-    from mtkit.config import Decode, parse_decode
+    from mtkit.config import parse_decode
     from mtkit.pipeline.device import set_threads
     from mtkit.pipeline.translate import load_for, missing_run
+    from mtkit.schema import Decode
 
     set_threads(threads)
     if model is not None and config is None:

@@ -1,9 +1,9 @@
 """From config to model: the only place in `mtkit.model` that sees it."""
 
 from mtkit import registry
-from mtkit.config import Model
 from mtkit.model.encoder import RecurrentEncoder
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.schema import Model
 
 
 def build(config: Model, source_vocab: int, target_vocab: int, shared: bool) -> Seq2Seq:

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 
 import mtkit
 from mtkit import files
-from mtkit.config import Decode, Model
 from mtkit.errors import BundleError
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.schema import Decode, Model
 from mtkit.text.tokenizer import Tokenizer
 
 FORMAT = 1

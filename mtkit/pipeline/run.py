@@ -7,8 +7,8 @@ from typing import Any
 
 from mtkit import config as configs
 from mtkit import files
-from mtkit.config import Config
 from mtkit.errors import MtkitError, RunError
+from mtkit.schema import Config
 
 # Keys that may change when a run goes on: they say when to stop, to look or how to search. (A limit also bends a
 # linear schedule from there on.)

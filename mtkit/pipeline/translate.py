@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtkit.config import Decode
 from mtkit.decode.batched import Options, translate_ids
 from mtkit.decode.search import Hypothesis
 from mtkit.errors import BundleError, ConfigError
 from mtkit.pipeline import bundle
 from mtkit.pipeline.device import choose_device
+from mtkit.schema import Decode
 
 WINDOW = 2048  # lines sorted and batched together at most
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mtkit.config import Config
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.decode.batched import Options, translate_ids
 from mtkit.errors import RunError
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.schema import Config
 from mtkit.score import metrics
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train.loss import batch_loss

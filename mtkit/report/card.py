@@ -1,6 +1,6 @@
 """The model card that a bundle carries as README.md."""
 
-from mtkit.config import Config
+from mtkit.schema import Config
 
 
 def card(

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
-from mtkit.config import Train
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import RunError
 from mtkit.model import products
 from mtkit.registry import resolve
+from mtkit.schema import Train
 from mtkit.train.loss import batch_loss
 from mtkit.train.state import Progress, Training
 

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtkit.config import Model
 from mtkit.corpus.batch import Batch, make_batch
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.registry import CHOICES, resolve
+from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy
 
 VOCAB, BOS, EOS = 17, 1, 2

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtkit.config import Model
 from mtkit.corpus.batch import make_batch
 from mtkit.decode.batched import Options, translate_ids
 from mtkit.decode.search import Hypothesis, length_penalty, search
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.registry import CHOICES
+from mtkit.schema import Model
 
 BOS, EOS, NEVER = 0, 1, [0]
 VOCAB, LONGEST = 6, 5

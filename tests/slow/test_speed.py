@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtkit.config import Model, load
+from mtkit.config import load
 from mtkit.corpus.batch import Batch, make_batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.model import products
 from mtkit.model.build import build
 from mtkit.pipeline.preprocess import preprocess
+from mtkit.schema import Model
 from mtkit.train.loss import batch_loss
 from mtkit.train.state import adam
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtkit.config import Model, Train
 from mtkit.corpus.batch import make_batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import ShardWriter, Split
@@ -15,6 +14,7 @@ from mtkit.errors import BundleError, RunError
 from mtkit.model import products
 from mtkit.model.build import build
 from mtkit.registry import resolve
+from mtkit.schema import Model, Train
 from mtkit.train import checkpoint, loop, precision
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress, Training, adam

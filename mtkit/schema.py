@@ -1,0 +1,251 @@
+"""The typed, frozen config: what `mtkit.toml` may say, each key with its default and a line on what it does.
+
+Must not know files (see `config`), torch, nor what any choice does (see `registry`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mtkit import registry
+from mtkit.errors import ConfigError
+
+
+class Section(BaseModel):
+    """Base of every table of the config: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def _choice(kind: str, *also: str) -> AfterValidator:
+    """A name registered under `kind`, or one of the others given."""
+
+    def check(name: str) -> str:
+        try:
+            return name if name in also else registry.check(kind, name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    return AfterValidator(check)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Paths = Annotated[list[str], BeforeValidator(_as_list)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Dropped = Annotated[float, Field(ge=0, le=0.95)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Data(Section):
+    source_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    """Language of the source: the ending of its files."""
+    target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    """Language of the target: the ending of its files, and the tokenizer of the scorer."""
+    train: Annotated[Paths, Field(min_length=1)]
+    """Prefixes (PREFIX.LANG, plain, .gz, .xz or .zst) or .tsv[.gz|.xz|.zst] files; one or a list."""
+    dev: str = ""
+    """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
+    test: Paths = []
+    """Text that `mtkit eval` translates and scores; one or a list."""
+
+
+class Filter(Section):
+    max_chars: Positive = 2000
+    """Longest side in characters, before the tokenizer."""
+    max_pieces: Positive = 200
+    """Longest side in pieces, after the tokenizer."""
+    max_ratio: Annotated[float, Field(ge=1)] = 4.0
+    """Largest ratio of pieces between the sides, where the longer one has more than 10."""
+    dedupe: bool = True
+    """Keep one of equal pairs."""
+    drop_copies: bool = True
+    """Drop pairs whose source equals the target."""
+
+
+class Tokenizer(Section):
+    kind: Literal["unigram", "bpe", "char", "word"] = "unigram"
+    """SentencePiece model type; char ignores vocab_size."""
+    vocab_size: Positive = 8000
+    """Pieces, the special and reserved ones included."""
+    shared: bool = True
+    """One model for both sides."""
+    normalization: Literal["identity", "nfkc", "nmt_nfkc"] = "identity"
+    """SentencePiece normalization rule."""
+    byte_fallback: bool = True
+    """Spell unknown characters in bytes: no <unk>, whatever comes in."""
+    model: Paths = []
+    """Existing .model files instead of training: one for both sides, or source and target."""
+    train_lines: Positive = 500_000
+    """Largest sample of lines for training the tokenizer."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Tokenizer":
+        if len(self.model) > 2:
+            raise ValueError(f"model takes one file or two (source and target), got {len(self.model)}")
+        if self.model and self.shared != (len(self.model) == 1):
+            raise ValueError(
+                f"{len(self.model)} tokenizer model(s) given with shared = {str(self.shared).lower()}: "
+                "shared = true takes one file, shared = false two"
+            )
+        if not self.model and self.kind == "word" and self.byte_fallback:
+            raise ValueError('kind = "word" cannot spell unknown words in bytes: set byte_fallback = false')
+        return self
+
+
+class Encoder(Section):
+    name: Literal["recurrent"] = "recurrent"
+    """Kind of encoder."""
+    layers: Positive = 1
+    """Recurrent layers."""
+    cell: Annotated[str, _choice("cell")] = "gru"
+    """Recurrent cell."""
+    bidirectional: bool = True
+    """Read both ways; each direction has half of hidden_dim."""
+
+
+class Decoder(Section):
+    name: Literal["recurrent"] = "recurrent"
+    """Kind of decoder."""
+    layers: Positive = 1
+    """Recurrent layers."""
+    cell: Annotated[str, _choice("cell")] = "gru"
+    """Recurrent cell."""
+    wiring: Annotated[str, _choice("wiring")] = "input_feeding"
+    """How attention and recurrence are connected."""
+    state: Literal["last", "mean", "zeros"] = "mean"
+    """What the initial state is made of, through a learned bridge."""
+
+
+class Attention(Section):
+    name: Annotated[str, _choice("attention", "auto")] = "auto"
+    """How the decoder looks at the source; auto: additive."""
+
+    @property
+    def resolved(self) -> str:
+        """The attention that `name` stands for."""
+        return "additive" if self.name == "auto" else self.name
+
+
+class Model(Section):
+    embed_dim: Positive = 256
+    """Width of the embeddings."""
+    hidden_dim: Positive = 512
+    """Width of the memory and of the decoder's state."""
+    tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
+    """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""
+    dropout: Dropped = 0.2
+    """On embeddings, between layers, on the memory and before the output."""
+    encoder: Encoder = Encoder()
+    decoder: Decoder = Decoder()
+    attention: Attention = Attention()
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Model":
+        if self.encoder.bidirectional and self.hidden_dim % 2:
+            raise ValueError(
+                f"hidden_dim = {self.hidden_dim} is odd, but a bidirectional encoder has half of it a direction: "
+                f"use {self.hidden_dim + 1} or encoder.bidirectional = false"
+            )
+        if self.attention.resolved == "none" and self.decoder.state == "zeros":
+            raise ValueError(
+                'attention "none" with decoder.state = "zeros" leaves the decoder no way to see the source: '
+                'use decoder.state = "last" or "mean"'
+            )
+        return self
+
+
+class Train(Section):
+    batch_tokens: Positive = 4096
+    """Sentences times the longer of source and target, padding included."""
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Peak learning rate of Adam, for every schedule."""
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.98]
+    """Adam's decay rates."""
+    schedule: Annotated[str, _choice("schedule")] = "inverse_sqrt"
+    """How the learning rate goes on after the warm-up."""
+    warmup: Count = 400
+    """Updates over which the learning rate rises to its peak."""
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Largest gradient norm; 0: off."""
+    label_smoothing: Share = 0.1
+    """Share of the target probability spread over the vocabulary."""
+    max_epochs: Count = 20
+    """Stop after so many passes over the text; 0: no limit."""
+    max_updates: Count = 0
+    """Stop after so many updates; 0: no limit."""
+    max_minutes: Annotated[float, Field(ge=0)] = 0
+    """Stop after so many minutes, validation included; 0: no limit."""
+    validate_every: Count = 0
+    """Updates between validations; 0: each epoch."""
+    validate_lines: Positive = 500
+    """Sentences of dev that a validation translates, greedily."""
+    patience: Count = 5
+    """Stop after so many validations without gain; 0: never."""
+    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    """What "best" means."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the matrix products; auto is measured, decided once a run and logged."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Train":
+        if not (self.max_epochs or self.max_updates or self.max_minutes):
+            raise ValueError("max_epochs, max_updates and max_minutes are all 0: training would never end; set one")
+        return self
+
+
+class Decode(Section):
+    beam_size: Positive = 5
+    """Hypotheses kept in search; 1: greedy."""
+    length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""
+    max_ratio: Annotated[float, Field(gt=0, le=1000)] = 3.0
+    """Longest output: so many times the source pieces, plus 10."""
+    batch_tokens: Positive = 4096
+    """Source pieces times beam in a batch."""
+
+
+class Eval(Section):
+    metrics: Annotated[list[Annotated[str, _choice("metric")]], Field(min_length=1)] = ["bleu", "chrf", "ter"]
+    """Scores to compute."""
+    tokenize: Literal["auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "auto"
+    """sacreBLEU's tokenizer for BLEU; auto: by the target language."""
+
+
+class Config(Section):
+    """All that a run depends on."""
+
+    name: Annotated[str, Field(pattern=r"^([^/\s.][^/\s]*)?$")] = ""
+    """The run's folder, runs/NAME; "": SRC-TGT."""
+    seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 1
+    """Of everything random."""
+    data: Data
+    filter: Filter = Filter()
+    tokenizer: Tokenizer = Tokenizer()
+    model: Model = Model()
+    train: Train = Train()
+    decode: Decode = Decode()
+    eval: Eval = Eval()
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Config":
+        if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):
+            raise ValueError(
+                f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '
+                'use tie = "target" or "none", or tokenizer.shared = true'
+            )
+        if self.train.batch_tokens < self.filter.max_pieces + 1:
+            raise ValueError(
+                f"train.batch_tokens = {self.train.batch_tokens} is less than one sentence of filter.max_pieces = "
+                f"{self.filter.max_pieces} and its end: raise the one or lower the other"
+            )
+        return self
+
+    @property
+    def run_name(self) -> str:
+        return self.name or f"{self.data.source_lang}-{self.data.target_lang}"
