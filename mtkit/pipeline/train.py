@@ -86,9 +86,13 @@ class Signals:
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Catch signals while this is entered, where Python allows it (the main thread)."""
+        """Catch signals while this is entered, where Python allows it (the main thread).
+
+        One that is ignored stays so: a shell starts background jobs deaf to the Ctrl-C that is meant for others.
+        """
+        heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
         try:
-            before = {number: signal.signal(number, self.note) for number in (signal.SIGINT, signal.SIGTERM)}
+            before = {number: signal.signal(number, self.note) for number in heard}
         except ValueError:
             before = {}
         try:

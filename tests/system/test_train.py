@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from safetensors.numpy import load_file
-from toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
+from toy import COMMAND, ENVIRONMENT, failed, hear, mtkit, ran
 
 from mtkit import files
 
@@ -90,7 +90,7 @@ def test_another_config_is_refused_with_the_difference(folder: Path) -> None:
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [*COMMAND, "train", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        [*COMMAND, "train", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=hear
     )
 
 
@@ -120,6 +120,22 @@ def test_a_signal_saves_and_the_rest_is_the_same(folder: Path, tmp_path: Path, n
     updates = [event["update"] for event in events(folder, "update")]
     assert updates == sorted(set(updates))  # type: ignore[type-var]
     assert [event["update"] for event in events(folder, "validation")] == [20, 40, 60]
+
+
+def test_an_ignored_interrupt_stays_ignored(folder: Path) -> None:
+    """A background job of a script must not be stopped by the Ctrl-C that is meant for the foreground."""
+    process = subprocess.Popen(
+        [*COMMAND, "train", "-s", "train.max_updates=30"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    wait_for(process, "update 1 ")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "finished: max_updates = 30" in errors) == (0, True)
 
 
 def test_another_process_is_kept_out(folder: Path) -> None:

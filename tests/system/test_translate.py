@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from toy import COMMAND, WORDS, failed, mtkit, ran
+from toy import COMMAND, WORDS, failed, hear, mtkit, ran
 
 import mtkit as package
 
@@ -202,6 +202,7 @@ def test_interrupting(trained: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hear,
     )
     assert child.stdin is not None
     assert child.stdout is not None

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,11 @@ def make(folder: Path, config: str = CONFIG) -> Path:
     write_text(folder)
     (folder / "mtkit.toml").write_text(config)
     return folder
+
+
+def hear() -> None:
+    """Between fork and exec: let SIGINT through, which whoever runs the tests in the background has switched off."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 COMMAND = [sys.executable, "-m", "mtkit"]
