@@ -111,11 +111,10 @@ def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
 
 def _same_length(src: Path, hyp: Path) -> None:
     from mtkit.errors import DataError
-    from mtkit.text.bitext import lines
+    from mtkit.text.bitext import lines, must_exist
 
     for path in (src, hyp):
-        if not path.exists() or path.is_dir():
-            raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
+        must_exist(path)
     counts = [sum(1 for _ in lines(path)) for path in (src, hyp)]
     if counts[0] != counts[1]:
         raise DataError(f"{src} has {counts[0]} lines, {hyp} {counts[1]}: expected one hypothesis a source")

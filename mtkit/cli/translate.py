@@ -67,10 +67,10 @@ def command(
     if model and len(model) > 1:
         raise typer.BadParameter(f"--model takes one model, got {len(model)}")
     messages = Messages(quiet, verbose)
-    if file is not None and (not file.exists() or file.is_dir()):
-        from mtkit.errors import DataError
+    if file is not None:
+        from mtkit.text.bitext import must_exist
 
-        raise DataError(f"{file} does not exist; expected a text file with a sentence a line")
+        must_exist(file)
     flags = {
         "beam_size": beam_size,
         "length_penalty": length_penalty,

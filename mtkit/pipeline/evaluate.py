@@ -12,7 +12,7 @@ from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.registry import resolve
 from mtkit.score.metrics import Score, tokenizer_for
-from mtkit.text.bitext import SUFFIXES, lines, locate
+from mtkit.text.bitext import SUFFIXES, lines, locate, must_exist
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def score_files(
         DataError: a file is missing, not UTF-8 or of another length.
     """
     for path in (hypothesis, *references):
-        if not path.exists() or path.is_dir():
-            raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
+        must_exist(path)
     name = references[0].name
     for suffix in SUFFIXES[1:]:
         name = name.removesuffix(suffix)

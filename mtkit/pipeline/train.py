@@ -134,7 +134,7 @@ class _Job:
     def __init__(
         self, loaded: Loaded, prepared: Prepared, run: Run, view: View, device: torch.device, signals: Signals
     ) -> None:
-        self.config, self.prepared, self.run_folder, self.view = loaded.config, prepared, run, view
+        self.config, self.run_folder, self.view = loaded.config, run, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest["identity"]
         self.hashes = prepared.manifest["inputs"]

@@ -91,6 +91,16 @@ def _one(prefix: Path, lang: str) -> Path:
     )
 
 
+def must_exist(path: Path) -> None:
+    """Refuse a path that cannot be read as lines.
+
+    Raises:
+        DataError: nothing is there, or a folder.
+    """
+    if not path.exists() or path.is_dir():
+        raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
+
+
 def lines(path: Path) -> Iterator[tuple[str, bool]]:
     """Yield each line of a file without its line end, and whether that was CRLF.
 

@@ -116,6 +116,7 @@ class AttentionSteps(Steps):
         self.score = attention.score_steps(keys_BSA, steps, [p for p in rest if p is not None])
         self.weights_TBS = memory_BSH.new_empty(steps, B, S)
         self.states: list[Tensor | None] = [None] * steps
+        self.grad_queries: list[Tensor | None] = [None] * steps
 
     def forward(self, t: int, state_BH: Tensor) -> Tensor:
         self.states[t] = state_BH
@@ -124,14 +125,9 @@ class AttentionSteps(Steps):
         weights_BS = torch.softmax(scores_BS, -1, out=self.weights_TBS[t])
         return torch.bmm(weights_BS.unsqueeze(1), self.memory_BSH).squeeze(1)
 
-    def prepare_backward(self) -> None:
-        T, B, _ = self.weights_TBS.shape
-        self.grad_context_TBH = self.memory_BSH.new_empty(T, B, self.memory_BSH.shape[-1])
-        self.grad_queries: list[Tensor | None] = [None] * T
-
     def backward(self, t: int, grad_context_BH: Tensor) -> Tensor:
-        if t == self.steps - 1:
-            self.prepare_backward()
+        if t == self.steps - 1:  # the first one: validation never comes here, and need not hold it
+            self.grad_context_TBH = grad_context_BH.new_empty(self.steps, *grad_context_BH.shape)
         self.grad_context_TBH[t] = grad_context_BH
         grad_weights_BS = torch.bmm(self.memory_BSH, grad_context_BH.unsqueeze(2)).squeeze(2)
         weights_BS = self.weights_TBS[t]
