@@ -26,8 +26,9 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(CURDIR)/data/ui.en-de
 	cd $(DEMO) && $(BIN)/mtkit eval
 
+# One thread each: two test processes with two threads each would wait for one another on two cores.
 test: setup  ## the tests, in a few minutes
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not faults'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not faults'
 
 slow: setup  ## tests that train for minutes
 	$(BIN)/pytest -m slow
