@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -120,9 +120,13 @@ def digest(*parts: Any) -> str:
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-    """Dotted key -> (old value, new value), of all keys that differ."""
+    """Dotted key -> (old value, new value), of all keys that differ; None: that config has no such key.
+
+    Only one of them has a key where they differ in a table's kind (`model.encoder.name`, say).
+    """
     before, after = _flat(old.model_dump()), _flat(new.model_dump())
-    return {key: (before[key], after[key]) for key in after if before[key] != after[key]}
+    pairs = {key: (before.get(key), after.get(key)) for key in before | after}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -149,17 +153,64 @@ def _set(table: dict[str, Any], override: str) -> None:
 
 
 def _explain(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    kind, got = error["type"], error["input"]
-    if kind == "extra_forbidden":
-        section: Any = Config
-        for part in error["loc"][:-1]:
-            section = section.model_fields[part].annotation
-        keys = list(section.model_fields)
-        return f"unknown key {where}{registry.nearest(str(error['loc'][-1]), keys)} (keys here: {', '.join(keys)})"
-    if kind == "missing":
-        return f"{where} is required but missing"
+    """One error of pydantic in the words of the config: keys as the user writes them, and the way out."""
+    loc, kind, got = error["loc"], error["type"], error["input"]
+    where, table, kinds = _place(loc[:-1] if kind == "extra_forbidden" else loc)
     message = str(error["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{where}: {message}" if where else message
-    return f"{where} = {json.dumps(got, ensure_ascii=False, default=str)}: {message[0].lower()}{message[1:]}"
+    match kind:
+        case "extra_forbidden":
+            return _unknown_key(where, str(loc[-1]), table, kinds)
+        case "missing":
+            return f"{where} is required but missing"
+        case "union_tag_invalid":
+            name = error["ctx"]["tag"]
+            return f"{where}.name = {_shown(name)}: expected {' or '.join(kinds)}{registry.nearest(name, list(kinds))}"
+        case "model_type" | "model_attributes_type" | "union_tag_not_found" if not isinstance(got, dict):
+            hint = f"; did you mean {where}.name = {_shown(got)}?" if got in list(kinds) else ""
+            return f"{where} = {_shown(got)}: expected a table of keys{hint}"
+        case "value_error":
+            return f"{where}: {message}" if where else message
+    return f"{where} = {_shown(got)}: {message[0].lower()}{message[1:]}"
+
+
+def _unknown_key(where: str, key: str, table: Any, kinds: dict[str, Any]) -> str:
+    full = f"{where}.{key}" if where else key
+    keys = list(getattr(table, "model_fields", {}))
+    if others := [name for name, other in kinds.items() if key in other.model_fields]:
+        own = next(name for name, other in kinds.items() if other is table)
+        return (
+            f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is {own}: "
+            f"leave it out, or set {where}.name = {_shown(others[0])}"
+        )
+    return f"unknown key {full}{registry.nearest(key, keys)} (keys here: {', '.join(keys)})"
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[str, Any, dict[str, Any]]:
+    """What pydantic's path to a value stands for.
+
+    Returns:
+        The dotted key as the user writes it, the type found there, and, where that is one of several tables that go
+        by their name, all of them: name -> table.
+    """
+    where = ""
+    here: Any = Config
+    kinds: dict[str, Any] = {}
+    for part in loc:
+        if isinstance(part, int):
+            where, here, kinds = f"{where}[{part}]", next(iter(get_args(here)), None), {}
+        elif field := getattr(here, "model_fields", {}).get(part):
+            where, here, kinds = f"{where}.{part}".lstrip("."), field.annotation, _kinds(field.annotation)
+        else:  # pydantic's word for which type of a union it read; the user wrote none
+            here = kinds.get(part)
+    return where, here, kinds
+
+
+def _kinds(annotation: Any) -> dict[str, Any]:
+    """The tables of a union that goes by name: name -> table; of anything else none."""
+    tables = [table for table in get_args(annotation) if "name" in getattr(table, "model_fields", {})]
+    return {name: table for table in tables for name in get_args(table.model_fields["name"].annotation)}
+
+
+def _shown(value: Any) -> str:
+    """A value about as TOML has it."""
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -98,20 +98,58 @@ class Tokenizer(Section):
         return self
 
 
-class Encoder(Section):
+class Convolution(Section):
+    kernel: Positive = 5
+    """Positions that one output sees."""
+    stride: Positive = 2
+    """Positions from one output to the next: the sequence gets so many times shorter."""
+    channels: Positive = 256
+    """Width of the output."""
+
+
+Conv = list[Convolution]
+
+
+class RecurrentEncoder(Section):
     name: Literal["recurrent"] = "recurrent"
-    """Kind of encoder."""
+    """Kind of encoder: recurrent | transformer."""
     layers: Positive = 1
     """Recurrent layers."""
     cell: Annotated[str, _choice("cell")] = "gru"
     """Recurrent cell."""
     bidirectional: bool = True
     """Read both ways; each direction has half of hidden_dim."""
+    residual: bool = False
+    """Add what a layer reads to what it says, from the second layer on."""
+    norm: Annotated[str, _choice("norm")] = "none"
+    """Normalisation after every layer."""
+    conv: Conv = []
+    """Strided convolutions before the first layer."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "RecurrentEncoder":
+        _need_two_layers(self.layers, self.residual)
+        return self
 
 
-class Decoder(Section):
+class TransformerEncoder(Section):
+    name: Literal["transformer"] = "transformer"
+    """Kind of encoder: recurrent | transformer."""
+    layers: Positive = 1
+    """Blocks of self-attention and a feed-forward network."""
+    heads: Positive = 4
+    """Heads of self-attention; a divisor of hidden_dim."""
+    ffn_dim: Count = 0
+    """Width inside the feed-forward network; 0: four times hidden_dim."""
+    positions: Annotated[str, _choice("positions")] = "sinusoidal"
+    """How a block knows the order."""
+    conv: Conv = []
+    """Strided convolutions before the first layer."""
+
+
+class RecurrentDecoder(Section):
     name: Literal["recurrent"] = "recurrent"
-    """Kind of decoder."""
+    """Kind of decoder: recurrent | transformer."""
     layers: Positive = 1
     """Recurrent layers."""
     cell: Annotated[str, _choice("cell")] = "gru"
@@ -120,42 +158,165 @@ class Decoder(Section):
     """How attention and recurrence are connected."""
     state: Literal["last", "mean", "zeros"] = "mean"
     """What the initial state is made of, through a learned bridge."""
+    residual: bool = False
+    """Add what a layer reads to what it says, from the second layer on."""
+    norm: Annotated[str, _choice("norm")] = "none"
+    """Normalisation after every layer."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "RecurrentDecoder":
+        _need_two_layers(self.layers, self.residual)
+        if self.wiring == "gnmt" and self.layers < 2:
+            raise ValueError(
+                'wiring = "gnmt" shows the context to the layers above the first, but layers = 1: use layers = 2 or '
+                'more, or wiring = "plain"'
+            )
+        if self.norm == "batch" and self.wiring not in ("plain", "gnmt"):
+            raise ValueError(
+                f'norm = "batch" needs all positions of a layer at once, but wiring = "{self.wiring}" makes them one '
+                'after the other: use norm = "layer", or wiring = "plain" or "gnmt"'
+            )
+        return self
+
+
+class TransformerDecoder(Section):
+    name: Literal["transformer"] = "transformer"
+    """Kind of decoder: recurrent | transformer."""
+    layers: Positive = 1
+    """Blocks of self-attention, attention and a feed-forward network."""
+    heads: Positive = 4
+    """Heads of self-attention; a divisor of hidden_dim."""
+    ffn_dim: Count = 0
+    """Width inside the feed-forward network; 0: four times hidden_dim."""
+    positions: Annotated[str, _choice("positions")] = "sinusoidal"
+    """How a block knows the order."""
+
+
+def _need_two_layers(layers: int, residual: bool) -> None:
+    if residual and layers < 2:
+        raise ValueError("residual = true begins at the second layer, but layers = 1: use layers = 2 or more, or false")
+
+
+def _recurrent_unless_named(value: Any) -> Any:
+    return {"name": "recurrent"} | value if isinstance(value, dict) else value
+
+
+Encoder = Annotated[
+    RecurrentEncoder | TransformerEncoder, Field(discriminator="name"), BeforeValidator(_recurrent_unless_named)
+]
+Decoder = Annotated[
+    RecurrentDecoder | TransformerDecoder, Field(discriminator="name"), BeforeValidator(_recurrent_unless_named)
+]
 
 
 class Attention(Section):
     name: Annotated[str, _choice("attention", "auto")] = "auto"
-    """How the decoder looks at the source; auto: additive."""
+    """How the decoder looks at the source; auto: additive, or multihead in a Transformer."""
+    heads: Count = 0
+    """Heads, a divisor of hidden_dim; 0: 4 for multihead, else 1. additive, scaled_dot and general take several."""
+    window: Positive = 10
+    """local: half width of the Gaussian; location: width of the kernel over the last weights."""
+    coverage: bool = False
+    """Show the attention how much each source position was looked at before (Tu et al. 2016, See et al. 2017)."""
 
-    @property
-    def resolved(self) -> str:
-        """The attention that `name` stands for."""
-        return "additive" if self.name == "auto" else self.name
+    @model_validator(mode="after")
+    def _agree(self) -> "Attention":
+        several = ("additive", "scaled_dot", "general", "multihead", "auto")
+        if self.heads > 1 and self.name not in several:
+            raise ValueError(
+                f'heads = {self.heads}, but attention "{self.name}" has one: use heads = 0, or one of '
+                + ", ".join(several[:-1])
+            )
+        if self.coverage and self.name == "none":
+            raise ValueError('coverage = true needs an attention to watch, but name = "none": use coverage = false')
+        if self.window != 10 and self.name not in ("local", "location"):
+            raise ValueError(f'window = {self.window} has no effect on attention "{self.name}": leave it out')
+        return self
 
 
 class Model(Section):
     embed_dim: Positive = 256
     """Width of the embeddings."""
     hidden_dim: Positive = 512
-    """Width of the memory and of the decoder's state."""
+    """Width of the memory, the decoder's state and Transformer blocks."""
     tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
     """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""
     dropout: Dropped = 0.2
     """On embeddings, between layers, on the memory and before the output."""
-    encoder: Encoder = Encoder()
-    decoder: Decoder = Decoder()
+    variational: bool = False
+    """One dropout mask a sequence (Gal and Ghahramani 2016)."""
+    word_dropout: Dropped = 0.0
+    """Share of source and target words whose whole embedding is dropped (Sennrich et al. 2016)."""
+    init: Annotated[str, _choice("init")] = "xavier"
+    """How weight matrices begin."""
+    recurrent_init: Annotated[str, _choice("recurrent_init")] = "orthogonal"
+    """How the matrices from state to state begin, a gate at a time."""
+    encoder: Encoder = RecurrentEncoder()
+    decoder: Decoder = RecurrentDecoder()
     attention: Attention = Attention()
+
+    @property
+    def attention_name(self) -> str:
+        """The attention that `attention.name` stands for."""
+        if self.attention.name != "auto":
+            return self.attention.name
+        return "additive" if self.decoder.name == "recurrent" else "multihead"
+
+    @property
+    def attention_heads(self) -> int:
+        """The heads that `attention.heads` stands for."""
+        return self.attention.heads or (4 if self.attention_name == "multihead" else 1)
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether there is a recurrent layer anywhere."""
+        return "recurrent" in (self.encoder.name, self.decoder.name)
 
     @model_validator(mode="after")
     def _agree(self) -> "Model":
-        if self.encoder.bidirectional and self.hidden_dim % 2:
+        encoder, decoder, attention = self.encoder, self.decoder, self.attention_name
+        if encoder.name == "recurrent" and encoder.bidirectional and self.hidden_dim % 2:
             raise ValueError(
                 f"hidden_dim = {self.hidden_dim} is odd, but a bidirectional encoder has half of it a direction: "
                 f"use {self.hidden_dim + 1} or encoder.bidirectional = false"
             )
-        if self.attention.resolved == "none" and self.decoder.state == "zeros":
+        heads = {"attention": self.attention_heads}
+        for side in (encoder, decoder):
+            if isinstance(side, TransformerEncoder | TransformerDecoder):
+                where = "encoder" if side is encoder else "decoder"
+                heads[where] = side.heads
+                if side.positions == "rotary" and self.hidden_dim % (2 * side.heads) == side.heads:
+                    raise ValueError(
+                        f'{where}.positions = "rotary" turns pairs of numbers, but a head of {self.hidden_dim} / '
+                        f"{side.heads} is odd: change hidden_dim or {where}.heads"
+                    )
+        for where, count in heads.items():
+            if self.hidden_dim % count:
+                raise ValueError(
+                    f"{where}.heads = {count} does not divide hidden_dim = {self.hidden_dim}: use one that does, "
+                    f"or hidden_dim = {-(-self.hidden_dim // count) * count}"
+                )
+        if decoder.name == "transformer":
+            if attention != "multihead":
+                raise ValueError(
+                    f'attention.name = "{attention}" is for recurrent decoders; a Transformer decoder has "multihead": '
+                    'use that (or "auto"), or decoder.name = "recurrent"'
+                )
+            if self.attention.coverage:
+                raise ValueError(
+                    "attention.coverage = true is for recurrent decoders, which make one step after the other: use "
+                    'false, or decoder.name = "recurrent"'
+                )
+            return self
+        if attention == "none" and decoder.state == "zeros":
             raise ValueError(
                 'attention "none" with decoder.state = "zeros" leaves the decoder no way to see the source: '
                 'use decoder.state = "last" or "mean"'
+            )
+        if attention == "none" and decoder.wiring in ("bahdanau", "conditional", "gnmt"):
+            raise ValueError(
+                f'decoder.wiring = "{decoder.wiring}" says where the context goes, but attention "none" makes none: '
+                'use wiring = "plain" or "input_feeding", or an attention'
             )
         return self
 
@@ -163,18 +324,28 @@ class Model(Section):
 class Train(Section):
     batch_tokens: Positive = 4096
     """Sentences times the longer of source and target, padding included."""
+    accumulate: Positive = 1
+    """Batches whose gradients make one update."""
+    optimizer: Annotated[str, _choice("optimizer")] = "adam"
+    """What turns gradients into updates."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Peak learning rate of Adam, for every schedule."""
+    """Peak learning rate, for every schedule."""
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.98]
-    """Adam's decay rates."""
+    """Decay rates of Adam and its kin; of sgd the first is the momentum, of rmsprop and adadelta the second counts."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Pull of weight matrices towards zero; biases, gains and other vectors are left alone."""
     schedule: Annotated[str, _choice("schedule")] = "inverse_sqrt"
     """How the learning rate goes on after the warm-up."""
     warmup: Count = 400
     """Updates over which the learning rate rises to its peak."""
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """Largest gradient norm; 0: off."""
+    clip_value: Annotated[float, Field(ge=0)] = 0.0
+    """Largest gradient of a single parameter, before the norm is taken; 0: off."""
     label_smoothing: Share = 0.1
     """Share of the target probability spread over the vocabulary."""
+    bptt_steps: Count = 0
+    """Steps that gradients flow back from state to state before they are cut; 0: the whole sentence."""
     max_epochs: Count = 20
     """Stop after so many passes over the text; 0: no limit."""
     max_updates: Count = 0
@@ -189,6 +360,12 @@ class Train(Section):
     """Stop after so many validations without gain; 0: never."""
     metric: Literal["bleu", "chrf", "loss"] = "bleu"
     """What "best" means."""
+    average: Count = 0
+    """At the end, average the weights of so many validations, and keep that if it is better; 0: off."""
+    average_of: Literal["best", "last"] = "best"
+    """Which validations' weights are averaged."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the matrix products; auto is measured, decided once a run and logged."""
 
@@ -238,6 +415,11 @@ class Config(Section):
             raise ValueError(
                 f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '
                 'use tie = "target" or "none", or tokenizer.shared = true'
+            )
+        if self.train.bptt_steps and not self.model.recurrent:
+            raise ValueError(
+                f"train.bptt_steps = {self.train.bptt_steps} cuts gradients from state to state, but there is no "
+                "recurrent layer in this model: leave it out"
             )
         if self.train.batch_tokens < self.filter.max_pieces + 1:
             raise ValueError(

@@ -17,6 +17,9 @@ LIGHT = [
     ["translate", "--help"],
     ["eval", "--help"],
     ["evaluate", "--help"],
+    ["info", "--help"],
+    ["info", "--list"],
+    ["info", "--list", "--json"],
 ]
 SEEN = """
 import sys, runpy
@@ -35,11 +38,12 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
     assert done.stdout
 
 
-def test_help_is_quick() -> None:
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["info", "--help"], ["info", "--list"]], ids=" ".join)
+def test_help_is_quick(arguments: list[str]) -> None:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "mtkit", "train", "--help"], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "mtkit", *arguments], check=True, capture_output=True)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.3  # the least: other tests run beside this one
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import evaluate, preprocess, train, translate
+from mtkit.cli import evaluate, info, preprocess, train, translate
 from mtkit.errors import MtkitError, Stopped
 
 app = typer.Typer(
@@ -65,6 +65,7 @@ app.command("train")(_guarded(train.command))
 app.command("translate")(_guarded(translate.command))
 app.command("eval")(_guarded(evaluate.command))
 app.command("evaluate", hidden=True)(_guarded(evaluate.command))
+app.command("info")(_guarded(info.command))
 
 
 def _version(wanted: bool) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mtkit.corpus.batch import pad_source
+from mtkit.corpus.batch import pad
 from mtkit.decode.search import Hypothesis, search
 from mtkit.errors import BundleError
 from mtkit.model.seq2seq import Seq2Seq
@@ -50,10 +50,10 @@ def translate_ids(
             end += 1
         rows = order[start:end]
         start = end
-        source_BS, lengths_B = pad_source([sources[i] for i in rows], source_eos)
+        source_BS, packing = pad([sources[i] for i in rows], source_eos)
         with torch.inference_mode():
-            state = model.start(source_BS.to(device), lengths_B.to(device))
-            limits_B = ((lengths_B - 1) * options.max_ratio + 10).long().to(device)
+            state = model.start(source_BS.to(device), packing.to(device))
+            limits_B = ((packing.lengths_B - 1) * options.max_ratio + 10).long().to(device)
             found = search(
                 model.step,
                 state,

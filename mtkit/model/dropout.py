@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtkit.corpus.packing import Packing
+
 STEPS = 1 << 16  # a share is kept to one part in so many
 
 
@@ -22,6 +24,9 @@ def mask_like(x: Tensor, share: float) -> Tensor:
     return torch.from_numpy(draws).ge_(dropped - STEPS // 2).to(x.dtype).mul_(kept).view(x.shape)
 
 
-def dropout(x: Tensor, share: float, training: bool = True) -> Tensor:
-    """x with a share of its numbers dropped in training, the rest scaled up to the same mean."""
-    return x * mask_like(x, share) if training and share else x
+def packed_mask(like: Tensor, width: int, share: float, packing: Packing, variational: bool) -> Tensor:
+    """A mask (N, width) of packed rows; `variational`: one a sequence (Gal and Ghahramani 2016)."""
+    if not variational:
+        return mask_like(like.new_empty(packing.positions, width), share)
+    mask_BX = mask_like(like.new_empty(packing.sentences, width), share)
+    return mask_BX.index_select(0, packing.sentence_N)

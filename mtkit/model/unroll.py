@@ -1,82 +1,81 @@
-"""A cell over a whole sequence, both directions at once, with a hand-written backward pass.
+"""A cell over a whole sequence, both directions at once (encoders, and decoders that feed nothing back).
 
-Autograd over single steps is bound by overhead: many small nodes, and every step adding to every weight's
-gradient. Here a step forward is one product and the cell's own lines; weight gradients are one product over
-all steps at the end. Nothing but `Cell.combine` and `Cell.combine_backward` is known of a cell.
 `unroll_plain` is the reference.
 """
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mtkit.model import products
+from mtkit.corpus.packing import Packing
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.products import added, biased, precision, product, rounded
+from mtkit.model.products import linear
+from mtkit.model.steps import Carry, CellSteps, CellTensors, Pass, cut, run
 
 
-def unroll(cell: type[Cell], gates_DTBG: Tensor, weight_DGH: Tensor, bias_DG: Tensor, state: State) -> Tensor:
-    """Run a cell over the gates that its inputs make.
+def unroll(cells: list[Cell], inputs: list[Tensor], packing: Packing, state: State, truncate: int = 0) -> Tensor:
+    """Run the cells of a layer, one a direction, over packed inputs.
 
     Args:
-        gates_DTBG: W x + b of every step, for each direction in its own order.
-        weight_DGH, bias_DG: of the hidden state's gates.
+        inputs: x_NI of each direction, in its own order of time.
         state: initial, tensors DBH.
+        truncate: steps after which gradients are cut; 0: never.
 
     Returns:
-        The outputs DTBH. Steps beyond a sentence's end run on padding; since time goes one way only, they
-        reach nothing before them, and their gradient is zero where their output is masked.
+        The outputs DNH.
     """
-    outputs: Tensor = _Unroll.apply(cell, gates_DTBG, weight_DGH, bias_DG, *state)  # type: ignore[no-untyped-call]
-    return outputs
+    gates_DNG = torch.stack(
+        [linear(x, cell.input.weight, cell.input.bias) for cell, x in zip(cells, inputs, strict=True)]
+    )
+    hidden = [cell.hidden for cell in cells if cell.hidden is not None]
+    tensors = CellTensors(
+        torch.stack([layer.weight for layer in hidden]) if hidden else None,
+        torch.stack([layer.bias for layer in hidden]) if hidden and cells[0].biased else None,
+        tuple(torch.stack(extra).unsqueeze(1) for extra in zip(*(cell.extras() for cell in cells), strict=True)),
+    )
+    (output_DNH,) = run(_Unroll, _Tensors(gates_DNG, tensors, state), type(cells[0]), packing, truncate)
+    return output_DNH
 
 
-def unroll_plain(cell: Cell, x_TBI: Tensor, state: State) -> Tensor:
-    """The reference: `cell.step` after `cell.step`, one direction. Returns TBH."""
+def unroll_plain(cell: Cell, x_BLI: Tensor, state: State, truncate: int = 0) -> Tensor:
+    """The reference: `cell.step` after `cell.step` on a padded table, one direction. Returns BLH."""
     outputs = []
-    for x_BI in x_TBI:
+    for t, x_BI in enumerate(x_BLI.unbind(1)):
+        if cut(truncate, t):
+            state = tuple(part.detach() for part in state)
         y_BH, state = cell.step(x_BI, state)
         outputs.append(y_BH)
-    return torch.stack(outputs)
+    return torch.stack(outputs, 1)
 
 
-class _Unroll(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, cell, gates_DTBG, weight_DGH, bias_DG, *state):  # type: ignore[no-untyped-def]
-        D, T, B, _ = gates_DTBG.shape
-        outputs_DTBH = gates_DTBG.new_empty(D, T, B, weight_DGH.shape[-1])
-        weight_DHG = rounded(weight_DGH).transpose(1, 2).contiguous()
-        bias_D1G = bias_DG.unsqueeze(1)
-        saved: list[Sequence[Tensor]] = []
-        initial = state[0]
-        for t in range(T):
-            from_hidden = biased(bias_D1G, state[0], weight_DHG)
-            state, kept = cell.combine(gates_DTBG[:, t], from_hidden, state, out=outputs_DTBH[:, t])
-            saved.append(kept)
-        ctx.cell, ctx.saved, ctx.bf16 = cell, saved, products._bf16
-        # The output is kept under another tensor object: on ctx itself it would make a cycle of references.
-        ctx.outputs_DTBH, ctx.initial = outputs_DTBH.detach(), initial
-        ctx.save_for_backward(weight_DGH)
-        return outputs_DTBH
+class _Tensors(NamedTuple):
+    gates_DNG: Tensor
+    cell: CellTensors
+    state: State
 
-    @staticmethod
-    def backward(ctx, grad_DTBH):  # type: ignore[no-untyped-def]
-        cell, saved, outputs_DTBH, initial = ctx.cell, ctx.saved, ctx.outputs_DTBH, ctx.initial
-        ctx.saved = ctx.outputs_DTBH = ctx.initial = None  # let go of as soon as used
-        (weight_DGH,) = ctx.saved_tensors
-        D, T, B, H = grad_DTBH.shape
-        G = weight_DGH.shape[1]
-        with precision("bf16" if ctx.bf16 else "fp32"):
-            weight = rounded(weight_DGH)
-            grad_gates = grad_DTBH.new_empty(D, T, B, G)
-            grad_hidden = grad_gates if cell.adds_gates else torch.empty_like(grad_gates)
-            grad = [grad_DTBH.new_zeros(D, B, H) for _ in range(cell.states)]
-            for t in reversed(range(T)):
-                grad[0] = grad[0] + grad_DTBH[:, t]
-                past = cell.combine_backward(tuple(grad), saved.pop(), grad_gates[:, t], grad_hidden[:, t])
-                grad = [added(past[0], grad_hidden[:, t], weight), *past[1:]]
-            flat_DNG = grad_hidden.view(D, T * B, G)
-            last_DNH = torch.cat([initial.unsqueeze(1), outputs_DTBH[:, :-1]], 1).view(D, T * B, H)
-            grad_weight = product(flat_DNG.transpose(1, 2), last_DNH)
-        return None, grad_gates, grad_weight, flat_DNG.sum(1), *grad
+
+class _Unroll(Pass):
+    def __init__(self, tensors: _Tensors, cell: type[Cell], packing: Packing, truncate: int) -> None:
+        self.gates_DNG, cell_tensors, self.state = tensors
+        self.packing, self.truncate = packing, truncate
+        D, N, G = self.gates_DNG.shape
+        output_DNH = self.gates_DNG.new_empty(D, N, G // cell.gates)
+        self.steps = CellSteps(cell, cell_tensors, packing, output_DNH)
+
+    def forward(self) -> tuple[Tensor, ...]:
+        state = self.state
+        for t in range(len(self.packing.counts)):
+            state = self.steps.forward(t, self.gates_DNG[:, self.steps.rows(t)], state)
+        return (self.steps.output,)
+
+    def backward(self, *grads: Tensor) -> _Tensors:
+        (grad_DNH,) = grads
+        self.steps.prepare()
+        carry: Carry = None
+        for t in reversed(range(len(self.packing.counts))):
+            carry = self.steps.backward(t, grad_DNH[:, self.steps.rows(t)], carry)
+            if cut(self.truncate, t):
+                carry = None
+        assert carry is not None
+        return _Tensors(self.steps.grad_input, self.steps.finish(), carry)

@@ -146,7 +146,13 @@ class _Job:
         self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
         self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
         torch.manual_seed(self.config.seed)
-        model = build(self.config.model, source.vocab_size, target.vocab_size, len(self.tokenizer_list) == 1)
+        model = build(
+            self.config.model,
+            source.vocab_size,
+            target.vocab_size,
+            shared=len(self.tokenizer_list) == 1,
+            bptt_steps=self.config.train.bptt_steps,
+        )
         model.to(device)
         first, second = self.config.train.betas
         self.training = Training(model, adam(model, self.config.train.lr, (first, second)), Progress())

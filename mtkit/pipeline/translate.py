@@ -136,7 +136,7 @@ class Translator:
             raise ConfigError(
                 f"--n-best {n_best} is larger than the beam of {decode.beam_size}: raise --beam-size or lower --n-best"
             )
-        if align and not self._bundle.model.decoder.attention.context_dim:
+        if align and not self._bundle.model.decoder.attends:
             raise ConfigError("--align needs attention, and this model has none (attention.name = none)")
 
     def _candidate(self, line: str, ids: list[int], hypothesis: Hypothesis) -> Candidate:
@@ -152,9 +152,10 @@ class Translator:
         source_words = self._bundle.source_tokenizer.words(ids, line)
         target_words = self._bundle.target_tokenizer.words(hypothesis.words, text)
         table = [[0.0] * (max(source_words) + 1) for _ in range(max(target_words, default=-1) + 1)]
+        stride = self._bundle.model.stride  # a state of the memory stands for so many pieces
         for row, target_word in zip(hypothesis.attention.tolist(), target_words, strict=False):
-            for weight, source_word in zip(row, source_words, strict=False):
-                table[target_word][source_word] += weight
+            for piece, source_word in enumerate(source_words):
+                table[target_word][source_word] += row[piece // stride]
         return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
 
     def _warnings(self, ids: list[int]) -> list[str]:

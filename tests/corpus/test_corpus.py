@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from mtkit.corpus.batch import make_batch, mask_of
+from mtkit.corpus.batch import make_batch
+from mtkit.corpus.packing import Packing
 from mtkit.corpus.sampler import Sampler, plan
 from mtkit.corpus.shards import Prepared, ShardWriter, Split
 from mtkit.errors import DataError
@@ -93,10 +95,47 @@ def test_like_lengths_share_a_batch() -> None:
 
 
 def test_batch_by_hand() -> None:
-    batch = make_batch([[5, 6], [7]], [[8], [9, 10]], source_eos=2, target_bos=1, target_eos=3)
-    assert batch.source_BS.tolist() == [[5, 6, 2], [7, 2, 2]]
-    assert batch.source_lengths_B.tolist() == [3, 2]
-    assert batch.target_in_BT.tolist() == [[1, 8, 3], [1, 9, 10]]
-    assert batch.target_out_BT.tolist() == [[8, 3, 3], [9, 10, 3]]
-    assert (batch.target_lengths_B.tolist(), batch.target_tokens) == ([2, 3], 5)
-    assert mask_of(batch.source_lengths_B, 3).tolist() == [[True, True, True], [True, True, False]]
+    batch = make_batch([[7], [5, 6]], [[8], [9, 10]], source_eos=2, target_bos=1, target_eos=3)
+    assert batch.source_BS.tolist() == [[5, 6, 2], [7, 2, 2]]  # the longest target first
+    assert batch.source.lengths_B.tolist() == [3, 2]
+    assert batch.target_in_BT.tolist() == [[1, 9, 10], [1, 8, 3]]
+    assert batch.target_out_BT.tolist() == [[9, 10, 3], [8, 3, 3]]
+    assert (batch.target.lengths_B.tolist(), batch.target_tokens) == ([3, 2], 5)
+    assert batch.source.mask_BL.tolist() == [[True, True, True], [True, True, False]]
+
+
+def test_packing_by_hand() -> None:
+    """Sentences ab, cdef and g: first positions, then second ones, and so on; the longest sentence first."""
+    packing = Packing(np.array([2, 4, 1]), columns=5)
+    letters = torch.tensor([[ord(letter) for letter in row] for row in ("ab...", "cdef.", "g....")])
+
+    def read(rows: torch.Tensor) -> str:
+        return "".join(map(chr, rows.flatten().tolist()))
+
+    packed = packing.pack(letters.unsqueeze(2))
+    assert read(packed) == "cagdbef"
+    assert packing.counts == [3, 2, 1, 1]
+    assert packing.starts == [0, 3, 5, 6]
+    assert read(packing.turn(packed)) == "fbgeadc"
+    assert read(packing.first(packed)) == "acg"
+    assert read(packing.last(packed)) == "bfg"
+    assert packing.sentence_N.tolist() == [1, 0, 2, 1, 0, 1, 1]
+    assert packing.time_N.tolist() == [0, 0, 0, 1, 1, 2, 3]
+    unpacked = packing.unpack(packed).squeeze(2)
+    assert torch.equal(unpacked, letters.masked_fill(~packing.mask_BL, 0))
+    assert packing.mask_BL.sum(1).tolist() == [2, 4, 1]
+    shorter = packing.shortened(2)
+    assert (shorter.lengths.tolist(), shorter.columns) == ([1, 2, 1], 3)
+    assert not packing.sorted
+    assert Packing(np.array([4, 4, 2])).sorted
+
+
+def test_packing_gradients_go_back_where_they_came_from() -> None:
+    packing = Packing(np.array([2, 3, 1]), columns=4)
+    table = torch.randn(3, 4, 2, dtype=torch.float64, requires_grad=True)
+    rows = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(packing.pack, table)
+    assert torch.autograd.gradcheck(packing.unpack, rows)
+    assert torch.autograd.gradcheck(packing.turn, rows)
+    assert torch.autograd.gradcheck(packing.first, rows)
+    assert torch.autograd.gradcheck(packing.last, rows)

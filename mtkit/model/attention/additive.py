@@ -3,62 +3,78 @@
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.attention.base import Attention, ScoreSteps
+from mtkit.model.attention.base import Attention
+from mtkit.model.attention.steps import ScoreSteps
 from mtkit.model.products import linear
 
 
 class Additive(Attention):
-    """A small network compares query and memory; its tanh is the largest element-wise work of a model."""
+    """A small network compares query and memory; its tanh is the largest element-wise work of a model.
 
-    def __init__(self, hidden_dim: int) -> None:
-        super().__init__(context_dim=hidden_dim)
+    Of several heads each has its share of the network's width, with its part of v.
+    """
+
+    together = False  # the network's layer, (queries, keys, width), is large
+
+    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, window, coverage)
         self.key = nn.Linear(hidden_dim, hidden_dim)
-        self.query_weight = nn.Parameter(torch.empty(hidden_dim, hidden_dim))
+        self.query = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.energy_A = nn.Parameter(torch.empty(hidden_dim))
-        nn.init.xavier_uniform_(self.key.weight)
-        nn.init.zeros_(self.key.bias)
-        nn.init.xavier_uniform_(self.query_weight)
-        nn.init.xavier_uniform_(self.energy_A.detach().unsqueeze(0))
+        nn.init.xavier_uniform_(self.energy_A.detach().view(1, -1))
 
     def keys(self, memory_BSH: Tensor) -> Tensor:
         return linear(memory_BSH, self.key.weight, self.key.bias)
 
     def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
-        return (keys_BSA[:, None] + query_BKA[:, :, None]).tanh() @ self.energy_A
+        layer_BKSA = (keys_BSA[:, None] + query_BKA[:, :, None]).tanh()
+        return (layer_BKSA @ by_heads(self.energy_A, self.heads)).permute(0, 3, 1, 2)
 
-    def score_parameters(self) -> list[Tensor]:
-        return [self.energy_A]
+    def score_parameters(self) -> tuple[Tensor, ...]:
+        return (self.energy_A,)
 
-    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: list[Tensor]) -> ScoreSteps:
-        return AdditiveSteps(keys_BSA, steps, parameters[0])
+    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+        return AdditiveSteps(keys_BSA, parameters[0], self.heads)
+
+
+def by_heads(energy_A: Tensor, heads: int) -> Tensor:
+    """v as a matrix (A, heads) that has each head's part of it in a column of its own."""
+    return torch.block_diag(*energy_A.view(heads, -1)).T  # type: ignore[no-untyped-call, no-any-return]
 
 
 class AdditiveSteps(ScoreSteps):
     """With e = tanh(key + query): d key = d score * v * (1 - e²), d query its sum over S, d v = sum d score * e."""
 
-    def __init__(self, keys_BSA: Tensor, steps: int, energy_A: Tensor) -> None:
-        self.keys_BSA, self.energy_A = keys_BSA, energy_A
-        self.tanh: list[Tensor | None] = [None] * steps
+    def __init__(self, keys_BSA: Tensor, energy_A: Tensor, heads: int) -> None:
+        self.keys_BSA, self.energy_A, self.heads = keys_BSA, energy_A, heads
+        self.energy_Ah = by_heads(energy_A, heads).contiguous()
+        self.saved: list[Tensor] = []
         self.grad_keys_BSA: Tensor | None = None  # v is a factor of all of it: applied at the end
-        self.grad_energy_A = torch.zeros_like(energy_A)
+        self.grad_energy_Ah = torch.zeros_like(self.energy_Ah)
 
-    def forward(self, t: int, query_BA: Tensor) -> Tensor:
-        tanh_BSA = self.tanh[t] = (self.keys_BSA + query_BA.unsqueeze(1)).tanh_()
-        B, S, A = tanh_BSA.shape
-        return torch.mv(tanh_BSA.view(B * S, A), self.energy_A).view(B, S)
+    def forward(self, t: int, query_nA: Tensor) -> Tensor:
+        n, A = query_nA.shape
+        tanh_nSA = (self.keys_BSA[:n] + query_nA.unsqueeze(1)).tanh_()
+        self.saved.append(tanh_nSA)
+        scores_nSh = (tanh_nSA.view(-1, A) @ self.energy_Ah).view(n, -1, self.heads)
+        return scores_nSh.squeeze(2) if self.heads == 1 else scores_nSh.transpose(1, 2).flatten(0, 1)
 
-    def backward(self, t: int, grad_scores_BS: Tensor) -> Tensor:
-        tanh_BSA, self.tanh[t] = self.tanh[t], None
-        assert tanh_BSA is not None
-        flat = tanh_BSA.view(-1, tanh_BSA.shape[-1])
-        self.grad_energy_A.addmv_(flat.T, grad_scores_BS.reshape(-1))
-        slope_BSA = tanh_BSA.square_().neg_().add_(1)
+    def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
+        tanh_nSA = self.saved.pop()
+        n, S, A = tanh_nSA.shape
+        grad_nSh = grad_scores_rS.view(n, self.heads, S).transpose(1, 2)
+        self.grad_energy_Ah.addmm_(tanh_nSA.view(-1, A).T, grad_nSh.reshape(-1, self.heads))
+        spread_nSA = grad_nSh.unsqueeze(3).expand(n, S, self.heads, A // self.heads)
+        slope_nSA = torch.empty_like(tanh_nSA)  # d score * (1 - e²), in one pass
+        shape = spread_nSA.shape
+        torch.ops.aten.tanh_backward.grad_input(spread_nSA, tanh_nSA.view(shape), grad_input=slope_nSA.view(shape))
         if self.grad_keys_BSA is None:
-            self.grad_keys_BSA = slope_BSA * grad_scores_BS.unsqueeze(2)
-        else:
-            self.grad_keys_BSA.addcmul_(slope_BSA, grad_scores_BS.unsqueeze(2))
-        return torch.bmm(grad_scores_BS.unsqueeze(1), slope_BSA).squeeze(1) * self.energy_A
+            self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
+        self.grad_keys_BSA[:n] += slope_nSA
+        return slope_nSA.sum(1) * self.energy_A
 
-    def finish(self) -> tuple[Tensor, list[Tensor]]:
+    def finish(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         assert self.grad_keys_BSA is not None
-        return self.grad_keys_BSA.mul_(self.energy_A), [self.grad_energy_A]
+        A = len(self.energy_A)
+        grad_energy_A = self.grad_energy_Ah.view(self.heads, A // self.heads, self.heads).diagonal(0, 0, 2).T
+        return self.grad_keys_BSA.mul_(self.energy_A), (grad_energy_A.reshape(-1),)

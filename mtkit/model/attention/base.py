@@ -1,148 +1,133 @@
 """What an attention is. Must not know recurrences or search.
 
-An attention compares a query (the decoder's state) with keys (made once of the memory), turns the scores into
-weights over the real source positions, and returns the weighted mean of the memory. `forward` is the plain
-form, for any number of queries a sentence. `AttentionSteps` is the same, one query a sentence and step, with a
-hand-written backward pass in which all that can wait is one product at the end; a test holds the two together
-in float64. A new attention brings `scores` and a `ScoreSteps`.
+An attention compares a query (made of the decoder's state) with keys (made once of the memory), turns the scores
+into weights over the real source positions, and returns the weighted mean of values (the memory, or a map of
+it). `forward` is the plain form, for any number of queries a sentence. A new attention brings `keys`, `scores` and
+what they need; one with `ScoreSteps` (`mtkit.model.attention.steps`) is also fast where states ask one after the other.
 """
 
-from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.products import product, rounded
+from mtkit.model.attention.steps import ScoreSteps
+from mtkit.model.encoder.memory import Memory
+from mtkit.model.products import linear
+
+
+class Source(NamedTuple):
+    """What of a memory is looked at, made once a sentence."""
+
+    values_BSH: Tensor
+    keys_BSA: Tensor
+    bias_BS: Tensor
+    """0 at real positions, minus infinity at padding."""
+
+
+Past = tuple[Tensor, ...]
+"""What an attention remembers of its own weights, tensors BKS: the last ones and their sum; empty: nothing."""
 
 
 class Attention(nn.Module):
-    """Scores of keys against queries, softmax over real positions, weighted mean of the memory."""
+    """Scores of keys against queries, softmax over real positions, weighted mean of the values.
 
-    query_weight: nn.Parameter | None
-    """(A, H), applied to the decoder's state; None: the state is the query."""
+    Args:
+        hidden_dim: width of memory and states.
+        heads: each looks with its share of the width; they share one set of weights' worth of work.
+        window: of those attentions that have one.
+        coverage: move the keys by how much each position was looked at before.
+    """
 
-    def __init__(self, context_dim: int) -> None:
+    remembers: ClassVar[bool] = False
+    """Whether it needs its own past weights, coverage or not."""
+    together: ClassVar[bool] = True
+    """Whether all queries of a sentence are best asked at once where they are known beforehand."""
+
+    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
         super().__init__()
-        self.register_parameter("query_weight", None)
-        self.context_dim = context_dim
+        self.heads = heads
+        self.context_dim = hidden_dim
         """Width of the context: that of the memory, or 0 without attention."""
+        self.query: nn.Linear | None = None
+        self.coverage_A = nn.Parameter(torch.empty(hidden_dim)) if coverage else None
+        if self.coverage_A is not None:
+            nn.init.normal_(self.coverage_A, std=hidden_dim**-0.5)
+
+    @property
+    def has_past(self) -> bool:
+        return self.remembers or self.coverage_A is not None
+
+    @property
+    def stepped(self) -> bool:
+        """Whether it has a fast form step by step."""
+        return not self.has_past
 
     def keys(self, memory_BSH: Tensor) -> Tensor:
-        """What queries are compared with, once a sentence: keys_BSA."""
+        """What queries are compared with, keys_BSA."""
+        return memory_BSH
+
+    def values(self, memory_BSH: Tensor) -> Tensor:
+        """What the context is made of, values_BSH."""
         return memory_BSH
 
     def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
-        """scores_BKS, before the mask."""
+        """scores_BhKS of each head, before the mask."""
         raise TypeError(f"{type(self).__name__} has no scores")
 
-    def score_parameters(self) -> list[Tensor]:
+    def score_parameters(self) -> tuple[Tensor, ...]:
         """Parameters of `scores`, in the order in which `ScoreSteps.finish` returns their gradients."""
-        return []
+        return ()
 
-    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: list[Tensor]) -> "ScoreSteps":
+    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
         """The scores of a training pass of so many steps."""
-        raise TypeError(f"{type(self).__name__} has no scores")
+        raise TypeError(f"{type(self).__name__} has no scores step by step")
 
-    def start(
-        self, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: list[Tensor | None]
-    ) -> "Steps":
-        """A training pass of so many steps; `parameters` are query_weight and score_parameters."""
-        return AttentionSteps(self, memory_BSH, keys_BSA, bias_BS, steps, parameters)
+    def prior(self, query_BKA: Tensor, bias_BS: Tensor) -> Tensor | None:
+        """What is added to scores_BKS whatever the keys are; None: nothing."""
+        return None
 
-    def forward(
-        self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Look at the memory.
+    def shift(self, past: Past) -> Tensor | None:
+        """What past weights add to the keys, BKSA; None: nothing."""
+        return None if self.coverage_A is None else past[1].unsqueeze(-1) * self.coverage_A
 
-        Args:
-            bias_BS: 0 at real positions, minus infinity at padding.
+    def source(self, memory: Memory) -> Source:
+        """What of a memory is looked at."""
+        return Source(self.values(memory.states_BSH), self.keys(memory.states_BSH), memory.bias_BS)
+
+    def start(self, source: Source) -> Past:
+        """Before the first step nothing was looked at."""
+        nothing_BKS = torch.zeros_like(source.bias_BS).unsqueeze(1)
+        return (nothing_BKS, nothing_BKS) if self.has_past else ()
+
+    def forward(self, state_BKH: Tensor, source: Source, past: Past = ()) -> tuple[Tensor, Tensor, Past]:
+        """Look at the source.
 
         Returns:
-            context_BKH and weights_BKS, which sum to one and are zero on padding.
+            context_BKH; weights_BKS (the mean of the heads), which sum to one and are zero on padding; what to
+            remember.
         """
-        query_BKA = state_BKH if self.query_weight is None else state_BKH @ self.query_weight.T
-        weights_BKS = (self.scores(query_BKA, keys_BSA) + bias_BS[:, None]).softmax(-1)
-        return weights_BKS @ memory_BSH, weights_BKS
+        query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
+        scores_BhKS = self._moved(query_BKA, source.keys_BSA, past)
+        prior_BKS = self.prior(query_BKA, source.bias_BS)
+        if prior_BKS is not None:
+            scores_BhKS = scores_BhKS + prior_BKS.unsqueeze(1)
+        weights_BhKS = (scores_BhKS + source.bias_BS[:, None, None]).softmax(-1)
+        values_BhSd = self.split(source.values_BSH)
+        context_BKH = (weights_BhKS @ values_BhSd).transpose(1, 2).flatten(-2)
+        weights_BKS = weights_BhKS.mean(1)
+        return context_BKH, weights_BKS, (weights_BKS, past[1] + weights_BKS) if self.has_past else ()
 
+    def split(self, x_BXA: Tensor) -> Tensor:
+        """Each head's share of the width: BhXd."""
+        return x_BXA.view(*x_BXA.shape[:2], self.heads, -1).transpose(1, 2)
 
-class ScoreSteps(ABC):
-    """The scores of one query a sentence and step, and their derivative."""
-
-    @abstractmethod
-    def forward(self, t: int, query_BA: Tensor) -> Tensor:
-        """scores_BS of step t."""
-
-    @abstractmethod
-    def backward(self, t: int, grad_scores_BS: Tensor) -> Tensor:
-        """The gradient of the query of step t. Called once a step, the last step first."""
-
-    @abstractmethod
-    def finish(self) -> tuple[Tensor, list[Tensor]]:
-        """After every step's backward: the gradients of the keys and of the score parameters."""
-
-
-class Steps(ABC):
-    """A training pass of an attention, step by step."""
-
-    @abstractmethod
-    def forward(self, t: int, state_BH: Tensor) -> Tensor:
-        """context_BH of step t."""
-
-    @abstractmethod
-    def backward(self, t: int, grad_context_BH: Tensor) -> Tensor | None:
-        """The gradient of the state that asked at step t, or None if it had no part in the context."""
-
-    @abstractmethod
-    def finish(self) -> list[Tensor | None]:
-        """After every step's backward: gradients of memory, keys, query_weight and the score parameters."""
-
-
-class AttentionSteps(Steps):
-    """Softmax attention: all that does not depend on how scores are made."""
-
-    def __init__(
-        self,
-        attention: Attention,
-        memory_BSH: Tensor,
-        keys_BSA: Tensor,
-        bias_BS: Tensor,
-        steps: int,
-        parameters: list[Tensor | None],
-    ) -> None:
-        B, S, _H = memory_BSH.shape
-        query_weight, *rest = parameters
-        self.memory_BSH, self.bias_BS, self.steps = memory_BSH, bias_BS, steps
-        self.query_weight = None if query_weight is None else rounded(query_weight)
-        self.score = attention.score_steps(keys_BSA, steps, [p for p in rest if p is not None])
-        self.weights_TBS = memory_BSH.new_empty(steps, B, S)
-        self.states: list[Tensor | None] = [None] * steps
-        self.grad_queries: list[Tensor | None] = [None] * steps
-
-    def forward(self, t: int, state_BH: Tensor) -> Tensor:
-        self.states[t] = state_BH
-        query_BA = state_BH if self.query_weight is None else product(state_BH, self.query_weight.T)
-        scores_BS = self.score.forward(t, query_BA).add_(self.bias_BS)
-        weights_BS = torch.softmax(scores_BS, -1, out=self.weights_TBS[t])
-        return torch.bmm(weights_BS.unsqueeze(1), self.memory_BSH).squeeze(1)
-
-    def backward(self, t: int, grad_context_BH: Tensor) -> Tensor:
-        if t == self.steps - 1:  # the first one: validation never comes here, and need not hold it
-            self.grad_context_TBH = grad_context_BH.new_empty(self.steps, *grad_context_BH.shape)
-        self.grad_context_TBH[t] = grad_context_BH
-        grad_weights_BS = torch.bmm(self.memory_BSH, grad_context_BH.unsqueeze(2)).squeeze(2)
-        weights_BS = self.weights_TBS[t]
-        grad_scores_BS = torch._softmax_backward_data(grad_weights_BS, weights_BS, -1, weights_BS.dtype)
-        grad_query_BA = self.score.backward(t, grad_scores_BS)
-        if self.query_weight is None:
-            return grad_query_BA
-        self.grad_queries[t] = grad_query_BA
-        return product(grad_query_BA, self.query_weight)
-
-    def finish(self) -> list[Tensor | None]:
-        grad_memory_BSH = torch.bmm(self.weights_TBS.permute(1, 2, 0), self.grad_context_TBH.transpose(0, 1))
-        grad_keys_BSA, grad_parameters = self.score.finish()
-        grad_query_weight = None
-        if self.query_weight is not None:
-            queries = torch.cat([q for q in self.grad_queries if q is not None])
-            grad_query_weight = product(queries.T, torch.cat([s for s in self.states if s is not None]))
-        return [grad_memory_BSH, grad_keys_BSA, grad_query_weight, *grad_parameters]
+    def _moved(self, query_BKA: Tensor, keys_BSA: Tensor, past: Past) -> Tensor:
+        shift_BKSA = self.shift(past)
+        if shift_BKSA is None:
+            return self.scores(query_BKA, keys_BSA)
+        # Each hypothesis has keys of its own: ask as if each were a sentence.
+        B, K, S, _ = shift_BKSA.shape
+        keys_NSA = (keys_BSA.unsqueeze(1) + shift_BKSA).flatten(0, 1)
+        scores_NhS = self.scores(query_BKA.flatten(0, 1).unsqueeze(1), keys_NSA).squeeze(2)
+        return scores_NhS.view(B, K, self.heads, S).transpose(1, 2)

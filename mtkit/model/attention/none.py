@@ -2,34 +2,17 @@
 
 from torch import Tensor
 
-from mtkit.model.attention.base import Attention, Steps
+from mtkit.model.attention.base import Attention, Past, Source
 
 
 class NoAttention(Attention):
     """A context of width 0."""
 
-    def __init__(self, hidden_dim: int) -> None:
-        super().__init__(context_dim=0)
+    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads=1)
+        self.context_dim = 0
 
-    def start(
-        self, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: list[Tensor | None]
-    ) -> Steps:
-        return _NoSteps()
-
-    def forward(
-        self, state_BKH: Tensor, memory_BSH: Tensor, keys_BSA: Tensor, bias_BS: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, state_BKH: Tensor, source: Source, past: Past = ()) -> tuple[Tensor, Tensor, Past]:
         """An empty context and, since it looks nowhere, weights of zero."""
         B, K, _ = state_BKH.shape
-        return state_BKH[..., :0], memory_BSH.new_zeros(B, K, memory_BSH.shape[1])
-
-
-class _NoSteps(Steps):
-    def forward(self, t: int, state_BH: Tensor) -> Tensor:
-        return state_BH[:, :0]
-
-    def backward(self, t: int, grad_context_BH: Tensor) -> None:
-        return None
-
-    def finish(self) -> list[Tensor | None]:
-        return [None, None, None]
+        return state_BKH[..., :0], source.bias_BS.new_zeros(B, K, source.bias_BS.shape[1]), ()

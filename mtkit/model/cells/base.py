@@ -2,7 +2,7 @@
 
 A cell is `combine`: from the gates that the input makes and the gates that the last hidden state makes (both
 matrix products belong to the caller) to the next state. `combine_backward` is its derivative, written by hand
-so that whole sequences run without a graph of small operations (`mtkit.model.unroll`); a test holds it to
+so that whole sequences run without a graph of small operations (`mtkit.model.steps`); a test holds it to
 autograd of `combine` in float64.
 """
 
@@ -24,54 +24,77 @@ class Cell(nn.Module):
     """Rows of the weights, in multiples of hidden_dim."""
     states: ClassVar[int]
     """Tensors in a state."""
+    free: ClassVar[int] = 0
+    """Tensors of a state from which an initial one is made; 0: all."""
     adds_gates: ClassVar[bool] = True
     """Whether the gates of input and hidden state are merely added, so that their gradients are one."""
+    recurrent: ClassVar[bool] = True
+    """Whether the hidden state makes gates at all."""
+    biased: ClassVar[bool] = True
+    """Whether the products have biases (a cell that normalises them adds its own afterwards)."""
 
     def __init__(self, input_dim: int, hidden_dim: int) -> None:
         super().__init__()
         self.input_dim, self.hidden_dim = input_dim, hidden_dim
-        self.input = nn.Linear(input_dim, self.gates * hidden_dim)
-        self.hidden = nn.Linear(hidden_dim, self.gates * hidden_dim)
-        self.reset_parameters()
+        self.input = nn.Linear(input_dim, self.gates * hidden_dim, bias=self.biased)
+        self.hidden = nn.Linear(hidden_dim, self.gates * hidden_dim, bias=self.biased) if self.recurrent else None
 
-    def reset_parameters(self) -> None:
-        """Xavier for the input, an orthogonal matrix for each recurrent gate (Saxe et al. 2014), zero biases."""
-        for gate in self.input.weight.detach().chunk(self.gates):
-            nn.init.xavier_uniform_(gate)
-        for gate in self.hidden.weight.detach().chunk(self.gates):
-            nn.init.orthogonal_(gate)
-        nn.init.zeros_(self.input.bias)
-        nn.init.zeros_(self.hidden.bias)
+    def extras(self) -> tuple[Tensor, ...]:
+        """Parameters of `combine` itself."""
+        return ()
+
+    def reset_biases(self) -> None:
+        """Give biases their first values, after `mtkit.model.initialise` has zeroed them."""
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step, the plain way: x (..., I), state -> output (..., H), next state."""
-        next_state, _ = self.combine(self.input(x), self.hidden(state[0]), state)
+        from_hidden = None if self.hidden is None else self.hidden(state[0])
+        next_state, _ = self.combine(self.input(x), from_hidden, state, self.extras())
         return next_state[0], next_state
 
-    def zero_state(self, like: Tensor) -> State:
-        """A state of zeros of shape (..., H) for gates `like` (..., G)."""
-        zeros = like.new_zeros(*like.shape[:-1], like.shape[-1] // self.gates)
-        return (zeros,) * self.states
+    @classmethod
+    def begin(cls, parts: State) -> State:
+        """The initial state made of its free parts, tensors (..., H)."""
+        return parts
+
+    @classmethod
+    def parts(cls) -> int:
+        """How many tensors `begin` takes."""
+        return cls.free or cls.states
 
     @classmethod
     @abstractmethod
     def combine(
-        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+        cls,
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        state: State,
+        extras: Sequence[Tensor] = (),
+        out: Tensor | None = None,
     ) -> tuple[State, Sequence[Tensor]]:
         """Gates (..., G) of input and of last hidden state, state -> next state, what the backward step needs.
 
-        `out` (..., H), if given, takes the output; there is no autograd then.
+        Args:
+            extras: the cell's own parameters.
+            out: (..., H), if given, takes the output; there is no autograd then.
         """
 
     @classmethod
     @abstractmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+        cls,
+        grad: State,
+        saved: Sequence[Tensor],
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        extras: Sequence[Tensor] = (),
+        grad_extras: Sequence[Tensor] = (),
     ) -> tuple[Tensor | None, ...]:
         """Gradients of the next state -> gradients of both gates and, past the gates, of the last state.
 
         Those of the gates (..., G) are written to `from_input` and `from_hidden`, which are the same tensor for a
-        cell that merely adds its gates. Of the last state, a part that is reached through the gates alone gets None.
+        cell that merely adds its gates; those of the extras are added to `grad_extras`. Of the last state, a part
+        that is reached through the gates alone, or not at all, gets None.
         """
 
 

@@ -17,8 +17,14 @@ class GRU(Cell):
 
     @classmethod
     def combine(
-        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+        cls,
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        state: State,
+        extras: Sequence[Tensor] = (),
+        out: Tensor | None = None,
     ) -> tuple[State, Sequence[Tensor]]:
+        assert from_hidden is not None
         width = state[0].shape[-1]
         rz = (from_input[..., : 2 * width] + from_hidden[..., : 2 * width]).sigmoid()
         r, z = rz[..., :width], rz[..., width:]
@@ -29,8 +35,15 @@ class GRU(Cell):
 
     @classmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+        cls,
+        grad: State,
+        saved: Sequence[Tensor],
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        extras: Sequence[Tensor] = (),
+        grad_extras: Sequence[Tensor] = (),
     ) -> tuple[Tensor | None, ...]:
+        assert from_hidden is not None
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
         width = n.shape[-1]
         grad_last = grad_h * rz[..., width:]

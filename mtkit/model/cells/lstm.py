@@ -17,35 +17,58 @@ class LSTM(Cell):
     gates = 4
     states = 2
 
-    def reset_parameters(self) -> None:
-        """As every cell, and a forget gate that starts open: bias 1 (Jozefowicz et al. 2015)."""
-        super().reset_parameters()
+    def reset_biases(self) -> None:
+        """The forget gate starts open: bias 1 (Jozefowicz et al. 2015)."""
         nn.init.ones_(self.input.bias.detach()[self.hidden_dim : 2 * self.hidden_dim])
 
     @classmethod
     def combine(
-        cls, from_input: Tensor, from_hidden: Tensor, state: State, out: Tensor | None = None
+        cls,
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        state: State,
+        extras: Sequence[Tensor] = (),
+        out: Tensor | None = None,
     ) -> tuple[State, Sequence[Tensor]]:
-        width, last_c = state[0].shape[-1], state[1]
-        gates = from_input + from_hidden
-        i_f = gates[..., : 2 * width].sigmoid()
-        g = gates[..., 2 * width : 3 * width].tanh()
-        o = gates[..., 3 * width :].sigmoid()
-        c = torch.addcmul(i_f[..., width:] * last_c, i_f[..., :width], g)
+        i_f, g, o, c = remember(from_input, from_hidden, state[1])
         tanh_c = c.tanh()
-        return (torch.mul(o, tanh_c, out=out), c), (i_f, g, o, last_c, tanh_c)
+        return (torch.mul(o, tanh_c, out=out), c), (i_f, g, o, state[1], tanh_c)
 
     @classmethod
     def combine_backward(
-        cls, grad: State, saved: Sequence[Tensor], from_input: Tensor, from_hidden: Tensor
+        cls,
+        grad: State,
+        saved: Sequence[Tensor],
+        from_input: Tensor,
+        from_hidden: Tensor | None,
+        extras: Sequence[Tensor] = (),
+        grad_extras: Sequence[Tensor] = (),
     ) -> tuple[Tensor | None, ...]:
         (grad_h, grad_c), (i_f, g, o, last_c, tanh_c) = grad, saved
-        width = g.shape[-1]
         grad_c = grad_c + tanh_grad(grad_h * o, tanh_c)
-        grad_i_f = torch.empty_like(i_f)
-        torch.mul(grad_c, g, out=grad_i_f[..., :width])
-        torch.mul(grad_c, last_c, out=grad_i_f[..., width:])
-        sigmoid_grad(grad_i_f, i_f, out=from_input[..., : 2 * width])
-        tanh_grad(grad_c * i_f[..., :width], g, out=from_input[..., 2 * width : 3 * width])
-        sigmoid_grad(grad_h * tanh_c, o, out=from_input[..., 3 * width :])
-        return None, grad_c * i_f[..., width:]
+        return None, remember_backward(grad_c, grad_h * tanh_c, i_f, g, o, last_c, from_input)
+
+
+def remember(from_input: Tensor, from_hidden: Tensor | None, last_c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gates and last long-term state -> i and f together, g, o, and the next long-term state."""
+    assert from_hidden is not None
+    width = last_c.shape[-1]
+    gates = from_input + from_hidden
+    i_f = gates[..., : 2 * width].sigmoid()
+    g = gates[..., 2 * width : 3 * width].tanh()
+    o = gates[..., 3 * width :].sigmoid()
+    return i_f, g, o, torch.addcmul(i_f[..., width:] * last_c, i_f[..., :width], g)
+
+
+def remember_backward(
+    grad_c: Tensor, grad_o: Tensor, i_f: Tensor, g: Tensor, o: Tensor, last_c: Tensor, gates: Tensor
+) -> Tensor:
+    """Write the gradient of the gates (..., G) to `gates`, and return that of the last long-term state."""
+    width = g.shape[-1]
+    grad_i_f = torch.empty_like(i_f)
+    torch.mul(grad_c, g, out=grad_i_f[..., :width])
+    torch.mul(grad_c, last_c, out=grad_i_f[..., width:])
+    sigmoid_grad(grad_i_f, i_f, out=gates[..., : 2 * width])
+    tanh_grad(grad_c * i_f[..., :width], g, out=gates[..., 2 * width : 3 * width])
+    sigmoid_grad(grad_o, o, out=gates[..., 3 * width :])
+    return grad_c * i_f[..., width:]

@@ -1,0 +1,190 @@
+"""`mtkit info`: what a model is made of and costs, and `mtkit info --list`: what a config can choose from."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
+
+if TYPE_CHECKING:
+    from mtkit.pipeline.info import Info, Part
+
+Rows = list[tuple[str, ...]]
+SHOWN = {"bleu": "BLEU", "chrf": "chrF"}
+NUMBERS, TOTAL = "parameters", "total"  # the column that is aligned to the right, and the row that sums it up
+
+
+def command(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL|CONFIG", help="A bundle, a run, a config file or a recipe; default: --config."),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List all choices of a config, by kind.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every tensor by its name.")] = False,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Describe a model: its parts and their parameters, what a token costs, what it scored and on which text."""
+    if list_:
+        if what or config or set_:
+            raise typer.BadParameter("--list takes no model and no config: it names what any config can choose from")
+        _list(as_json)
+        return
+    if what and config:
+        raise typer.BadParameter(f"give {what!r} or --config {config!r}, not both")
+    messages = Messages(quiet, verbose)
+    folder = _folder(what) if what else None
+    if folder and set_:
+        raise typer.BadParameter(f"--set changes a config, but {what} is a model that stands as it is")
+    from mtkit.pipeline import info
+
+    if folder:
+        found = info.of_bundle(folder)
+    else:
+        loaded = load_config(what or config, set_, messages)
+        found = info.of_config(loaded)
+        if (loaded.run_folder / "best").is_dir():
+            messages.say(f"a model trained so far: mtkit info {shown(loaded.run_folder)}")
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+
+
+def _folder(what: str) -> Path | None:
+    """The folder of the bundle or run that is meant, or None where it is a config.
+
+    A folder with a recipe's name is that recipe's, unless it holds a model: `demo` is where the demo was tried.
+
+    Raises:
+        ConfigError: it is nothing of all that.
+    """
+    from mtkit.config import recipes
+    from mtkit.errors import ConfigError
+    from mtkit.registry import nearest
+
+    path, names = Path(what), recipes()
+    if not path.exists() and what not in names:
+        raise ConfigError(
+            f"{what} is no bundle, no run, no config file and no recipe{nearest(what, names)} "
+            f"(recipes: {', '.join(names)})"
+        )
+    holds = any((path / name).exists() for name in ("best", "config.json"))
+    return path if path.is_dir() and (holds or what not in names) else None
+
+
+def _show(info: "Info") -> None:
+    rows: Rows = [(part.name, _count(part), _shapes(part)) for part in info.parts]
+    _table(("part", NUMBERS, "shapes"), [*rows, (TOTAL, f"{info.parameters:,}", "")])
+    print()
+    _table(("", ""), [*_facts(info), *_training(info)])
+
+
+def _facts(info: "Info") -> Rows:
+    from mtkit.pipeline.info import PIECES
+
+    source, target = info.vocab_sizes
+    cost = info.cost
+    digits = 1 if cost.total >= 1e7 else 2
+    forward, backward, total = (f"{flop / 1e6:,.{digits}f}" for flop in (cost.forward, cost.backward, cost.total))
+    return [
+        ("model", f"{info.what}, {info.languages[0]} to {info.languages[1]}"),
+        *info.architecture.items(),
+        ("vocabulary", f"{source:,}{f' and {target:,}' if target != source else ''} pieces ({info.vocab_origin})"),
+        (
+            "target token",
+            f"{forward} MFLOP forward, {backward} backward, {total} in all (matrix products, in sentences of "
+            f"{PIECES} pieces and an end on both sides)",
+        ),
+        ("on disk", f"{info.model_bytes / 1e6:,.1f} MB" + ("" if info.version else ", once it is trained")),
+    ]
+
+
+def _training(info: "Info") -> Rows:
+    past = info.past
+    if past is None:
+        return []
+    rows: Rows = [
+        ("training", f"{past.update:,} updates, {past.minutes:.1f} minutes, seed {past.seed}, mtkit {info.version}")
+    ]
+    for name, score in past.scores.items():
+        said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {past.signatures.get(name, '')}"
+        rows.append((f"dev {SHOWN.get(name, name)}", said))
+    return [*rows, *(("text", f"{name}  {digest}") for name, digest in past.hashes.items())]
+
+
+def _count(part: "Part") -> str:
+    return f"{part.parameters:,}" if part.parameters else "tied"
+
+
+def _shapes(part: "Part") -> str:
+    """Each shape once: "2 of 768x256, 2 of 768, 8000x256 of source embedding"."""
+    own: dict[str, int] = {}
+    tied = []
+    for values in part.values:
+        shape = "x".join(map(str, values.shape))
+        if values.tied_to:
+            tied.append(f"{shape} of {values.tied_to}")
+        else:
+            own[shape] = own.get(shape, 0) + 1
+    return ", ".join([f"{count} of {shape}" if count > 1 else shape for shape, count in own.items()] + tied)
+
+
+def _list(as_json: bool) -> None:
+    from mtkit.registry import CHOICES
+
+    if as_json:
+        tables: dict[str, Any] = {
+            kind: {name: {"what": choice.what, "paper": choice.paper} for name, choice in choices.items()}
+            for kind, choices in CHOICES.items()
+        }
+        print(json.dumps(tables, indent=2, ensure_ascii=False))
+        return
+    if sys.stdout.isatty():  # people see groups, programs get whole rows
+        rows: Rows = []
+        for kind, choices in CHOICES.items():
+            rows += [(kind, "", ""), *((f"  {name}", choice.what, choice.paper) for name, choice in choices.items())]
+        _table(("choice", "what", "paper"), rows)
+        return
+    rows = [(kind, name, *choice[1:]) for kind, choices in CHOICES.items() for name, choice in choices.items()]
+    _table(("kind", "choice", "what", "paper"), rows)
+
+
+def _table(headings: tuple[str, ...], rows: Rows) -> None:
+    """Columns: for people on a terminal, folded into its width; elsewhere plain, a row a line, whatever its length."""
+    if sys.stdout.isatty():
+        _fold(headings, rows)
+        return
+    lines = [headings, *rows] if any(headings) else rows
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(headings, line, widths, strict=True)
+        aligned = [cell.rjust(width) if head == NUMBERS else cell.ljust(width) for head, cell, width in cells]
+        print("  ".join(aligned).rstrip())
+
+
+def _fold(headings: tuple[str, ...], rows: Rows) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=any(headings), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    widest = 20  # a column up to this is never folded
+    for heading, column in zip(headings, zip(*rows, strict=True), strict=True):
+        table.add_column(
+            heading,
+            justify="right" if heading == NUMBERS else "left",
+            no_wrap=max(map(len, column)) <= widest,
+            overflow="fold",
+        )
+    above = ""
+    for first, *others in rows:
+        bold = first == TOTAL or not any(others)
+        table.add_row(Text("" if first == above else first), *map(Text, others), style="bold" if bold else "")
+        above = first
+    Console(highlight=False).print(table)

@@ -1,0 +1,49 @@
+"""All queries of all sentences at once, where none of them depends on what another saw."""
+
+import torch
+from torch import Tensor
+
+from mtkit.corpus.packing import Packing
+from mtkit.model.attention.base import Attention, Past, Source
+from mtkit.model.attention.steps import AttentionSteps, AttentionTensors, tensors
+from mtkit.model.steps import Pass, cut, run
+
+
+def attend(
+    attention: Attention, state_NH: Tensor, packing: Packing, source: Source, past: Past, truncate: int = 0
+) -> Tensor:
+    """Packed states -> their contexts, NH (width 0 without attention).
+
+    Args:
+        truncate: steps after which gradients through past weights are cut; 0: never.
+    """
+    if attention.has_past:
+        contexts = []
+        for t, state_BH in enumerate(packing.unpack(state_NH).unbind(1)):
+            if cut(truncate, t):
+                past = tuple(weights.detach() for weights in past)
+            context_BKH, _, past = attention(state_BH.unsqueeze(1), source, past)
+            contexts.append(context_BKH)
+        return packing.pack(torch.cat(contexts, 1))
+    if attention.together:
+        context_BTH, _, _ = attention(packing.unpack(state_NH), source, past)
+        return packing.pack(context_BTH)
+    (context_NH,) = run(_Attend, (state_NH, tensors(attention, source)), attention, packing)
+    return context_NH
+
+
+class _Attend(Pass):
+    """Step by step, so that never more than one step's scores are made at once."""
+
+    def __init__(self, given: tuple[Tensor, AttentionTensors], attention: Attention, packing: Packing) -> None:
+        self.state_NH, self.packing = given[0], packing
+        self.attention = AttentionSteps(attention, given[1], len(packing.counts))
+
+    def forward(self) -> tuple[Tensor, ...]:
+        states = torch.split_with_sizes(self.state_NH, self.packing.counts)
+        return (torch.cat([self.attention.forward(t, state_nH) for t, state_nH in enumerate(states)]),)
+
+    def backward(self, *grads: Tensor) -> tuple[Tensor, AttentionTensors]:
+        parts = list(enumerate(torch.split_with_sizes(grads[0], self.packing.counts)))
+        made = [self.attention.backward(t, grad_nH) for t, grad_nH in reversed(parts)]
+        return torch.cat([part for part in made[::-1] if part is not None]), self.attention.finish()

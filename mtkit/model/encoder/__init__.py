@@ -1,0 +1,1 @@
+"""A sentence in, one vector a position out."""

@@ -1,0 +1,81 @@
+"""Normalisation after a layer; never between time steps.
+
+A norm is made with a width and maps real positions (rows, H) to the same. `step_tensors` are what the
+step-by-step form (`NormSteps`) needs; none where there is no such form.
+"""
+
+import torch
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+MOMENTUM = 0.1
+
+
+def none(width: int) -> nn.Module:
+    """No normalisation."""
+    return nn.Identity()
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation (Ba et al. 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, eps=EPSILON)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation (Ioffe and Szegedy 2015) over the real positions of a batch, all time steps together
+    (Laurent et al. 2016), with running statistics for translating."""
+
+    running_mean_H: Tensor
+    running_variance_H: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean_H", torch.zeros(width))
+        self.register_buffer("running_variance_H", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., H) -> the same shape."""
+        rows_NH = x.reshape(-1, x.shape[-1])
+        # One position alone has no variance.
+        training = self.training and len(rows_NH) > 1
+        y_NH = nn.functional.batch_norm(
+            rows_NH,
+            self.running_mean_H,
+            self.running_variance_H,
+            self.weight,
+            self.bias,
+            training,
+            MOMENTUM,
+            EPSILON,
+        )
+        return y_NH.view(x.shape)
+
+
+class NormSteps:
+    """Layer normalisation, step by step (see `mtkit.model.steps`)."""
+
+    def __init__(self, tensors: tuple[Tensor, Tensor]) -> None:
+        self.weight, self.bias = tensors
+        self.saved: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.grad_weight, self.grad_bias = torch.zeros_like(self.weight), torch.zeros_like(self.bias)
+
+    def forward(self, x_nH: Tensor) -> Tensor:
+        y_nH, mean, rstd = torch.native_layer_norm(x_nH, [x_nH.shape[-1]], self.weight, self.bias, EPSILON)
+        self.saved.append((x_nH, mean, rstd))
+        return y_nH
+
+    def backward(self, grad_nH: Tensor) -> Tensor:
+        x_nH, mean, rstd = self.saved.pop()
+        grad_x_nH, grad_weight, grad_bias = torch.ops.aten.native_layer_norm_backward(
+            grad_nH, x_nH, [x_nH.shape[-1]], mean, rstd, self.weight, self.bias, [True, True, True]
+        )
+        self.grad_weight += grad_weight
+        self.grad_bias += grad_bias
+        return grad_x_nH  # type: ignore[no-any-return]
+
+    def finish(self) -> tuple[Tensor, Tensor]:
+        return self.grad_weight, self.grad_bias

@@ -1,1 +1,0 @@
-"""Wirings: how attention and recurrence of a decoder are connected."""

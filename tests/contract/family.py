@@ -1,0 +1,162 @@
+"""The whole family of models, and a pairwise cover of it: every two choices that can meet, meet in one model."""
+
+import dataclasses
+import functools
+import itertools
+import random
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.packing import Packing
+from mtkit.model.build import build
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.registry import CHOICES
+from mtkit.schema import Model
+from mtkit.train.loss import cross_entropy
+
+VOCAB, BOS, EOS = 17, 1, 2
+SOURCES = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15], [3, 4]]
+TARGETS = [[4, 5], [6, 7, 8, 9, 10], [11], [12, 13, 14, 15]]
+DRAWS = 6000
+
+# Every key of [model] that changes what is computed; of each kind of choice all that is registered.
+FACTORS: dict[str, list[Any]] = {
+    "encoder.name": list(CHOICES["encoder"]),
+    "encoder.cell": list(CHOICES["cell"]),
+    "encoder.layers": [1, 2],
+    "encoder.bidirectional": [True, False],
+    "encoder.residual": [False, True],
+    "encoder.norm": list(CHOICES["norm"]),
+    "encoder.positions": list(CHOICES["positions"]),
+    "encoder.conv": [[], [{"kernel": 3, "stride": 2, "channels": 5}]],
+    "decoder.name": list(CHOICES["decoder"]),
+    "decoder.cell": list(CHOICES["cell"]),
+    "decoder.layers": [1, 2, 3],
+    "decoder.wiring": list(CHOICES["wiring"]),
+    "decoder.state": ["last", "mean", "zeros"],
+    "decoder.residual": [False, True],
+    "decoder.norm": list(CHOICES["norm"]),
+    "decoder.positions": list(CHOICES["positions"]),
+    "attention.name": list(CHOICES["attention"]),
+    "attention.heads": [0, 1, 2],
+    "attention.coverage": [False, True],
+    "tie": ["none", "inputs", "target", "all"],
+}
+ONLY = {
+    "recurrent": ("cell", "bidirectional", "residual", "norm", "wiring", "state"),
+    "transformer": ("positions",),
+}
+
+
+def table_of(choice: dict[str, Any]) -> dict[str, Any]:
+    """A table of [model], small enough to test, from dotted keys."""
+    table: dict[str, Any] = {"embed_dim": 6, "hidden_dim": 8, "dropout": 0.0}
+    for key, value in choice.items():
+        section, _, name = key.rpartition(".")
+        (table.setdefault(section, {}) if section else table)[name] = value
+    for side in ("encoder", "decoder"):
+        if table.get(side, {}).get("name") == "transformer":
+            table[side] |= {"heads": 2, "ffn_dim": 12}
+    return table
+
+
+@functools.cache
+def cover() -> list[dict[str, Any]]:
+    """Valid models in which every two values that can be had together are."""
+    rng = random.Random(5)
+    drawn: list[dict[str, Any]] = []
+    for _ in range(DRAWS):
+        choice = {key: rng.choice(values) for key, values in FACTORS.items()}
+        for side in ("encoder", "decoder"):
+            other = {"recurrent": "transformer", "transformer": "recurrent"}[choice[f"{side}.name"]]
+            for key in ONLY[other]:
+                choice.pop(f"{side}.{key}", None)
+        try:
+            Model.model_validate(table_of(choice))
+        except ValidationError:
+            continue
+        drawn.append(choice)
+    pairs = [set(itertools.combinations([(k, str(v)) for k, v in choice.items()], 2)) for choice in drawn]
+    wanted = set().union(*pairs)
+    chosen = []
+    while wanted:
+        best = max(range(len(drawn)), key=lambda i: len(pairs[i] & wanted))
+        wanted -= pairs[best]
+        chosen.append(drawn[best])
+    return chosen
+
+
+def name_of(choice: dict[str, Any]) -> str:
+    """A name for a test's parameter."""
+    return "-".join(str(value) for key, value in choice.items() if key.endswith(("name", "cell", "wiring", "norm")))
+
+
+def make(choice: dict[str, Any] | None = None, truncate: int = 0, **keys: Any) -> Seq2Seq:
+    """A model with parameters that all matter, in eval mode; keys are those of [model], dots written as __."""
+    torch.manual_seed(3)
+    table = table_of((choice or {}) | {key.replace("__", "."): value for key, value in keys.items()})
+    made = build(Model.model_validate(table), VOCAB, VOCAB, shared=True, bptt_steps=truncate)
+    for parameter in made.parameters():  # biases, too
+        nn.init.normal_(parameter, std=0.4)
+    for name, buffer in made.named_buffers():
+        nn.init.uniform_(buffer, 0.5 if "variance" in name else -0.5, 1.5)
+    return made.eval()
+
+
+def batch_of(rows: list[int], padding: int = 0) -> Batch:
+    """Some of the sentences, with so many more columns of padding than they need."""
+    made = make_batch(
+        [SOURCES[i] for i in rows], [TARGETS[i] for i in rows], source_eos=EOS, target_bos=BOS, target_eos=EOS
+    )
+    if not padding:
+        return made
+
+    def pad(x_BL: Tensor) -> Tensor:
+        # Other words than those of make_batch, so that a leak of padding would show.
+        return torch.cat([x_BL, torch.randint(3, VOCAB, (len(rows), padding))], 1)
+
+    def wider(packing: Packing) -> Packing:
+        return Packing(packing.lengths, packing.columns + padding)
+
+    return dataclasses.replace(
+        made,
+        source_BS=pad(made.source_BS),
+        source=wider(made.source),
+        target_in_BT=pad(made.target_in_BT),
+        target_out_BT=pad(made.target_out_BT),
+        target=wider(made.target),
+    )
+
+
+Outcome = tuple[float, dict[str, Tensor]]
+
+
+def outcome(model: Seq2Seq, batches: list[Batch], plain: bool = False) -> Outcome:
+    """The summed loss of some batches, and its gradients."""
+    model.zero_grad()
+    total = 0.0
+    for batch in batches:
+        torch.manual_seed(11)  # the same dropout on both paths
+        features, words = model(batch, plain=plain)
+        if plain:
+            logits = features @ model.output.weight_VE.T + model.output.bias_V
+            loss = nn.functional.cross_entropy(logits, words, reduction="sum", label_smoothing=0.1)
+        else:
+            loss, count = cross_entropy(features, words, model.output.weight_VE, model.output.bias_V, 0.1)
+            assert count == batch.target_tokens
+        loss.backward()
+        total += float(loss.detach())
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    return total, gradients
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    """Equal to 1e-9, losses and gradients."""
+    assert abs(one[0] - other[0]) < 1e-9
+    assert one[1].keys() == other[1].keys()
+    for name, gradient in one[1].items():
+        torch.testing.assert_close(gradient, other[1][name], atol=1e-9, rtol=0, msg=lambda text: f"{name}: {text}")  # noqa: B023
