@@ -18,8 +18,8 @@ from mtkit.schema import Config
 from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.train import Facts
     from mtkit.pipeline.validate import Sample
+    from mtkit.pipeline.view import Facts
     from mtkit.train.loop import Updated
     from mtkit.train.state import Progress as State
 

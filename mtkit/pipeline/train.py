@@ -4,14 +4,10 @@ The loop (`mtkit.train.loop`) makes updates and says what is due; here it is sav
 shown. A signal is noted and obeyed between two steps of work, after saving.
 """
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -26,7 +22,9 @@ from mtkit.pipeline import bundle
 from mtkit.pipeline.device import choose_device
 from mtkit.pipeline.preprocess import preprocess
 from mtkit.pipeline.run import Run
-from mtkit.pipeline.validate import Sample, Validator
+from mtkit.pipeline.signals import Signals
+from mtkit.pipeline.validate import Validator
+from mtkit.pipeline.view import Facts, View
 from mtkit.report.card import card
 from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
@@ -37,69 +35,6 @@ from mtkit.train.state import Progress, Training, adam
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
 PROBES = 12  # batches on which precisions are compared
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known when training begins."""
-
-    parameters: int
-    train_pairs: int
-    updates_per_epoch: int
-    device: str
-    precision: str
-    resumed_at: int
-
-
-class View(Protocol):
-    """Whoever shows a training run."""
-
-    def say(self, message: str) -> None:
-        """A line for the user."""
-
-    def prepared(self, prepared: Prepared) -> None:
-        """The text was prepared just now, since that was missing or stale."""
-
-    def begin(self, facts: Facts) -> None:
-        """Training begins."""
-
-    def updated(self, event: loop.Updated, progress: Progress) -> None:
-        """An update was made."""
-
-    def validated(self, progress: Progress, best: bool, sample: Sample) -> None:
-        """A validation was made."""
-
-    def end(self) -> None:
-        """Nothing more is shown."""
-
-
-class Signals:
-    """Notes SIGINT and SIGTERM; a second one ends at once."""
-
-    def __init__(self) -> None:
-        self.received = 0
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
-            raise KeyboardInterrupt
-        self.received = number
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Catch signals while this is entered, where Python allows it (the main thread).
-
-        One that is ignored stays so: a shell starts background jobs deaf to the Ctrl-C that is meant for others.
-        """
-        heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-        try:
-            before = {number: signal.signal(number, self.note) for number in heard}
-        except ValueError:
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class _Cancelled(Exception):
