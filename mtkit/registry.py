@@ -27,10 +27,23 @@ CHOICES: dict[str, dict[str, str]] = {
         "input_feeding": "mtkit.model.wiring.input_feeding:InputFeeding",  # Luong et al. 2015
         "plain": "mtkit.model.wiring.plain:Plain",  # attention beside the recurrence, nothing fed back
     },
+    "optimizer": {
+        "sgd": "mtkit.train.optimizer:sgd",  # Polyak 1964
+        "adagrad": "mtkit.train.optimizer:adagrad",  # Duchi et al. 2011
+        "adadelta": "mtkit.train.optimizer:adadelta",  # Zeiler 2012
+        "rmsprop": "mtkit.train.optimizer:rmsprop",  # Tieleman and Hinton 2012
+        "adam": "mtkit.train.optimizer:adam",  # Kingma and Ba 2015
+        "adamw": "mtkit.train.optimizer:adamw",  # Loshchilov and Hutter 2019
+        "nadam": "mtkit.train.optimizer:nadam",  # Dozat 2016
+        "radam": "mtkit.train.optimizer:radam",  # Liu et al. 2020
+    },
     "schedule": {
         "constant": "mtkit.train.schedule:constant",
         "inverse_sqrt": "mtkit.train.schedule:inverse_sqrt",  # Vaswani et al. 2017
-        "linear": "mtkit.train.schedule:linear",
+        "linear": "mtkit.train.schedule:linear",  # Devlin et al. 2019
+        "cosine": "mtkit.train.schedule:cosine",  # Loshchilov and Hutter 2017
+        "step": "mtkit.train.schedule:step",  # Luong et al. 2015
+        "plateau": "mtkit.train.schedule:plateau",
     },
     "metric": {
         "bleu": "mtkit.score.metrics:bleu",  # Papineni et al. 2002

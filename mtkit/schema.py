@@ -163,18 +163,28 @@ class Model(Section):
 class Train(Section):
     batch_tokens: Positive = 4096
     """Sentences times the longer of source and target, padding included."""
+    accumulate: Positive = 1
+    """Batches whose gradients make one update."""
+    optimizer: Annotated[str, _choice("optimizer")] = "adam"
+    """What turns gradients into updates."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Peak learning rate of Adam, for every schedule."""
+    """Peak learning rate, for every schedule."""
     betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.98]
-    """Adam's decay rates."""
+    """Decay rates of Adam and its kin; of sgd the first is the momentum, of rmsprop and adadelta the second counts."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Pull of weight matrices towards zero; biases, gains and other vectors are left alone."""
     schedule: Annotated[str, _choice("schedule")] = "inverse_sqrt"
     """How the learning rate goes on after the warm-up."""
     warmup: Count = 400
     """Updates over which the learning rate rises to its peak."""
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """Largest gradient norm; 0: off."""
+    clip_value: Annotated[float, Field(ge=0)] = 0.0
+    """Largest gradient of a single parameter, before the norm is taken; 0: off."""
     label_smoothing: Share = 0.1
     """Share of the target probability spread over the vocabulary."""
+    bptt_steps: Count = 0
+    """Steps that gradients flow back from state to state before they are cut; 0: the whole sentence."""
     max_epochs: Count = 20
     """Stop after so many passes over the text; 0: no limit."""
     max_updates: Count = 0
@@ -189,6 +199,12 @@ class Train(Section):
     """Stop after so many validations without gain; 0: never."""
     metric: Literal["bleu", "chrf", "loss"] = "bleu"
     """What "best" means."""
+    average: Count = 0
+    """At the end, average the weights of so many validations, and keep that if it is better; 0: off."""
+    average_of: Literal["best", "last"] = "best"
+    """Which validations' weights are averaged."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the matrix products; auto is measured, decided once a run and logged."""
 

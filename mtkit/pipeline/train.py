@@ -30,7 +30,7 @@ from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
 from mtkit.train.loss import batch_loss
-from mtkit.train.state import Progress, Training, adam
+from mtkit.train.state import Progress, Training
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
@@ -83,8 +83,7 @@ class _Job:
         torch.manual_seed(self.config.seed)
         model = build(self.config.model, source.vocab_size, target.vocab_size, len(self.tokenizer_list) == 1)
         model.to(device)
-        first, second = self.config.train.betas
-        self.training = Training(model, adam(model, self.config.train.lr, (first, second)), Progress())
+        self.training = Training.begin(model, self.config.train, Progress())
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:

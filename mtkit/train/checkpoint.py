@@ -56,9 +56,7 @@ def load(folder: Path, training: Training) -> list[str]:
             continue
         tensors.assign(training.model, load_file(path / "model.safetensors"))
         training.progress = progress
-        device = next(training.model.parameters()).device
-        state = load_file(path / "optimizer.safetensors")
-        training.restore_tensors({key: value.to(device) for key, value in state.items()})
+        training.restore_tensors(load_file(path / "optimizer.safetensors"))
         return wrong
     if found:
         raise BundleError(f"no checkpoint in {folder} is whole ({wrong[0]}); start anew with --fresh")

@@ -74,6 +74,7 @@ def record(progress: Progress, score: float, scores: dict[str, float]) -> bool:
         progress.without_gain = 0
         return True
     progress.without_gain += 1
+    progress.setbacks += 1
     return False
 
 
@@ -109,7 +110,7 @@ def train(
             following = next(batches, None)  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
-            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total)
+            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total, progress.setbacks)
             torch.manual_seed((seed << 32) + progress.update)
             model.train()
             with products.precision(progress.precision):
