@@ -4,6 +4,7 @@ The loop (`mtkit.train.loop`) makes updates and says what is due; here it is sav
 shown. A signal is noted and obeyed between two steps of work, after saving.
 """
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -103,7 +104,7 @@ class _Job:
             self.choose_precision(progress)
             self.save()
         parameters = sum(p.numel() for p in self.training.model.parameters())
-        per_epoch = self.sampler.batches(0)
+        per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
         facts = Facts(
             parameters, len(self.sampler.split), per_epoch, str(self.device), progress.precision, progress.update
         )
