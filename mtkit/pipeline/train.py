@@ -179,7 +179,7 @@ class _Job:
         self.training.optimizer.zero_grad()
 
     def validate(self, progress: Progress) -> None:
-        scores, sample = self.validator.scores(self.training.model)
+        scores, sample = self.validator.scores(self.training.measured)
         metric = self.config.train.metric
         best = loop.record(progress, -scores["loss"] if metric == "loss" else scores[metric], scores)
         if best:
@@ -205,7 +205,7 @@ class _Job:
             hashes=self.hashes,
             parameters=sum(p.numel() for p in self.training.model.parameters()),
         )
-        bundle.write(self.run_folder.best, self.training.model, self.tokenizer_list, info, text)
+        bundle.write(self.run_folder.best, self.training.measured, self.tokenizer_list, info, text)
 
     def save(self) -> None:
         self.training.progress.log_bytes = self.run_folder.log_bytes

@@ -25,6 +25,8 @@ def save(folder: Path, training: Training) -> None:
         with files.as_os_error(folder):
             save_file(tensors.contiguous(training.model), path / "model.safetensors")
             save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
+            if training.ema:
+                save_file(tensors.contiguous(training.ema.model), path / "ema.safetensors")
         (path / "progress.json").write_text(files.to_json(asdict(training.progress)), encoding="utf-8")
         files.seal(path)
     for old in names(folder)[:-KEPT]:
@@ -55,6 +57,8 @@ def load(folder: Path, training: Training) -> list[str]:
             wrong.append(str(error))
             continue
         tensors.assign(training.model, load_file(path / "model.safetensors"))
+        if training.ema:
+            tensors.assign(training.ema.model, load_file(path / "ema.safetensors"))
         training.progress = progress
         training.restore_tensors(load_file(path / "optimizer.safetensors"))
         return wrong

@@ -148,6 +148,8 @@ def train(
             progress.update += 1
             progress.batch += len(together)
             progress.target_tokens += tokens
+            if training.ema:
+                training.ema.follow(progress.update)
             if not following:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
             seconds, clock = time.monotonic() - clock, time.monotonic()

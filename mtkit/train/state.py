@@ -1,12 +1,23 @@
 """All of a run that can be resumed, in one place."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import torch
 
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Train
 from mtkit.train import optimizer
+from mtkit.train.ema import Ema
+
+
+class Kept(TypedDict):
+    """A validation whose weights are on disk, to be averaged at the end."""
+
+    update: int
+    score: float
+    """More is better (of loss: its negative)."""
+    loss: float
 
 
 @dataclass
@@ -39,6 +50,8 @@ class Progress:
     scores: dict[str, float] = field(default_factory=dict)
     """Of the last validation."""
     best_scores: dict[str, float] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+    """Validations whose weights are on disk, oldest first."""
     finished: str = ""
     """Why the run ended; "": it has not."""
     log_bytes: int = 0
@@ -47,16 +60,23 @@ class Progress:
 
 @dataclass
 class Training:
-    """A run: its model, its optimiser, its progress."""
+    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one."""
 
     model: Seq2Seq
     optimizer: torch.optim.Optimizer
     progress: Progress
+    ema: Ema | None = None
 
     @classmethod
     def begin(cls, model: Seq2Seq, settings: Train, progress: Progress) -> "Training":
         """With a fresh optimiser for a model that is on its device."""
-        return cls(model, optimizer.make(model, settings), progress)
+        ema = Ema(model, settings.ema) if settings.ema else None
+        return cls(model, optimizer.make(model, settings), progress, ema)
+
+    @property
+    def measured(self) -> Seq2Seq:
+        """The model that is validated and kept: the running mean, where there is one."""
+        return self.ema.model if self.ema else self.model
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All tensors of the optimiser's state, as PARAMETER:KEY; some have no dimension."""
