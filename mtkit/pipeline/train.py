@@ -19,14 +19,13 @@ from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.errors import Stopped
 from mtkit.model.build import build
-from mtkit.pipeline import bundle
+from mtkit.pipeline.best import Best
 from mtkit.pipeline.device import choose_device
 from mtkit.pipeline.preprocess import preprocess
 from mtkit.pipeline.run import Run
 from mtkit.pipeline.signals import Signals
 from mtkit.pipeline.validate import Validator
 from mtkit.pipeline.view import Facts, View
-from mtkit.report.card import card
 from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
@@ -73,16 +72,16 @@ class _Job:
         self.config, self.run_folder, self.view = loaded.config, run, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest["identity"]
-        self.hashes = prepared.manifest["inputs"]
-        self.tokenizer_list = [Tokenizer.read(path) for path in prepared.tokenizer_files]
-        source, target = self.tokenizer_list[0], self.tokenizer_list[-1]
+        tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
+        source, target = tokenizers[0], tokenizers[-1]
         self.make_batch: Callable[..., Batch] = partial(
             _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
         )
         self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared.manifest["inputs"], view.say)
         self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
         torch.manual_seed(self.config.seed)
-        model = build(self.config.model, source.vocab_size, target.vocab_size, len(self.tokenizer_list) == 1)
+        model = build(self.config.model, source.vocab_size, target.vocab_size, len(tokenizers) == 1)
         model.to(device)
         self.training = Training.begin(model, self.config.train, Progress())
         self.saved_at = self.logged_at = time.monotonic()
@@ -134,6 +133,8 @@ class _Job:
                 self.save()
                 self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
             case loop.Finished(reason):
+                if self.config.train.average:
+                    self.best.average(self.training)
                 self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
                 self.save()
                 self.view.say(f"finished: {reason} reached")
@@ -145,6 +146,7 @@ class _Job:
             raise _Cancelled
 
     def stop(self) -> None:
+        self.training.progress.finished = ""  # if it ends inside the average, that is made when the run goes on
         self.save()
         raise Stopped(
             f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
@@ -158,6 +160,7 @@ class _Job:
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
         progress = self.training.progress
+        self.best.prune(progress)
         if progress.planned_minutes != self.config.train.max_minutes:
             progress.total_updates = 0
 
@@ -168,7 +171,10 @@ class _Job:
         else:
             stream = self.sampler.epoch(0)
             probes = [self.make_batch(*pair) for pair, _ in zip(stream, range(PROBES), strict=False)]
+            buffers = [(buffer, buffer.clone()) for buffer in self.training.model.buffers()]
             choice = precision.choose(self.device, self.probe, probes)
+            for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
+                buffer.copy_(before)
         progress.precision = choice.name
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
@@ -179,33 +185,12 @@ class _Job:
         self.training.optimizer.zero_grad()
 
     def validate(self, progress: Progress) -> None:
-        scores, sample = self.validator.scores(self.training.measured)
-        metric = self.config.train.metric
-        best = loop.record(progress, -scores["loss"] if metric == "loss" else scores[metric], scores)
-        if best:
-            self.write_bundle(progress)
-        self.run_folder.log(
-            "validation", update=progress.update, epoch=progress.epoch, seconds=round(progress.seconds, 3), **scores
-        )
-        # The bundle stands before the checkpoint that speaks of it: killed between the two, the run comes here again.
+        gain, sample = self.best.validate(self.training)
+        # The bundle and kept weights stand before the checkpoint that speaks of them, and old weights go only after it:
+        # killed in between, the run comes here again.
         self.save()
-        self.view.validated(progress, best, sample)
-
-    def write_bundle(self, progress: Progress) -> None:
-        languages = (self.config.data.source_lang, self.config.data.target_lang)
-        info = bundle.describe(
-            self.config.model, self.config.decode, self.tokenizer_list, languages, self.config.filter.max_pieces
-        )
-        text = card(
-            self.config,
-            scores=progress.scores,
-            signatures=self.validator.signatures,
-            update=progress.update,
-            minutes=progress.seconds / 60,
-            hashes=self.hashes,
-            parameters=sum(p.numel() for p in self.training.model.parameters()),
-        )
-        bundle.write(self.run_folder.best, self.training.measured, self.tokenizer_list, info, text)
+        self.best.prune(progress)
+        self.view.validated(progress, gain, sample)
 
     def save(self) -> None:
         self.training.progress.log_bytes = self.run_folder.log_bytes

@@ -225,5 +225,6 @@ class _Plan:
         """The number of updates that fit, validations included."""
         an_update = self.mean_tokens * self.seconds / self.tokens
         an_update += validation_seconds / (self.settings.validate_every or self.per_epoch)
-        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - 2 * validation_seconds
+        ends = 3 if self.settings.average else 2  # validations at the end, and one for safety
+        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - ends * validation_seconds
         return progress.update + max(1, int(left / an_update))
