@@ -26,6 +26,7 @@ from mtkit.pipeline.run import Run
 from mtkit.pipeline.signals import Signals
 from mtkit.pipeline.validate import Validator
 from mtkit.pipeline.view import Facts, View
+from mtkit.schema import Config
 from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
@@ -87,8 +88,9 @@ class _Job:
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
-        if self.validator.warning:
-            self.view.say(f"WARNING: {self.validator.warning}")
+        for warning in (self.validator.warning, relu_warning(self.config)):
+            if warning:
+                self.view.say(f"WARNING: {warning}")
         if self.run_folder.begun:
             self.resume()
         else:
@@ -213,6 +215,17 @@ class _Job:
             tokens_per_second=round(event.target_tokens / event.seconds, 1),
             waited=round(event.waited, 5),
         )
+
+
+def relu_warning(config: Config) -> str:
+    """What to say of a recurrence without bounds; "" where there is none."""
+    cells = [getattr(part, "cell", None) for part in (config.model.encoder, config.model.decoder)]
+    if "rnn_relu" not in cells:
+        return ""
+    clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
+    on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
+    state = f"gradients are clipped ({on})" if on else "clipping is off: set train.clip_norm, or use cell rnn"
+    return f"cell rnn_relu: the states of a ReLU recurrence have no bound and can explode; {state}"
 
 
 def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:
