@@ -18,7 +18,7 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.train import View
+    from mtkit.pipeline.view import View
 
 
 def command(

@@ -1,5 +1,6 @@
 """What a training run looks like: live on a terminal, plain lines elsewhere. Must not change the run."""
 
+import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ from mtkit.schema import Config
 from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.train import Facts
     from mtkit.pipeline.validate import Sample
+    from mtkit.pipeline.view import Facts
     from mtkit.train.loop import Updated
     from mtkit.train.state import Progress as State
 
@@ -141,7 +142,8 @@ class LiveView(PlainView):
     def updated(self, event: "Updated", progress: "State") -> None:
         self.recent.add(event)
         self.state = progress
-        self.bars.update(self.epoch, completed=progress.batch, description=f"epoch {progress.epoch + 1}")
+        made = math.ceil(progress.batch / self.config.train.accumulate)
+        self.bars.update(self.epoch, completed=made, description=f"epoch {progress.epoch + 1}")
         total = total_updates(progress, self.config.train, self.per_epoch)
         self.bars.update(self.whole, completed=progress.update, total=total or None)
 

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 import mtkit
 from mtkit import files
 from mtkit.errors import BundleError
+from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Decode, Model
@@ -66,8 +67,7 @@ def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], info: dict[
     """Write a bundle atomically in place of what stands there."""
     with files.publish(folder) as path:
         with files.as_os_error(folder):
-            values = {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
-            save_file(values, path / "model.safetensors")
+            save_file(tensors.contiguous(model), path / "model.safetensors")
         for name, tokenizer in zip(info["tokenizers"], tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
         (path / "config.json").write_text(files.to_json(info), encoding="utf-8")
@@ -128,12 +128,12 @@ def _load(folder: Path, device: torch.device) -> Bundle:
 
 
 def _fill(model: Seq2Seq, values: dict[str, torch.Tensor], folder: Path) -> None:
-    expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    expected = {name: tuple(tensor.shape) for name, tensor in tensors.named(model).items()}
     got = {name: tuple(value.shape) for name, value in values.items()}
     if expected != got:
         name = next(iter(set(expected.items()) ^ set(got.items())))[0]
         raise BundleError(f"{folder}: model.safetensors does not fit config.json at {name!r}; copy the bundle again")
-    by_id = {id(parameter): values[name] for name, parameter in model.named_parameters()}
+    by_id = {id(tensor): values[name] for name, tensor in tensors.named(model).items()}
     made: dict[int, torch.nn.Parameter] = {}
     for module in model.modules():
         for name, parameter in list(module._parameters.items()):
@@ -141,3 +141,7 @@ def _fill(model: Seq2Seq, values: dict[str, torch.Tensor], folder: Path) -> None
                 if id(parameter) not in made:
                     made[id(parameter)] = torch.nn.Parameter(by_id[id(parameter)], requires_grad=False)
                 module._parameters[name] = made[id(parameter)]
+        for name, buffer in list(module._buffers.items()):
+            if buffer is not None:
+                assert id(buffer) in by_id, f"buffer {name!r} is not persistent: there are no values to give it"
+                module._buffers[name] = by_id[id(buffer)]

@@ -10,8 +10,9 @@ from mtkit import files
 from mtkit.errors import MtkitError, RunError
 from mtkit.schema import Config
 
-# Keys that may change when a run goes on: they say when to stop, to look or how to search. (A limit also bends a
-# linear schedule from there on.)
+# Keys that may change when a run goes on: they say when to stop, to look, how to search or what is made of the weights
+# at the end. (A limit also bends a schedule that ends at zero from there on; of weights to average, those are there
+# that were kept until then.)
 HARMLESS = (
     "train.max_epochs",
     "train.max_updates",
@@ -19,6 +20,8 @@ HARMLESS = (
     "train.patience",
     "train.validate_every",
     "train.validate_lines",
+    "train.average",
+    "train.average_of",
     "data.test",
     "decode.",
     "eval.",
@@ -32,6 +35,7 @@ class Run:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.best = folder / "best"
+        self.kept = folder / "kept"
         self._config = folder / "config.json"
         self._log = folder / "log.jsonl"
 
@@ -69,6 +73,7 @@ class Run:
         """
         files.sweep(self.folder)
         files.sweep(self.checkpoints)
+        files.sweep(self.kept)
         try:
             noted = json.loads(self._config.read_text(encoding="utf-8"))
             old = configs.parse(noted["config"], str(self._config))

@@ -4,14 +4,11 @@ The loop (`mtkit.train.loop`) makes updates and says what is due; here it is sav
 shown. A signal is noted and obeyed between two steps of work, after saving.
 """
 
-import signal
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -22,84 +19,23 @@ from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.errors import Stopped
 from mtkit.model.build import build
-from mtkit.pipeline import bundle
+from mtkit.pipeline.best import Best
 from mtkit.pipeline.device import choose_device
 from mtkit.pipeline.preprocess import preprocess
 from mtkit.pipeline.run import Run
-from mtkit.pipeline.validate import Sample, Validator
-from mtkit.report.card import card
+from mtkit.pipeline.signals import Signals
+from mtkit.pipeline.validate import Validator
+from mtkit.pipeline.view import Facts, View
+from mtkit.schema import Config
 from mtkit.score.metrics import tokenizer_for
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
 from mtkit.train.loss import batch_loss
-from mtkit.train.state import Progress, Training, adam
+from mtkit.train.state import Progress, Training
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
 PROBES = 12  # batches on which precisions are compared
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known when training begins."""
-
-    parameters: int
-    train_pairs: int
-    updates_per_epoch: int
-    device: str
-    precision: str
-    resumed_at: int
-
-
-class View(Protocol):
-    """Whoever shows a training run."""
-
-    def say(self, message: str) -> None:
-        """A line for the user."""
-
-    def prepared(self, prepared: Prepared) -> None:
-        """The text was prepared just now, since that was missing or stale."""
-
-    def begin(self, facts: Facts) -> None:
-        """Training begins."""
-
-    def updated(self, event: loop.Updated, progress: Progress) -> None:
-        """An update was made."""
-
-    def validated(self, progress: Progress, best: bool, sample: Sample) -> None:
-        """A validation was made."""
-
-    def end(self) -> None:
-        """Nothing more is shown."""
-
-
-class Signals:
-    """Notes SIGINT and SIGTERM; a second one ends at once."""
-
-    def __init__(self) -> None:
-        self.received = 0
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
-            raise KeyboardInterrupt
-        self.received = number
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Catch signals while this is entered, where Python allows it (the main thread).
-
-        One that is ignored stays so: a shell starts background jobs deaf to the Ctrl-C that is meant for others.
-        """
-        heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-        try:
-            before = {number: signal.signal(number, self.note) for number in heard}
-        except ValueError:
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 class _Cancelled(Exception):
@@ -137,30 +73,30 @@ class _Job:
         self.config, self.run_folder, self.view = loaded.config, run, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest["identity"]
-        self.hashes = prepared.manifest["inputs"]
-        self.tokenizer_list = [Tokenizer.read(path) for path in prepared.tokenizer_files]
-        source, target = self.tokenizer_list[0], self.tokenizer_list[-1]
+        tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
+        source, target = tokenizers[0], tokenizers[-1]
         self.make_batch: Callable[..., Batch] = partial(
             _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
         )
         self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared.manifest["inputs"], view.say)
         self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
         torch.manual_seed(self.config.seed)
         model = build(
             self.config.model,
             source.vocab_size,
             target.vocab_size,
-            shared=len(self.tokenizer_list) == 1,
+            shared=len(tokenizers) == 1,
             bptt_steps=self.config.train.bptt_steps,
         )
         model.to(device)
-        first, second = self.config.train.betas
-        self.training = Training(model, adam(model, self.config.train.lr, (first, second)), Progress())
+        self.training = Training.begin(model, self.config.train, Progress())
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
-        if self.validator.warning:
-            self.view.say(f"WARNING: {self.validator.warning}")
+        for warning in (self.validator.warning, relu_warning(self.config)):
+            if warning:
+                self.view.say(f"WARNING: {warning}")
         if self.run_folder.begun:
             self.resume()
         else:
@@ -175,7 +111,7 @@ class _Job:
             self.choose_precision(progress)
             self.save()
         parameters = sum(p.numel() for p in self.training.model.parameters())
-        per_epoch = self.sampler.batches(0)
+        per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
         facts = Facts(
             parameters, len(self.sampler.split), per_epoch, str(self.device), progress.precision, progress.update
         )
@@ -205,6 +141,8 @@ class _Job:
                 self.save()
                 self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
             case loop.Finished(reason):
+                if self.config.train.average:
+                    self.best.average(self.training)
                 self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
                 self.save()
                 self.view.say(f"finished: {reason} reached")
@@ -216,6 +154,7 @@ class _Job:
             raise _Cancelled
 
     def stop(self) -> None:
+        self.training.progress.finished = ""  # if it ends inside the average, that is made when the run goes on
         self.save()
         raise Stopped(
             f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
@@ -229,6 +168,7 @@ class _Job:
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
         progress = self.training.progress
+        self.best.prune(progress)
         if progress.planned_minutes != self.config.train.max_minutes:
             progress.total_updates = 0
 
@@ -239,7 +179,10 @@ class _Job:
         else:
             stream = self.sampler.epoch(0)
             probes = [self.make_batch(*pair) for pair, _ in zip(stream, range(PROBES), strict=False)]
+            buffers = [(buffer, buffer.clone()) for buffer in self.training.model.buffers()]
             choice = precision.choose(self.device, self.probe, probes)
+            for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
+                buffer.copy_(before)
         progress.precision = choice.name
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
@@ -250,33 +193,12 @@ class _Job:
         self.training.optimizer.zero_grad()
 
     def validate(self, progress: Progress) -> None:
-        scores, sample = self.validator.scores(self.training.model)
-        metric = self.config.train.metric
-        best = loop.record(progress, -scores["loss"] if metric == "loss" else scores[metric], scores)
-        if best:
-            self.write_bundle(progress)
-        self.run_folder.log(
-            "validation", update=progress.update, epoch=progress.epoch, seconds=round(progress.seconds, 3), **scores
-        )
-        # The bundle stands before the checkpoint that speaks of it: killed between the two, the run comes here again.
+        gain, sample = self.best.validate(self.training)
+        # The bundle and kept weights stand before the checkpoint that speaks of them, and old weights go only after it:
+        # killed in between, the run comes here again.
         self.save()
-        self.view.validated(progress, best, sample)
-
-    def write_bundle(self, progress: Progress) -> None:
-        languages = (self.config.data.source_lang, self.config.data.target_lang)
-        info = bundle.describe(
-            self.config.model, self.config.decode, self.tokenizer_list, languages, self.config.filter.max_pieces
-        )
-        text = card(
-            self.config,
-            scores=progress.scores,
-            signatures=self.validator.signatures,
-            update=progress.update,
-            minutes=progress.seconds / 60,
-            hashes=self.hashes,
-            parameters=sum(p.numel() for p in self.training.model.parameters()),
-        )
-        bundle.write(self.run_folder.best, self.training.model, self.tokenizer_list, info, text)
+        self.best.prune(progress)
+        self.view.validated(progress, gain, sample)
 
     def save(self) -> None:
         self.training.progress.log_bytes = self.run_folder.log_bytes
@@ -299,6 +221,17 @@ class _Job:
             tokens_per_second=round(event.target_tokens / event.seconds, 1),
             waited=round(event.waited, 5),
         )
+
+
+def relu_warning(config: Config) -> str:
+    """What to say of a recurrence without bounds; "" where there is none."""
+    cells = [getattr(part, "cell", None) for part in (config.model.encoder, config.model.decoder)]
+    if "rnn_relu" not in cells:
+        return ""
+    clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
+    on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
+    state = f"gradients are clipped ({on})" if on else "clipping is off: set train.clip_norm, or use cell rnn"
+    return f"cell rnn_relu: the states of a ReLU recurrence have no bound and can explode; {state}"
 
 
 def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:

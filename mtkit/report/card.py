@@ -21,12 +21,14 @@ def card(
     minutes: float,
     hashes: dict[str, str],
     parameters: int,
+    averaged: int = 0,
 ) -> str:
     """Markdown that says what the model is, what it scored and on which data.
 
     Args:
         scores: of the validation that chose it: loss, bleu, chrf.
         hashes: input file -> sha256.
+        averaged: the validations whose weights were averaged into it; 0: it is the model of one.
     """
     data, parts = config.data, architecture(config.model)
     lines = [
@@ -50,7 +52,8 @@ def card(
         "",
         "## Training",
         "",
-        f"`mtkit train`, seed {config.seed}, {update:,} updates, {minutes:.1f} minutes; the whole config follows.",
+        f"`mtkit train`, seed {config.seed}, {update:,} updates, {minutes:.1f} minutes"
+        f"{f', the weights of {averaged} validations averaged' if averaged else ''}; the whole config follows.",
         "",
         "```json",
         config.model_dump_json(indent=1),

@@ -1,1 +1,1 @@
-"""Loss, schedule, the training loop and what of it can be resumed. Must not know search, scores or commands."""
+"""Loss, optimisers, schedules, the loop and what of a run can be resumed. Must not know search, scores or commands."""

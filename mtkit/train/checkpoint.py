@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from mtkit import files
 from mtkit.errors import BundleError
+from mtkit.model import tensors
 from mtkit.train.state import Progress, Training
 
 KEPT = 2
@@ -21,10 +22,11 @@ KEPT = 2
 def save(folder: Path, training: Training) -> None:
     """Write a checkpoint named by its update into `folder`, and remove all but the newest two."""
     with files.publish(folder / f"{training.progress.update:08d}") as path:
-        parameters = {name: p.detach().contiguous() for name, p in training.model.named_parameters()}
         with files.as_os_error(folder):
-            save_file(parameters, path / "model.safetensors")
+            save_file(tensors.contiguous(training.model), path / "model.safetensors")
             save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
+            if training.ema:
+                save_file(tensors.contiguous(training.ema.model), path / "ema.safetensors")
         (path / "progress.json").write_text(files.to_json(asdict(training.progress)), encoding="utf-8")
         files.seal(path)
     for old in names(folder)[:-KEPT]:
@@ -54,13 +56,11 @@ def load(folder: Path, training: Training) -> list[str]:
         except (BundleError, TypeError, ValueError) as error:
             wrong.append(str(error))
             continue
-        values = load_file(path / "model.safetensors")
-        for key, parameter in training.model.named_parameters():
-            parameter.data.copy_(values[key])
+        tensors.assign(training.model, load_file(path / "model.safetensors"))
+        if training.ema:
+            tensors.assign(training.ema.model, load_file(path / "ema.safetensors"))
         training.progress = progress
-        device = next(training.model.parameters()).device
-        tensors = load_file(path / "optimizer.safetensors")
-        training.restore_tensors({key: value.to(device) for key, value in tensors.items()})
+        training.restore_tensors(load_file(path / "optimizer.safetensors"))
         return wrong
     if found:
         raise BundleError(f"no checkpoint in {folder} is whole ({wrong[0]}); start anew with --fresh")

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -34,11 +35,11 @@ class Updated:
     """A target token, label smoothing included."""
     lr: float
     grad_norm: float
-    """Before clipping."""
+    """After clipping by value, before clipping by norm."""
     target_tokens: int
     seconds: float
     waited: float
-    """Seconds of those spent on waiting for the batch."""
+    """Seconds of those spent on waiting for the batches."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,28 @@ class Finished:
 Event = Updated | Due | Planned | Finished
 
 
+def is_gain(progress: Progress, score: float, scores: dict[str, float]) -> bool:
+    """Whether a validation (of a score where more is better) is better than the best so far."""
+    if progress.best is None or score > progress.best:
+        return True
+    # At the start BLEU is 0.0 for a while: as long as it is no better, a lower loss is a gain.
+    return score == progress.best and scores["loss"] < progress.best_scores["loss"]
+
+
+def enter_best(progress: Progress, score: float, scores: dict[str, float]) -> None:
+    """Note the best so far, whether a validation or an average of several."""
+    progress.best, progress.best_update, progress.best_scores = score, progress.update, scores
+
+
 def record(progress: Progress, score: float, scores: dict[str, float]) -> bool:
     """Enter a validation (of a score where more is better); returns whether it is the best so far."""
     progress.validated, progress.scores = progress.update, scores
-    best = progress.best
-    # At the start BLEU is 0.0 for a while: as long as it is no better, a lower loss is a gain.
-    level = best == score and scores["loss"] < progress.best_scores["loss"]
-    if best is None or score > best or level:
-        progress.best, progress.best_update, progress.best_scores = score, progress.update, scores
+    if is_gain(progress, score, scores):
+        enter_best(progress, score, scores)
         progress.without_gain = 0
         return True
     progress.without_gain += 1
+    progress.setbacks += 1
     return False
 
 
@@ -89,7 +101,7 @@ def train(
 
     Args:
         make_batch: (sources, targets) -> batch, on the device.
-        per_epoch: about how many batches an epoch has.
+        per_epoch: about how many updates an epoch has.
 
     Raises:
         RunError: a gradient is not finite.
@@ -103,18 +115,25 @@ def train(
     clock = time.monotonic()
     while not (reason := limit(progress, settings)):
         batches = sampler.epoch(progress.epoch, skip=progress.batch)
-        following = next(batches, None)
-        while following is not None:
-            batch = make_batch(*following)
-            following = next(batches, None)  # looked at ahead, to know the last of an epoch
+        following = list(islice(batches, settings.accumulate))
+        while following:
+            together = [make_batch(*pair) for pair in following]
+            following = list(islice(batches, settings.accumulate))  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
-            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total)
+            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total, progress.setbacks)
             torch.manual_seed((seed << 32) + progress.update)
             model.train()
+            tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
+            loss_sum = 0.0
             with products.precision(progress.precision):
-                loss_sum, tokens = batch_loss(model, batch, settings.label_smoothing)
-                torch.autograd.backward(loss_sum / tokens)
+                for batch in together:
+                    loss, _ = batch_loss(model, batch, settings.label_smoothing)
+                    torch.autograd.backward(loss / tokens)
+                    loss_sum += float(loss.detach())
+                    del loss  # and its graph, before the next one is made
+            if settings.clip_value:
+                torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
             grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm or math.inf))
             if not math.isfinite(grad_norm):
                 raise RunError(
@@ -127,13 +146,15 @@ def train(
             optimizer.zero_grad()
 
             progress.update += 1
-            progress.batch += 1
+            progress.batch += len(together)
             progress.target_tokens += tokens
-            if following is None:
+            if training.ema:
+                training.ema.follow(progress.update)
+            if not following:
                 progress.epoch, progress.batch = progress.epoch + 1, 0
             seconds, clock = time.monotonic() - clock, time.monotonic()
             progress.seconds += seconds
-            yield Updated(float(loss_sum.detach()) / tokens, lr, grad_norm, tokens, seconds, waited)
+            yield Updated(loss_sum / tokens, lr, grad_norm, tokens, seconds, waited)
 
             if plan.wanted(progress, tokens, seconds):
                 began = time.monotonic()
@@ -204,5 +225,6 @@ class _Plan:
         """The number of updates that fit, validations included."""
         an_update = self.mean_tokens * self.seconds / self.tokens
         an_update += validation_seconds / (self.settings.validate_every or self.per_epoch)
-        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - 2 * validation_seconds
+        ends = 3 if self.settings.average else 2  # validations at the end, and one for safety
+        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - ends * validation_seconds
         return progress.update + max(1, int(left / an_update))

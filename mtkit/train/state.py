@@ -1,10 +1,23 @@
 """All of a run that can be resumed, in one place."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import torch
 
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.schema import Train
+from mtkit.train import optimizer
+from mtkit.train.ema import Ema
+
+
+class Kept(TypedDict):
+    """A validation whose weights are on disk, to be averaged at the end."""
+
+    update: int
+    score: float
+    """More is better (of loss: its negative)."""
+    loss: float
 
 
 @dataclass
@@ -30,11 +43,15 @@ class Progress:
     best_update: int = 0
     without_gain: int = 0
     """Validations since the best one."""
+    setbacks: int = 0
+    """Validations without gain, in all."""
     validated: int = 0
     """The update of the last validation."""
     scores: dict[str, float] = field(default_factory=dict)
     """Of the last validation."""
     best_scores: dict[str, float] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+    """Validations whose weights are on disk, oldest first."""
     finished: str = ""
     """Why the run ended; "": it has not."""
     log_bytes: int = 0
@@ -43,30 +60,41 @@ class Progress:
 
 @dataclass
 class Training:
-    """A run: its model, its optimiser, its progress."""
+    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one."""
 
     model: Seq2Seq
     optimizer: torch.optim.Optimizer
     progress: Progress
+    ema: Ema | None = None
+
+    @classmethod
+    def begin(cls, model: Seq2Seq, settings: Train, progress: Progress) -> "Training":
+        """With a fresh optimiser for a model that is on its device."""
+        ema = Ema(model, settings.ema) if settings.ema else None
+        return cls(model, optimizer.make(model, settings), progress, ema)
+
+    @property
+    def measured(self) -> Seq2Seq:
+        """The model that is validated and kept: the running mean, where there is one."""
+        return self.ema.model if self.ema else self.model
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The optimiser's tensors by parameter name; its step count is `progress.update`."""
-        named = {}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                if key != "step":
-                    named[f"{name}:{key}"] = value
-        return named
+        """All tensors of the optimiser's state, as PARAMETER:KEY; some have no dimension."""
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        return {
+            f"{names[id(parameter)]}:{key}": value
+            for parameter, values in self.optimizer.state.items()
+            for key, value in values.items()
+            if isinstance(value, torch.Tensor)
+        }
 
     def restore_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
-        """The reverse of `tensors`."""
-        for name, parameter in self.model.named_parameters():
-            values = {key.split(":")[1]: tensors[key] for key in tensors if key.rpartition(":")[0] == name}
-            if values:
-                step = torch.tensor(float(self.progress.update), device=parameter.device)
-                self.optimizer.state[parameter] = {"step": step, **values}
-
-
-def adam(model: Seq2Seq, lr: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba 2015), one fused pass over all parameters."""
-    return torch.optim.Adam(model.parameters(), lr=lr, betas=betas, eps=1e-9, fused=True)
+        """The reverse of `tensors`; torch knows which of them must be on which device."""
+        by_parameter: dict[str, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            parameter_name, _, key = name.rpartition(":")
+            by_parameter.setdefault(parameter_name, {})[key] = value
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        numbered = [names[id(parameter)] for group in self.optimizer.param_groups for parameter in group["params"]]
+        state = {number: by_parameter[name] for number, name in enumerate(numbered) if name in by_parameter}
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})

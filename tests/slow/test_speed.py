@@ -12,9 +12,9 @@ from mtkit.corpus.sampler import Sampler
 from mtkit.model import products
 from mtkit.model.build import build
 from mtkit.pipeline.preprocess import preprocess
-from mtkit.schema import Model
+from mtkit.schema import Model, Train
+from mtkit.train import optimizer as optimizers
 from mtkit.train.loss import batch_loss
-from mtkit.train.state import adam
 
 WARM, SECONDS = 10, 8.0
 
@@ -23,7 +23,7 @@ def speed(batches: list[Batch], vocab: int, name: str) -> float:
     """Target tokens a second of whole updates: forward, backward, clipping, Adam."""
     torch.manual_seed(1)
     model = build(Model(embed_dim=192, hidden_dim=256, dropout=0.0), vocab, vocab, shared=True)
-    optimizer = adam(model, 1e-3, (0.9, 0.98))
+    optimizer = optimizers.make(model, Train())
     tokens, start = 0, 0.0
     for number, batch in enumerate(batches):
         if number == WARM:

@@ -12,12 +12,15 @@ import pytest
 from test_train import checkpoint
 from toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
 
+# With all that a run can write: the mean of its weights, and weights to average at the end.
+KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"
+
 # A run that kills itself with SIGKILL at its Nth dealing with the disk: inside a checkpoint, between the files of
-# one, between the renames that publish it, inside a bundle, inside the log.
+# one, between the renames that publish it, inside a bundle, inside the log, before an old one is removed.
 KILLER = """
-import os, pathlib, signal, sys
+import os, pathlib, shutil, signal, sys
 from mtkit import files
-from mtkit.train import checkpoint
+from mtkit.train import averaging, checkpoint
 from mtkit.pipeline import bundle, run
 left = int(sys.argv.pop(1))
 def deadly(function):
@@ -32,9 +35,9 @@ def deadly(function):
     return called
 original_write = checkpoint.save_file
 checkpoint.save_file = deadly(checkpoint.save_file)
-bundle.save_file = deadly(original_write)
+bundle.save_file, averaging.save_file = deadly(original_write), deadly(original_write)
 files.sync, files.seal = deadly(files.sync), deadly(files.seal)
-pathlib.Path.rename = deadly(pathlib.Path.rename)
+pathlib.Path.rename, shutil.rmtree = deadly(pathlib.Path.rename), deadly(shutil.rmtree)
 run.Run.log = deadly(run.Run.log)
 from mtkit.cli.main import main
 sys.argv = ["mtkit", "train", "-q"]
@@ -45,15 +48,20 @@ main()
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
-    folder = make(tmp_path_factory.mktemp("whole") / "toy")
+    folder = make(tmp_path_factory.mktemp("whole") / "toy", KEEPING)
     ran(mtkit(folder, "train"))
     return folder
 
 
 def same(folder: Path, whole: Path) -> None:
     assert checkpoint(folder) == checkpoint(whole)
-    best = "runs/toy/best/model.safetensors"
-    assert (folder / best).read_bytes() == (whole / best).read_bytes()
+    for names in ("best", "kept/*"):
+        ours, theirs = (
+            {path.relative_to(base): path.read_bytes() for path in base.glob(f"runs/toy/{names}/*.safetensors")}
+            for base in (folder, whole)
+        )
+        assert ours == theirs
+        assert ours
     left = [
         path.name for path in (folder / "runs/toy").rglob("*") if path.name.startswith(".tmp") or ".old" in path.name
     ]
@@ -68,7 +76,7 @@ def kill_at(folder: Path, count: int) -> int:
 
 @pytest.mark.parametrize("counts", [(3, 9, 27), (14, 40, 17)])
 def test_killed_while_writing(whole: Path, tmp_path: Path, counts: tuple[int, ...]) -> None:
-    folder = make(tmp_path / "toy")
+    folder = make(tmp_path / "toy", KEEPING)
     ran(mtkit(folder, "preprocess"))
     for count in counts:
         assert kill_at(folder, count) == -signal.SIGKILL
@@ -79,7 +87,7 @@ def test_killed_while_writing(whole: Path, tmp_path: Path, counts: tuple[int, ..
 @pytest.mark.faults
 def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> None:
     """From the first to the last: a fresh run killed at each, then finished."""
-    folder = make(tmp_path / "toy")
+    folder = make(tmp_path / "toy", KEEPING)
     ran(mtkit(folder, "preprocess"))
     count = 1
     while kill_at(folder, count) == -signal.SIGKILL:
@@ -93,7 +101,7 @@ def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> N
 @pytest.mark.faults
 def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
     """By the clock, from outside: in updates, in validations, in saving."""
-    longer = CONFIG.replace("max_updates = 60", "max_updates = 1500").replace(
+    longer = KEEPING.replace("max_updates = 60", "max_updates = 1500").replace(
         "validate_every = 20", "validate_every = 10"
     )
     whole, folder = make(tmp_path / "whole", longer), make(tmp_path / "toy", longer)

@@ -17,9 +17,11 @@ from mtkit import files
 
 
 def checkpoint(folder: Path, run: str = "toy") -> dict[str, bytes]:
-    """The newest checkpoint: weights and optimiser, bit for bit."""
+    """The newest checkpoint: weights, their mean if there is one, and optimiser, bit for bit."""
     newest = max((folder / "runs" / run / "checkpoints").glob("[0-9]*"))
-    return {name: (newest / name).read_bytes() for name in ("model.safetensors", "optimizer.safetensors")}
+    tensors = {path.name: path.read_bytes() for path in newest.glob("*.safetensors")}
+    assert tensors.keys() >= {"model.safetensors", "optimizer.safetensors"}
+    return tensors
 
 
 def events(folder: Path, kind: str) -> list[dict[str, object]]:

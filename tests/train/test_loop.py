@@ -1,4 +1,4 @@
-"""Loss, schedules, checkpoints and the loop, each against something independent."""
+"""Loss, checkpoints and the loop, each against something independent."""
 
 import dataclasses
 import shutil
@@ -6,18 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from bench import Bench
 
-from mtkit.corpus.batch import make_batch
-from mtkit.corpus.sampler import Sampler
-from mtkit.corpus.shards import ShardWriter, Split
 from mtkit.errors import BundleError, RunError
 from mtkit.model import products
-from mtkit.model.build import build
-from mtkit.registry import resolve
-from mtkit.schema import Model, Train
 from mtkit.train import checkpoint, loop, precision
 from mtkit.train import loss as losses
-from mtkit.train.state import Progress, Training, adam
+from mtkit.train.state import Progress
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -38,59 +33,6 @@ def test_loss_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, ch
     gradients = [torch.autograd.grad(3 * loss, [features, weight, bias]) for loss in (ours, theirs)]
     for got, wanted in zip(*gradients, strict=True):
         torch.testing.assert_close(got, wanted)
-
-
-def test_schedules_by_hand() -> None:
-    def shares(name: str, updates: list[int], warmup: int, total: int) -> list[float]:
-        return [resolve("schedule", name)(update, warmup, total) for update in updates]
-
-    assert shares("constant", [1, 2, 4, 100], 4, 0) == [0.25, 0.5, 1.0, 1.0]
-    assert shares("constant", [1], 0, 0) == [1.0]
-    assert shares("inverse_sqrt", [1, 4, 16, 400], 4, 0) == [0.25, 1.0, 0.5, 0.1]
-    # From the peak at the end of the warm-up to almost nothing at the last update.
-    assert shares("linear", [1, 2, 6, 10], 2, 10) == pytest.approx([0.5, 1.0, 5 / 9, 1 / 9])
-    assert shares("linear", [1, 2, 3000], 2, 0) == [0.5, 1.0, 1.0]  # while the total is not known
-    assert shares("linear", [5, 11], 20, 10) == [0.25, 0.0]
-
-
-class Bench:
-    """A small model on a task that it can learn: the target is the source."""
-
-    def __init__(self, folder: Path, **settings: object) -> None:
-        generator = torch.Generator().manual_seed(0)
-        writer = ShardWriter(folder, "train", (20, 20))
-        for _ in range(60):
-            length = int(torch.randint(1, 6, (), generator=generator))
-            ids = torch.randint(3, 20, (length,), generator=generator).tolist()
-            writer.add(ids, ids)
-        writer.close()
-        self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
-        defaults = {
-            "batch_tokens": 201,
-            "max_epochs": 0,
-            "lr": 0.01,
-            "warmup": 0,
-            "schedule": "constant",
-            "patience": 0,
-        }
-        self.settings = Train.model_validate(defaults | settings)
-        self.training = self.make()
-
-    def make(self) -> Training:
-        torch.manual_seed(0)
-        model = build(Model(embed_dim=8, hidden_dim=16, dropout=0.1), 20, 20, shared=True)
-        return Training(model, adam(model, 0.01, (0.9, 0.98)), Progress(precision="fp32"))
-
-    def batch(self, sources: object, targets: object):  # type: ignore[no-untyped-def]
-        return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)  # type: ignore[arg-type]
-
-    def events(self, training: Training | None = None):  # type: ignore[no-untyped-def]
-        for event in loop.train(
-            training or self.training, self.sampler, self.settings, self.batch, 1, self.sampler.batches(0)
-        ):
-            if isinstance(event, loop.Due):
-                loop.record((training or self.training).progress, 0.0, {"loss": 0.0})
-            yield event
 
 
 def test_the_loop_learns_and_ends(tmp_path: Path) -> None:
@@ -183,6 +125,7 @@ def test_patience_and_best() -> None:
     assert (progress.without_gain, progress.best_update, progress.validated) == (2, 10, 20)
     assert loop.record(progress, 6.0, {"loss": 9.5})
     assert (progress.without_gain, progress.best, progress.best_update) == (0, 6.0, 20)
+    assert progress.setbacks == 2  # these are not forgotten
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
