@@ -123,4 +123,8 @@ def _explain(message: str, vocab_size: int) -> ConfigError | DataError:
             f"tokenizer.vocab_size = {vocab_size} is too small: single characters, bytes and reserved pieces "
             f"alone take {found[2]}; use more than that"
         )
+    if "(vocab_size) >= (0)" in message:  # the word trainer's way of saying it
+        return ConfigError(
+            f"tokenizer.vocab_size = {vocab_size} is too small: reserved pieces and single characters alone take more"
+        )
     return DataError(f"SentencePiece could not train a tokenizer on this text: {message.strip()}")

@@ -43,33 +43,44 @@ def by_heads(energy_A: Tensor, heads: int) -> Tensor:
 
 
 class AdditiveSteps(ScoreSteps):
-    """With e = tanh(key + query): d key = d score * v * (1 - e²), d query its sum over S, d v = sum d score * e."""
+    """With e = tanh(key + query): d key = d score * v * (1 - e²), d query its sum over S, d v = sum d score * e.
+
+    e is made in one place again and again, and once more in the backward pass: storing that of every step would
+    move more memory than it takes to compute.
+    """
 
     def __init__(self, keys_BSA: Tensor, energy_A: Tensor, heads: int) -> None:
         self.keys_BSA, self.energy_A, self.heads = keys_BSA, energy_A, heads
         self.energy_Ah = by_heads(energy_A, heads).contiguous()
-        self.saved: list[Tensor] = []
+        self.layer_BSA = torch.empty_like(keys_BSA)
+        self.queries: list[Tensor] = []
         self.grad_keys_BSA: Tensor | None = None  # v is a factor of all of it: applied at the end
         self.grad_energy_Ah = torch.zeros_like(self.energy_Ah)
 
+    def _layer(self, query_nA: Tensor) -> Tensor:
+        n = len(query_nA)
+        return torch.add(self.keys_BSA[:n], query_nA.unsqueeze(1), out=self.layer_BSA[:n]).tanh_()
+
     def forward(self, t: int, query_nA: Tensor) -> Tensor:
-        n, A = query_nA.shape
-        tanh_nSA = (self.keys_BSA[:n] + query_nA.unsqueeze(1)).tanh_()
-        self.saved.append(tanh_nSA)
-        scores_nSh = (tanh_nSA.view(-1, A) @ self.energy_Ah).view(n, -1, self.heads)
+        self.queries.append(query_nA)
+        layer_nSA = self._layer(query_nA)
+        n, S, A = layer_nSA.shape
+        scores_nSh = (layer_nSA.view(n * S, A) @ self.energy_Ah).view(n, S, self.heads)
         return scores_nSh.squeeze(2) if self.heads == 1 else scores_nSh.transpose(1, 2).flatten(0, 1)
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
-        tanh_nSA = self.saved.pop()
-        n, S, A = tanh_nSA.shape
+        layer_nSA = self._layer(self.queries.pop())
+        n, S, A = layer_nSA.shape
         grad_nSh = grad_scores_rS.view(n, self.heads, S).transpose(1, 2)
-        self.grad_energy_Ah.addmm_(tanh_nSA.view(-1, A).T, grad_nSh.reshape(-1, self.heads))
-        spread_nSA = grad_nSh.unsqueeze(3).expand(n, S, self.heads, A // self.heads)
-        slope_nSA = torch.empty_like(tanh_nSA)  # d score * (1 - e²), in one pass
-        shape = spread_nSA.shape
-        torch.ops.aten.tanh_backward.grad_input(spread_nSA, tanh_nSA.view(shape), grad_input=slope_nSA.view(shape))
+        self.grad_energy_Ah.addmm_(layer_nSA.view(n * S, A).T, grad_nSh.reshape(n * S, self.heads))
         if self.grad_keys_BSA is None:
             self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
+            self.slope_BSA = torch.empty_like(self.keys_BSA)
+        slope_nSA = self.slope_BSA[:n]  # d score * (1 - e²), in one pass
+        spread = (n, S, self.heads, A // self.heads)
+        torch.ops.aten.tanh_backward.grad_input(
+            grad_nSh.unsqueeze(3).expand(spread), layer_nSA.view(spread), grad_input=slope_nSA.view(spread)
+        )
         self.grad_keys_BSA[:n] += slope_nSA
         return slope_nSA.sum(1) * self.energy_A
 

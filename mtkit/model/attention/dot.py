@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.steps import ScoreSteps, by_head, together
+from mtkit.model.attention.steps import ScoreSteps, by_head, rows_times, together
 from mtkit.model.products import linear
 
 
@@ -71,7 +71,7 @@ class DotSteps(ScoreSteps):
         r = len(query_nA) * self.heads
         query_rd = self.queries_TRd[t, :r]
         query_rd.copy_(query_nA.reshape(query_rd.shape))
-        return torch.bmm(self.keys_RSd[:r], query_rd.unsqueeze(2)).squeeze(2)
+        return rows_times(query_rd, self.keys_RSd[:r])
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
         r = len(grad_scores_rS)

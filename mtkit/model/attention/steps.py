@@ -86,7 +86,7 @@ class AttentionSteps:
         r = len(grad_context_nH) * self.heads
         grad_context_rd = self.grad_context_TRd[t, :r]
         grad_context_rd.copy_(grad_context_nH.reshape(grad_context_rd.shape))
-        grad_weights_rS = torch.bmm(self.values_RSd[:r], grad_context_rd.unsqueeze(2)).squeeze(2)
+        grad_weights_rS = rows_times(grad_context_rd, self.values_RSd[:r])
         weights_rS = self.weights_TRS[t, :r]
         grad_scores_rS = torch._softmax_backward_data(grad_weights_rS, weights_rS, -1, weights_rS.dtype)
         grad_query_nA = self.score.backward(t, grad_scores_rS)
@@ -107,6 +107,11 @@ class AttentionSteps:
         if self.query is not None:
             grad_weight = self.query.finish(torch.cat(self.grad_queries[::-1]))
         return AttentionTensors(grad_values_BSH, grad_keys_BSA, None, grad_weight, grad_parameters)
+
+
+def rows_times(x_rd: Tensor, y_rSd: Tensor) -> Tensor:
+    """The dot products x . y of each row, rS; y times x, the other way round, is several times slower on a CPU."""
+    return torch.bmm(x_rd.unsqueeze(1), y_rSd.transpose(1, 2)).squeeze(1)
 
 
 def by_head(x_BSA: Tensor, heads: int) -> Tensor:
