@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import native
 from mtkit.model.attention.base import Attention
 from mtkit.model.attention.steps import ScoreSteps
 from mtkit.model.products import linear
@@ -52,31 +53,41 @@ class AdditiveSteps(ScoreSteps):
     def __init__(self, keys_BSA: Tensor, energy_A: Tensor, heads: int) -> None:
         self.keys_BSA, self.energy_A, self.heads = keys_BSA, energy_A, heads
         self.energy_Ah = by_heads(energy_A, heads).contiguous()
-        self.layer_BSA = torch.empty_like(keys_BSA)
+        self.layer_BSA = keys_BSA.new_empty(0)
         self.queries: list[Tensor] = []
         self.grad_keys_BSA: Tensor | None = None  # v is a factor of all of it: applied at the end
         self.grad_energy_Ah = torch.zeros_like(self.energy_Ah)
+        self.grad_energy_PA = energy_A.new_zeros(torch.get_num_threads(), len(energy_A))  # a row a thread
 
     def _layer(self, query_nA: Tensor) -> Tensor:
         n = len(query_nA)
+        if not len(self.layer_BSA):
+            self.layer_BSA = torch.empty_like(self.keys_BSA)
         return torch.add(self.keys_BSA[:n], query_nA.unsqueeze(1), out=self.layer_BSA[:n]).tanh_()
 
     def forward(self, t: int, query_nA: Tensor) -> Tensor:
         self.queries.append(query_nA)
+        if native.fits(query_nA, self.keys_BSA):
+            return native.additive_forward(self.keys_BSA[: len(query_nA)], query_nA, self.energy_A, self.heads)
         layer_nSA = self._layer(query_nA)
         n, S, A = layer_nSA.shape
         scores_nSh = (layer_nSA.view(n * S, A) @ self.energy_Ah).view(n, S, self.heads)
         return scores_nSh.squeeze(2) if self.heads == 1 else scores_nSh.transpose(1, 2).flatten(0, 1)
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
-        layer_nSA = self._layer(self.queries.pop())
+        query_nA = self.queries.pop()
+        if self.grad_keys_BSA is None:
+            self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
+        if native.fits(query_nA, self.keys_BSA):
+            keys_nSA = self.keys_BSA[: len(query_nA)]
+            return native.additive_backward(
+                keys_nSA, query_nA, self.energy_A, grad_scores_rS, self.grad_keys_BSA, self.grad_energy_PA
+            )
+        layer_nSA = self._layer(query_nA)
         n, S, A = layer_nSA.shape
         grad_nSh = grad_scores_rS.view(n, self.heads, S).transpose(1, 2)
         self.grad_energy_Ah.addmm_(layer_nSA.view(n * S, A).T, grad_nSh.reshape(n * S, self.heads))
-        if self.grad_keys_BSA is None:
-            self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
-            self.slope_BSA = torch.empty_like(self.keys_BSA)
-        slope_nSA = self.slope_BSA[:n]  # d score * (1 - e²), in one pass
+        slope_nSA = torch.empty_like(layer_nSA)  # d score * (1 - e²), in one pass
         spread = (n, S, self.heads, A // self.heads)
         torch.ops.aten.tanh_backward.grad_input(
             grad_nSh.unsqueeze(3).expand(spread), layer_nSA.view(spread), grad_input=slope_nSA.view(spread)
@@ -88,4 +99,5 @@ class AdditiveSteps(ScoreSteps):
         assert self.grad_keys_BSA is not None
         A = len(self.energy_A)
         grad_energy_A = self.grad_energy_Ah.view(self.heads, A // self.heads, self.heads).diagonal(0, 0, 2).T
-        return self.grad_keys_BSA.mul_(self.energy_A), (grad_energy_A.reshape(-1),)
+        grad_energy_A = grad_energy_A.reshape(-1) + self.grad_energy_PA.sum(0)  # one of them is zero
+        return self.grad_keys_BSA.mul_(self.energy_A), (grad_energy_A,)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mtkit.model import native
 from mtkit.model.cells.base import Cell, State, sigmoid_grad, tanh_grad
 
 
@@ -26,9 +27,12 @@ class GRU(Cell):
     ) -> tuple[State, Sequence[Tensor]]:
         assert from_hidden is not None
         width = state[0].shape[-1]
+        hidden_n = from_hidden[..., 2 * width :]
+        if out is not None and native.fits(from_input, from_hidden, state[0], out):
+            rz, n = native.gru_forward(from_input, from_hidden, state[0], out)
+            return (out,), (state[0], rz, n, hidden_n)
         rz = (from_input[..., : 2 * width] + from_hidden[..., : 2 * width]).sigmoid()
         r, z = rz[..., :width], rz[..., width:]
-        hidden_n = from_hidden[..., 2 * width :]
         n = torch.addcmul(from_input[..., 2 * width :], r, hidden_n).tanh()
         h = torch.lerp(n, state[0], z, out=out)
         return (h,), (state[0], rz, n, hidden_n)
@@ -45,6 +49,8 @@ class GRU(Cell):
     ) -> tuple[Tensor | None, ...]:
         assert from_hidden is not None
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
+        if native.fits(from_input, from_hidden, grad_h, h):
+            return (native.gru_backward(grad_h, h, rz, n, hidden_n, from_input, from_hidden),)
         width = n.shape[-1]
         grad_last = grad_h * rz[..., width:]
         grad_n = tanh_grad(grad_h - grad_last, n, out=from_input[..., 2 * width :])

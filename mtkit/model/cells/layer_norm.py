@@ -6,11 +6,11 @@ it is read. Nothing else changes, so the cells are the plain ones between two fu
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import native
 from mtkit.model.cells.base import Cell, State, tanh_grad
 from mtkit.model.cells.gru import GRU
 from mtkit.model.cells.lstm import LSTM, remember, remember_backward
@@ -18,14 +18,8 @@ from mtkit.model.cells.lstm import LSTM, remember, remember_backward
 EPSILON = 1e-5
 
 
-class Normed(NamedTuple):
-    """What the backward step needs of a normalisation."""
-
-    x: Tensor
-    mean: Tensor
-    rstd: Tensor
-    unit: Tensor
-    """x at mean 0 and variance 1."""
+Normed = tuple[Tensor, Tensor]
+"""What the backward step needs of a normalisation: the values at mean 0 and variance 1, the inverse deviations."""
 
 
 class _Gains(Cell):
@@ -58,10 +52,10 @@ class LayerNormGRU(_Gains, GRU):
     ) -> tuple[State, Sequence[Tensor]]:
         assert from_hidden is not None
         width = state[0].shape[-1]
-        one, other = normed(from_input, width), normed(from_hidden, width)
-        state, saved = GRU.combine(
-            torch.addcmul(extras[2], one.unit, extras[0]), other.unit * extras[1], state, out=out
-        )
+        by_hand = out is not None
+        given, one = normed(from_input, width, extras[0], extras[2], by_hand)
+        of_state, other = normed(from_hidden, width, extras[1], by_hand=by_hand)
+        state, saved = GRU.combine(given, of_state, state, out=out)
         return state, (*one, *other, *saved)
 
     @classmethod
@@ -75,12 +69,11 @@ class LayerNormGRU(_Gains, GRU):
         grad_extras: Sequence[Tensor] = (),
     ) -> tuple[Tensor | None, ...]:
         assert from_hidden is not None
-        one, other = Normed(*saved[:4]), Normed(*saved[4:8])
-        scaled_input, scaled_hidden = torch.empty_like(one.unit), torch.empty_like(other.unit)
-        past = GRU.combine_backward(grad, saved[8:], scaled_input, scaled_hidden)
-        add_rows(grad_extras[2], scaled_input)
-        normed_backward(scaled_input, one, extras[0], grad_extras[0], from_input)
-        normed_backward(scaled_hidden, other, extras[1], grad_extras[1], from_hidden)
+        one, other = (saved[0], saved[1]), (saved[2], saved[3])
+        grad_given, grad_of_state = torch.empty_like(one[0]), torch.empty_like(other[0])
+        past = GRU.combine_backward(grad, saved[4:], grad_given, grad_of_state)
+        normed_backward(grad_given, one, extras[0], grad_extras[0], grad_extras[2], from_input)
+        normed_backward(grad_of_state, other, extras[1], grad_extras[1], None, from_hidden)
         return past
 
 
@@ -110,11 +103,12 @@ class LayerNormLSTM(_Gains, LSTM):
     ) -> tuple[State, Sequence[Tensor]]:
         assert from_hidden is not None
         width = state[0].shape[-1]
-        one, other = normed(from_input, width), normed(from_hidden, width)
-        scaled = torch.addcmul(extras[2], one.unit, extras[0])
-        i_f, g, o, c = remember(scaled, other.unit * extras[1], state[1])
-        long = normed(c, width)
-        tanh_c = torch.addcmul(extras[4], long.unit, extras[3]).tanh()
+        by_hand = out is not None
+        given, one = normed(from_input, width, extras[0], extras[2], by_hand)
+        of_state, other = normed(from_hidden, width, extras[1], by_hand=by_hand)
+        i_f, g, o, c = remember(given, of_state, state[1], by_hand)
+        read, long = normed(c, width, extras[3], extras[4], by_hand)
+        tanh_c = read.tanh()
         saved = (*one, *other, *long, i_f, g, o, state[1], tanh_c)
         return (torch.mul(o, tanh_c, out=out), c), saved
 
@@ -130,37 +124,52 @@ class LayerNormLSTM(_Gains, LSTM):
     ) -> tuple[Tensor | None, ...]:
         assert from_hidden is not None
         grad_h, grad_c = grad
-        one, other, long = Normed(*saved[:4]), Normed(*saved[4:8]), Normed(*saved[8:12])
-        i_f, g, o, last_c, tanh_c = saved[12:]
-        grad_long = tanh_grad(grad_h * o, tanh_c)
-        add_rows(grad_extras[4], grad_long)
-        through_norm = torch.empty_like(grad_long)
-        normed_backward(grad_long, long, extras[3], grad_extras[3], through_norm)
-        grad_gates = torch.empty_like(one.unit)
+        one, other, long = (saved[0], saved[1]), (saved[2], saved[3]), (saved[4], saved[5])
+        i_f, g, o, last_c, tanh_c = saved[6:]
+        grad_read = tanh_grad(grad_h * o, tanh_c)
+        through_norm = torch.empty_like(grad_read)
+        normed_backward(grad_read, long, extras[3], grad_extras[3], grad_extras[4], through_norm)
+        grad_gates = torch.empty_like(one[0])
         grad_last = remember_backward(grad_c + through_norm, grad_h * tanh_c, i_f, g, o, last_c, grad_gates)
-        add_rows(grad_extras[2], grad_gates)
-        normed_backward(grad_gates, one, extras[0], grad_extras[0], from_input)
-        normed_backward(grad_gates, other, extras[1], grad_extras[1], from_hidden)
+        normed_backward(grad_gates, one, extras[0], grad_extras[0], grad_extras[2], from_input)
+        normed_backward(grad_gates, other, extras[1], grad_extras[1], None, from_hidden)
         return None, grad_last
 
 
-def normed(x: Tensor, width: int) -> Normed:
-    """x (..., multiple of width), each stretch of `width` brought to mean 0 and variance 1."""
+def normed(
+    x: Tensor, width: int, gain: Tensor, shift: Tensor | None = None, by_hand: bool = False
+) -> tuple[Tensor, Normed]:
+    """x (..., multiple of width), each stretch of `width` normalised, times gain, plus shift.
+
+    Args:
+        by_hand: there is no autograd.
+    """
+    if by_hand and native.fits(x, gain):
+        unit, rstd, y = native.norm_forward(x, width, gain, shift)
+        return y, (unit, rstd)
     stretches = x.view(*x.shape[:-1], -1, width)
-    unit, mean, rstd = torch.native_layer_norm(stretches, [width], None, None, EPSILON)
-    return Normed(stretches, mean, rstd, unit.flatten(-2))
+    unit, _, rstd = torch.native_layer_norm(stretches, [width], None, None, EPSILON)
+    unit = unit.flatten(-2)
+    return unit * gain if shift is None else torch.addcmul(shift, unit, gain), (unit, rstd.squeeze(-1))
 
 
-def normed_backward(grad: Tensor, normed: Normed, gain: Tensor, grad_gain: Tensor, out: Tensor) -> None:
-    """From the gradient of unit * gain: add that of the gain to `grad_gain`, write that of x to `out`."""
-    add_rows(grad_gain, grad * normed.unit)
-    through_gain = (grad * gain).view(normed.x.shape)
-    grad_x, _, _ = torch.ops.aten.native_layer_norm_backward(
-        through_gain, normed.x, [normed.x.shape[-1]], normed.mean, normed.rstd, None, None, [True, False, False]
-    )
-    out.copy_(grad_x.view(out.shape))
+def normed_backward(
+    grad: Tensor, saved: Normed, gain: Tensor, grad_gain: Tensor, grad_shift: Tensor | None, out: Tensor
+) -> None:
+    """From the gradient of what `normed` gave: add those of gain and shift to theirs, write that of x to `out`."""
+    unit, rstd = saved
+    if native.fits(grad, gain, out):
+        native.norm_backward(grad, unit, rstd, gain, grad_gain, grad_shift, out)
+        return
+    _add_rows(grad_gain, grad * unit)
+    if grad_shift is not None:
+        _add_rows(grad_shift, grad)
+    stretches = (*rstd.shape, -1)
+    g, u = (grad * gain).view(stretches), unit.view(stretches)
+    centred = g - g.mean(-1, keepdim=True) - u * (g * u).mean(-1, keepdim=True)
+    out.copy_((centred * rstd.unsqueeze(-1)).view(out.shape))
 
 
-def add_rows(total: Tensor, parts: Tensor) -> None:
+def _add_rows(total: Tensor, parts: Tensor) -> None:
     """Add the sum of parts (..., n, X) over its rows to total, (X) or (..., 1, X)."""
     total += parts.sum(-2, keepdim=total.dim() > 1)

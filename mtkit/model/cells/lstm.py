@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import native
 from mtkit.model.cells.base import Cell, State, sigmoid_grad, tanh_grad
 
 
@@ -30,7 +31,7 @@ class LSTM(Cell):
         extras: Sequence[Tensor] = (),
         out: Tensor | None = None,
     ) -> tuple[State, Sequence[Tensor]]:
-        i_f, g, o, c = remember(from_input, from_hidden, state[1])
+        i_f, g, o, c = remember(from_input, from_hidden, state[1], by_hand=out is not None)
         tanh_c = c.tanh()
         return (torch.mul(o, tanh_c, out=out), c), (i_f, g, o, state[1], tanh_c)
 
@@ -49,9 +50,17 @@ class LSTM(Cell):
         return None, remember_backward(grad_c, grad_h * tanh_c, i_f, g, o, last_c, from_input)
 
 
-def remember(from_input: Tensor, from_hidden: Tensor | None, last_c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gates and last long-term state -> i and f together, g, o, and the next long-term state."""
+def remember(
+    from_input: Tensor, from_hidden: Tensor | None, last_c: Tensor, by_hand: bool = False
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gates and last long-term state -> i and f together, g, o, and the next long-term state.
+
+    Args:
+        by_hand: there is no autograd.
+    """
     assert from_hidden is not None
+    if by_hand and native.fits(from_input, from_hidden, last_c):
+        return native.lstm_forward(from_input, from_hidden, last_c)
     width = last_c.shape[-1]
     gates = from_input + from_hidden
     i_f = gates[..., : 2 * width].sigmoid()
@@ -64,6 +73,8 @@ def remember_backward(
     grad_c: Tensor, grad_o: Tensor, i_f: Tensor, g: Tensor, o: Tensor, last_c: Tensor, gates: Tensor
 ) -> Tensor:
     """Write the gradient of the gates (..., G) to `gates`, and return that of the last long-term state."""
+    if native.fits(grad_c, grad_o, last_c, gates):
+        return native.lstm_backward(grad_c, grad_o, i_f, g, o, last_c, gates)
     width = g.shape[-1]
     grad_i_f = torch.empty_like(i_f)
     torch.mul(grad_c, g, out=grad_i_f[..., :width])

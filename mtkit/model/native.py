@@ -1,0 +1,200 @@
+"""The C forms of a training step's element-wise work (native.c), compiled on first use where there is a compiler.
+
+Half a second, once a machine: the result is kept in the user's cache folder, under a name made of source, compiler and
+processor. Without a compiler, on another device or in another precision than fp32, callers take their torch form, which
+computes the same and is the reference; MTKIT_NATIVE=0 asks for that. Must not know models.
+
+Every function takes tensors (..., n, width) of one or several directions, with any stride between rows.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SOURCE = Path(__file__).with_name("native.c")
+FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+COMPILE_SECONDS = 60
+
+
+def fits(*tensors: Tensor) -> bool:
+    """Whether the C form can be taken for these tensors."""
+    first = tensors[0]
+    if first.dtype != torch.float32 or first.device.type != "cpu" or library() is None:
+        return False
+    return all(tensor.stride(-1) == 1 for tensor in tensors)
+
+
+@functools.cache
+def library() -> ctypes.CDLL | None:
+    """The compiled functions; None where they cannot be had."""
+    if os.environ.get("MTKIT_NATIVE") == "0" or not sys.platform.startswith("linux"):
+        return None
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    # Threads are torch's own: a second pool beside it would fight for the processor.
+    if compiler is None or not hasattr(ctypes.CDLL(None), "GOMP_parallel"):
+        return None
+    # Whatever is missing here (compiler, space, right to write), translating and training go on without.
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        path = _cache() / f"native-{_name(compiler)}.so"
+        if not path.exists():
+            _compile(compiler, path)
+        return ctypes.CDLL(str(path))
+    return None
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(home) if home else Path.home() / ".cache") / "mtkit"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _name(compiler: str) -> str:
+    """Of source, flags, compiler and processor: code for one processor may not run on another."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=COMPILE_SECONDS).stdout
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    processor = {line for line in text.splitlines() if line.startswith(("model name", "flags", "Features"))}
+    parts = [SOURCE.read_bytes(), version, " ".join((*FLAGS, *sorted(processor))).encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _compile(compiler: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made, linked = Path(folder) / "native.o", Path(folder) / "native.so"
+        # Linked without -fopenmp: its functions are those that torch has loaded.
+        for command in (
+            [compiler, *FLAGS, "-fopenmp", "-c", str(SOURCE), "-o", str(made)],
+            [compiler, "-shared", str(made), "-o", str(linked), "-lm"],
+        ):
+            subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
+        linked.rename(path)
+
+
+@functools.cache
+def _function(name: str) -> Callable[..., None]:
+    made = library()
+    assert made is not None, "ask fits() first"
+    function: Callable[..., None] = getattr(made, name)
+    function.restype = None  # type: ignore[attr-defined]
+    return function
+
+
+def _call(name: str, sizes: tuple[int, ...], tensors: tuple[tuple[Tensor | None, bool], ...]) -> None:
+    """Call a function with sizes, and with tensors by pointer and, if so marked, row stride; a direction a call."""
+    first = tensors[0][0]
+    assert first is not None
+    directions = first.shape[0] if first.dim() == 3 else 1
+    arguments: list[Any] = []
+    function = _function(name)
+    for d in range(directions):
+        arguments = [ctypes.c_int64(size) for size in sizes]
+        for tensor, strided in tensors:
+            if tensor is None:
+                arguments.append(None)
+                continue
+            offset = d * tensor.stride(0) * 4 if directions > 1 else 0
+            arguments.append(ctypes.c_void_p(tensor.data_ptr() + offset))
+            if strided:
+                arguments.append(ctypes.c_int64(tensor.stride(-2)))
+        function(*arguments, ctypes.c_int(torch.get_num_threads()))
+
+
+def gru_forward(from_input: Tensor, from_hidden: Tensor, last: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    """Gates and last state -> the next state in `out`; returns r and z together, and n."""
+    *lead, n, H = last.shape
+    rz, candidate = last.new_empty(*lead, n, 2 * H), last.new_empty(*lead, n, H)
+    strided = ((from_input, True), (from_hidden, True), (last, True), (out, True))
+    _call("gru_forward", (n, H), (*strided, (rz, False), (candidate, False)))
+    return rz, candidate
+
+
+def gru_backward(
+    grad: Tensor, last: Tensor, rz: Tensor, candidate: Tensor, hidden_n: Tensor, to_input: Tensor, to_hidden: Tensor
+) -> Tensor:
+    """Gradient of the next state -> of the gates, and, returned, of the last state past them."""
+    to_last = torch.empty_like(candidate)
+    _call(
+        "gru_backward",
+        candidate.shape[-2:],
+        (
+            (grad, True),
+            (last, True),
+            (rz, False),
+            (candidate, False),
+            (hidden_n, True),
+            (to_input, True),
+            (to_hidden, True),
+            (to_last, False),
+        ),
+    )
+    return to_last
+
+
+def lstm_forward(from_input: Tensor, from_hidden: Tensor, last_c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """See `mtkit.model.cells.lstm.remember`."""
+    *lead, n, H = last_c.shape
+    i_f = last_c.new_empty(*lead, n, 2 * H)
+    g, o, c = (last_c.new_empty(*lead, n, H) for _ in range(3))
+    made = ((i_f, False), (g, False), (o, False), (c, False))
+    _call("lstm_forward", (n, H), ((from_input, True), (from_hidden, True), (last_c, True), *made))
+    return i_f, g, o, c
+
+
+def lstm_backward(
+    grad_c: Tensor, grad_o: Tensor, i_f: Tensor, g: Tensor, o: Tensor, last_c: Tensor, gates: Tensor
+) -> Tensor:
+    """See `mtkit.model.cells.lstm.remember_backward`."""
+    to_last = torch.empty_like(g)
+    given = ((grad_c, False), (grad_o, False), (i_f, False), (g, False), (o, False), (last_c, True))
+    _call("lstm_backward", g.shape[-2:], (*given, (gates, True), (to_last, False)))
+    return to_last
+
+
+def norm_forward(x: Tensor, width: int, gain: Tensor, shift: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Each stretch of `width` at mean 0 and variance 1, the inverse deviations, and unit * gain + shift."""
+    *lead, n, G = x.shape
+    unit, y, rstd = x.new_empty(*lead, n, G), x.new_empty(*lead, n, G), x.new_empty(*lead, n, G // width)
+    parameters = ((gain, False), (shift, False))
+    _call("norm_forward", (n, G, width), ((x, True), *parameters, (unit, False), (rstd, False), (y, False)))
+    return unit, rstd, y
+
+
+def norm_backward(
+    grad: Tensor, unit: Tensor, rstd: Tensor, gain: Tensor, grad_gain: Tensor, grad_shift: Tensor | None, to: Tensor
+) -> None:
+    """Gradient of unit * gain + shift -> of x in `to`; those of gain and shift are added to what is given."""
+    n, G = unit.shape[-2:]
+    given = ((grad, False), (unit, False), (rstd, False), (gain, False))
+    _call("norm_backward", (n, G, G // rstd.shape[-1]), (*given, (grad_gain, False), (grad_shift, False), (to, True)))
+
+
+def additive_forward(keys_nSA: Tensor, query_nA: Tensor, energy_A: Tensor, heads: int) -> Tensor:
+    """scores (n * heads, S) of additive attention."""
+    n, S, A = keys_nSA.shape
+    scores_rS = keys_nSA.new_empty(n * heads, S)
+    rows = (keys_nSA.view(-1, A), query_nA, energy_A, scores_rS)
+    _call("additive_forward", (n, S, A, heads), tuple((x, False) for x in rows))
+    return scores_rS
+
+
+def additive_backward(
+    keys_nSA: Tensor, query_nA: Tensor, energy_A: Tensor, grad_rS: Tensor, grad_keys_nSA: Tensor, grad_energy_PA: Tensor
+) -> Tensor:
+    """Gradient of the scores -> of the query; those of keys (but for v) and of v, a row a thread, are added."""
+    n, S, A = keys_nSA.shape
+    grad_query_nA = torch.empty_like(query_nA)
+    rows = (keys_nSA.view(-1, A), query_nA, energy_A, grad_rS, grad_keys_nSA, grad_query_nA, grad_energy_PA)
+    _call("additive_backward", (n, S, A, len(grad_rS) // n), tuple((x, False) for x in rows))
+    return grad_query_nA
