@@ -132,9 +132,7 @@ def train(
                     torch.autograd.backward(loss / tokens)
                     loss_sum += float(loss.detach())
                     del loss  # and its graph, before the next one is made
-            if settings.clip_value:
-                torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
-            grad_norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.clip_norm or math.inf))
+            grad_norm = _clip(parameters, settings)
             if not math.isfinite(grad_norm):
                 raise RunError(
                     f"the gradient of update {progress.update + 1} is not finite (its norm is {grad_norm}); "
@@ -173,6 +171,17 @@ def train(
         yield Due()
     progress.finished = reason
     yield Finished(reason)
+
+
+def _clip(parameters: list[torch.nn.Parameter], settings: Train) -> float:
+    """Clip gradients by value, then by norm; returns their norm before both."""
+    at_most = settings.clip_norm or math.inf
+    if not settings.clip_value:
+        return float(torch.nn.utils.clip_grad_norm_(parameters, at_most))
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, math.inf))  # taken first: infinity would be clipped, too
+    torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
+    torch.nn.utils.clip_grad_norm_(parameters, at_most)
+    return norm
 
 
 def _is_due(progress: Progress, settings: Train) -> bool:

@@ -8,11 +8,24 @@ import sys
 from pathlib import Path
 
 import pytest
+from toy import failed, ran, write_text
 from toy import mtkit as run_mtkit
-from toy import ran, write_text
+
+from mtkit.config import RECIPES, recipes
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+
+
+QUICK = (
+    "model.hidden_dim=32",
+    "model.embed_dim=16",
+    "train.max_updates=30",
+    "train.batch_tokens=600",
+    "train.warmup=5",
+    "train.lr=0.02",
+)
+QUICK_TEXT = (*QUICK, "tokenizer.vocab_size=380")
 
 
 def blocks(kind: str) -> list[str]:
@@ -28,16 +41,29 @@ def sh(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def lines(block: str) -> list[str]:
+    return block.splitlines()
+
+
+def quickly(command: str, sets: tuple[str, ...]) -> str:
+    """A command of the README with a quicker model."""
+    name, verb, *rest = command.split()
+    return " ".join([name, verb, *(f"--set {one}" for one in sets), *rest])
+
+
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python")] == [4, 1, 1]
-    demo, install, commands, using = blocks("sh")
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [6, 5, 1, 2]
+    demo, install, commands, info, trained, using = blocks("sh")
     assert demo.split("\n")[0] == "make demo"
     assert install.strip() == "pip install torch==2.13.0 && pip install ."
-    assert [line.split()[:2] for line in commands.split("\n")[:-1]] == [
+    assert [line.split()[:2] for line in lines(commands)] == [
         ["mtkit", command] for command in ("preprocess", "train", "translate", "eval")
     ]
-    assert all(line.startswith("mtkit ") for line in using.split("\n")[:-1])
+    assert all(line.startswith("mtkit info") for line in lines(info))
+    assert all(line.startswith("mtkit ") for line in [*lines(trained), *lines(using)])
+    shown = re.findall(r"`(mtkit [a-z][^`/]*)`", (ROOT / "README.md").read_text())
+    assert set(shown) == {"mtkit train", "mtkit train --fresh"}
 
 
 def test_make_targets_exist() -> None:
@@ -55,14 +81,15 @@ def own_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(folder)
     shutil.copy(folder / "test.en", folder / "input.txt")
     (folder / "mtkit.toml").write_text(blocks("toml")[0])
-    quick = (
-        "train.max_updates=30 tokenizer.vocab_size=380 model.hidden_dim=32 model.embed_dim=16 train.batch_tokens=600"
-    )
-    sets = " ".join(f"--set {one}" for one in [*quick.split(), "train.warmup=5", "train.lr=0.02"])
-    for command in blocks("sh")[2].split("\n")[:-1]:
-        name, verb, *rest = command.split()
-        sh(" ".join([name, verb, sets, *rest]), folder)
+    for command in lines(blocks("sh")[2]):
+        sh(quickly(command, QUICK_TEXT), folder)
     return folder
+
+
+@pytest.fixture
+def copy(own_text: Path, tmp_path: Path) -> Path:
+    """The same folder, to be written to."""
+    return Path(shutil.copytree(own_text, tmp_path / "copy"))
 
 
 def test_your_own_text(own_text: Path) -> None:
@@ -73,8 +100,62 @@ def test_your_own_text(own_text: Path) -> None:
 
 def test_using_a_model(own_text: Path) -> None:
     shutil.copy(own_text / "runs/en-de/eval/test.de", own_text / "output.de")
-    for command in blocks("sh")[3].split("\n")[:-1]:
+    for command in lines(blocks("sh")[5]):
         assert sh(command, own_text)
+
+
+@pytest.mark.parametrize(
+    ("number", "described"),
+    [
+        (1, ["2 layers of lstm", "general"]),
+        (2, ["4 layers of self-attention", "multihead"]),
+        (3, ["convolution (kernel 5, stride 2, 256 channels), 3 layers of gru", "wired gnmt"]),
+    ],
+)
+def test_the_models(copy: Path, number: int, described: list[str]) -> None:
+    with (copy / "mtkit.toml").open("a") as file:
+        file.write(blocks("toml")[number])
+    told = sh(quickly("mtkit info", QUICK_TEXT), copy)
+    assert all(part in told for part in described)
+    few = (*QUICK_TEXT, "name=other", "train.max_updates=3")
+    sh(quickly("mtkit train", few), copy)
+    assert (copy / "runs/other/best").is_dir()
+
+
+def test_means_of_weights_in_a_fresh_run(copy: Path) -> None:
+    with (copy / "mtkit.toml").open("a") as file:
+        file.write(blocks("toml")[4])
+    often = [argument for one in (*QUICK_TEXT, "train.validate_every=10") for argument in ("--set", one)]
+    failed(run_mtkit(copy, "train", *often), "train.ema: 0.0 then, 0.999 now", "--fresh")
+    done = run_mtkit(copy, "train", "--fresh", *often)
+    ran(done)
+    assert "kept the old run as en-de.1" in done.stderr
+    assert "average of 3 best validations" in done.stderr
+    assert (copy / "runs/en-de.1/best").is_dir()
+    assert len(list((copy / "runs/en-de/kept").iterdir())) == 3
+
+
+def test_info(own_text: Path, tmp_path: Path) -> None:
+    listed, of_config, of_run, of_recipe = lines(blocks("sh")[3])
+    assert "Bahdanau et al. 2015" in sh(listed, own_text)
+    assert "mtkit.toml, en to de" in sh(of_config, own_text)
+    assert "dev BLEU" in sh(of_run, own_text)
+    printed = sh(of_recipe, tmp_path).splitlines()  # where no text is prepared
+    assert [line for line in printed if line in lines(blocks("text")[1])] == lines(blocks("text")[1])
+
+
+def test_the_recipes(tmp_path: Path) -> None:
+    """All of them are in the table, with their papers, and the commands work."""
+    table = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert sorted(table) == sorted(recipes())
+    for name, line in table.items():
+        for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
+            assert paper in (RECIPES / f"{name}.toml").read_text()
+    for command in lines(blocks("sh")[4]):
+        out = sh(
+            quickly(command, (*QUICK, "train.max_updates=3", "decode.max_ratio=0.1", "decode.beam_size=1")), tmp_path
+        )
+    assert "BLEU\t" in out
 
 
 def test_the_python_example(own_text: Path) -> None:
