@@ -11,6 +11,7 @@ import torch
 from bench import Bench
 from torch import Tensor, nn
 
+from mtkit.errors import RunError
 from mtkit.model import tensors
 from mtkit.registry import CHOICES
 from mtkit.schema import Train
@@ -163,16 +164,25 @@ def test_clipping_by_value_then_by_norm(float64: None, tmp_path: Path) -> None:
     values, grads = gradients(bench, 1)
     clamped = {name: grad.clamp(-0.01, 0.01) for name, grad in grads.items()}
     assert any(not torch.equal(clamped[name], grads[name]) for name in grads)
-    norm = math.sqrt(sum(float((grad**2).sum()) for grad in clamped.values()))
+    whole, norm = (math.sqrt(sum(float((g**2).sum()) for g in some.values())) for some in (grads, clamped))
     event, got = one_update(bench)
-    assert event.grad_norm == pytest.approx(norm)
+    assert event.grad_norm == pytest.approx(whole)  # before any clipping
     for name in grads:
         torch.testing.assert_close(got[name], values[name] - clamped[name], rtol=1e-9, atol=1e-12)
     bench = Bench(tmp_path, dropout=0.0, clip_value=0.01, clip_norm=norm / 4, **SGD)
     event, got = one_update(bench)
-    assert event.grad_norm == pytest.approx(norm)
+    assert event.grad_norm == pytest.approx(whole)
     for name in grads:
         torch.testing.assert_close(got[name], values[name] - clamped[name] / 4, rtol=1e-4, atol=1e-7)
+
+
+def test_an_infinite_gradient_is_seen_before_it_is_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def infinite(model: nn.Module, *rest: object) -> tuple[Tensor, int]:
+        return (next(model.parameters()) * math.inf).sum(), 1
+
+    monkeypatch.setattr(loop, "batch_loss", infinite)
+    with pytest.raises(RunError, match="not finite"):
+        one_update(Bench(tmp_path, clip_value=0.01))
 
 
 def test_named_tensors_are_all_that_has_values() -> None:
