@@ -45,8 +45,8 @@ def library() -> ctypes.CDLL | None:
     # Threads are torch's own: a second pool beside it would fight for the processor.
     if compiler is None or not hasattr(ctypes.CDLL(None), "GOMP_parallel"):
         return None
-    # Whatever is missing here (compiler, space, right to write), translating and training go on without.
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
+    # Whatever is missing here (a compiler that works, space, a home), translating and training go on without.
+    with contextlib.suppress(OSError, RuntimeError, subprocess.SubprocessError):
         path = _cache() / f"native-{_name(compiler)}.so"
         if not path.exists():
             _compile(compiler, path)

@@ -1,7 +1,7 @@
 """Normalisation after a layer; never between time steps.
 
-A norm is made with a width and maps real positions (rows, H) to the same. `step_tensors` are what the
-step-by-step form (`NormSteps`) needs; none where there is no such form.
+A norm is made with a width and maps real positions (..., H) to the same. `NormSteps` is the step-by-step form of
+layer normalisation; there is none of batch normalisation, which needs all positions at once.
 """
 
 import torch

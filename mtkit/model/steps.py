@@ -4,8 +4,8 @@ Autograd over single steps is bound by overhead: many small nodes in a graph, an
 weight's gradient. Here a step forward is its products and the element-wise lines of its cell; what can wait
 until all steps are done (the gradients of weights) is one product at the end.
 
-Every part has `forward(t, ...)`, `backward(t, ...)` (called once a step, the last step first) and `finish()`, which
-gives the gradients of its tensors in the shape in which they came. Steps are packed (`mtkit.corpus.packing`):
+Every part has `forward`, `backward` (called once a step, the last step first) and `finish`, which gives the
+gradients of its tensors in the shape in which they came. Steps are packed (`mtkit.corpus.packing`):
 step t works on the first counts[t] sentences, and what is kept of it lies in rows starts[t] and on. `carried`
 takes gradients from a step to the one before, which may have more sentences.
 

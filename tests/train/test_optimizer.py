@@ -182,7 +182,7 @@ def test_an_infinite_gradient_is_seen_before_it_is_clipped(tmp_path: Path, monke
 
     monkeypatch.setattr(loop, "batch_loss", infinite)
     with pytest.raises(RunError, match="not finite"):
-        one_update(Bench(tmp_path, clip_value=0.01))
+        one_update(Bench(tmp_path, clip_value=0.01, **SGD))
 
 
 def test_named_tensors_are_all_that_has_values() -> None:

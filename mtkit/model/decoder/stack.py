@@ -29,6 +29,7 @@ def layer_tensors(cell: Cell, norm: torch.nn.Module, first_column: int = 0) -> L
 
     Where there are columns before these, the rest of the product and the bias are formed elsewhere.
     """
+    assert isinstance(norm, torch.nn.LayerNorm | torch.nn.Identity), "this norm has no step-by-step form"
     hidden = CellTensors(
         None if cell.hidden is None else cell.hidden.weight,
         cell.hidden.bias if cell.hidden is not None and cell.biased else None,
