@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,33 +81,38 @@ def _compile(compiler: str, path: Path) -> None:
         linked.rename(path)
 
 
+Given = tuple[tuple[Tensor | None, bool], ...]
+"""Tensors that a function takes, and whether it takes the stride of their rows, too."""
+
+
 @functools.cache
-def _function(name: str) -> Callable[..., None]:
+def _function(name: str, sizes: int, strided: tuple[bool, ...]) -> Callable[..., None]:
     made = library()
     assert made is not None, "ask fits() first"
     function: Callable[..., None] = getattr(made, name)
+    tensors = [
+        kind for stride in strided for kind in ((ctypes.c_void_p, ctypes.c_int64) if stride else (ctypes.c_void_p,))
+    ]
+    function.argtypes = [*[ctypes.c_int64] * sizes, *tensors, ctypes.c_int]  # type: ignore[attr-defined]
     function.restype = None  # type: ignore[attr-defined]
     return function
 
 
-def _call(name: str, sizes: tuple[int, ...], tensors: tuple[tuple[Tensor | None, bool], ...]) -> None:
-    """Call a function with sizes, and with tensors by pointer and, if so marked, row stride; a direction a call."""
-    first = tensors[0][0]
+def _call(name: str, sizes: tuple[int, ...], given: Given) -> None:
+    """Call a function with sizes, and with tensors by pointer and row stride; a direction a call."""
+    function = _function(name, len(sizes), tuple([strided for _, strided in given]))
+    first, threads = given[0][0], torch.get_num_threads()
     assert first is not None
-    directions = first.shape[0] if first.dim() == 3 else 1
-    arguments: list[Any] = []
-    function = _function(name)
-    for d in range(directions):
-        arguments = [ctypes.c_int64(size) for size in sizes]
-        for tensor, strided in tensors:
+    for d in range(first.shape[0] if first.dim() == 3 else 1):
+        arguments: list[int | None] = [*sizes]
+        for tensor, strided in given:
             if tensor is None:
                 arguments.append(None)
                 continue
-            offset = d * tensor.stride(0) * 4 if directions > 1 else 0
-            arguments.append(ctypes.c_void_p(tensor.data_ptr() + offset))
+            arguments.append(tensor.data_ptr() + d * tensor.stride(0) * 4 if d else tensor.data_ptr())
             if strided:
-                arguments.append(ctypes.c_int64(tensor.stride(-2)))
-        function(*arguments, ctypes.c_int(torch.get_num_threads()))
+                arguments.append(tensor.stride(-2))
+        function(*arguments, threads)
 
 
 def gru_forward(from_input: Tensor, from_hidden: Tensor, last: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
