@@ -106,6 +106,15 @@ class Convolution(Section):
     channels: Positive = 256
     """Width of the output."""
 
+    @model_validator(mode="after")
+    def _agree(self) -> "Convolution":
+        if self.stride > self.kernel:
+            raise ValueError(
+                f"stride = {self.stride} is more than kernel = {self.kernel}: positions between would never be seen; "
+                "use a kernel as wide as the stride, or wider"
+            )
+        return self
+
 
 Conv = list[Convolution]
 
@@ -242,7 +251,7 @@ class Model(Section):
     tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
     """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""
     dropout: Dropped = 0.2
-    """On embeddings, between layers, on the memory and before the output."""
+    """On embeddings, between layers and before the output; of recurrent encoders on the memory, too."""
     variational: bool = False
     """One dropout mask a sequence (Gal and Ghahramani 2016)."""
     word_dropout: Dropped = 0.0
@@ -371,6 +380,8 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":
+        if self.average == 1:
+            raise ValueError("average = 1 is no average: use 2 or more, or 0")
         if not (self.max_epochs or self.max_updates or self.max_minutes):
             raise ValueError("max_epochs, max_updates and max_minutes are all 0: training would never end; set one")
         return self

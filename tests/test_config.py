@@ -249,6 +249,13 @@ GRU2 = {"layers": 2}
             )
             for name in ("none", "dot", "location", "local")
         ),
+        (
+            merged(model={"encoder": {"conv": [{"kernel": 2, "stride": 3}]}}),
+            "model.encoder.conv[1]: stride = 3",
+            "positions between would never be seen",
+            "use a kernel as wide as the stride",
+        ),
+        (merged(train={"average": 1}), "train: average = 1", "is no average", "use 2 or more, or 0"),
         *(
             (
                 merged(model={"attention": {"name": name, "window": 5}}),

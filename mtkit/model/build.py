@@ -19,7 +19,7 @@ def build(config: Model, source_vocab: int, target_vocab: int, shared: bool, bpt
     convolution, width = None, config.embed_dim
     if config.encoder.conv:
         layers = [(layer.kernel, layer.stride, layer.channels) for layer in config.encoder.conv]
-        convolution = Convolution(layers, config.embed_dim, config.dropout)
+        convolution = Convolution(layers, config.embed_dim, config.dropout, config.variational)
         width = convolution.width
     tie = config.tie if config.tie != "auto" else ("all" if shared else "target")
     model = Seq2Seq(

@@ -24,6 +24,11 @@ def mask_like(x: Tensor, share: float) -> Tensor:
     return torch.from_numpy(draws).ge_(dropped - STEPS // 2).to(x.dtype).mul_(kept).view(x.shape)
 
 
+def dropout(x_NX: Tensor, share: float, packing: Packing, variational: bool) -> Tensor:
+    """Packed rows with a share of their numbers dropped, the rest scaled up to the same mean."""
+    return x_NX * packed_mask(x_NX, x_NX.shape[1], share, packing, variational) if share else x_NX
+
+
 def packed_mask(like: Tensor, width: int, share: float, packing: Packing, variational: bool) -> Tensor:
     """A mask (N, width) of packed rows; `variational`: one a sequence (Gal and Ghahramani 2016)."""
     if not variational:

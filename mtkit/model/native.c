@@ -1,7 +1,8 @@
 // Element-wise work of a training step in one pass over each row. Compiled where there is a C compiler
 // (native.py); what each function computes stands in torch beside its caller, and tests hold the two together.
 //
-// Matrices are given by pointer and row stride, in numbers of floats. Loops are written so that a compiler makes
+// Matrices are given by pointer and, where it may differ from their
+// width, by row stride, in numbers of floats. Loops are written so that a compiler makes
 // vector code of them: no calls, no branches but selections.
 
 #include <math.h>

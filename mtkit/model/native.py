@@ -4,7 +4,8 @@ Half a second, once a machine: the result is kept in the user's cache folder, un
 processor. Without a compiler, on another device or in another precision than fp32, callers take their torch form, which
 computes the same and is the reference; MTKIT_NATIVE=0 asks for that. Must not know models.
 
-Every function takes tensors (..., n, width) of one or several directions, with any stride between rows.
+Every function takes tensors (..., n, width) of one or several directions. Those that a pass cuts out of wider ones
+may have any stride between rows.
 """
 
 import contextlib
@@ -12,27 +13,45 @@ import ctypes
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 SOURCE = Path(__file__).with_name("native.c")
-FLAGS = ("-O3", "-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC"]
+if platform.machine() == "x86_64":
+    FLAGS.append("-mprefer-vector-width=512")
 COMPILE_SECONDS = 60
+
+_off = False
 
 
 def fits(*tensors: Tensor) -> bool:
     """Whether the C form can be taken for these tensors."""
     first = tensors[0]
+    if _off:
+        return False
     if first.dtype != torch.float32 or first.device.type != "cpu" or library() is None:
         return False
     return all(tensor.stride(-1) == 1 for tensor in tensors)
+
+
+@contextlib.contextmanager
+def off() -> Iterator[None]:
+    """Take torch's forms while this is entered."""
+    global _off
+    before, _off = _off, True
+    try:
+        yield
+    finally:
+        _off = before
 
 
 @functools.cache
@@ -49,15 +68,21 @@ def library() -> ctypes.CDLL | None:
         path = _cache() / f"native-{_name(compiler)}.so"
         if not path.exists():
             _compile(compiler, path)
-        return ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path)) if _ours(path) else None
     return None
 
 
 def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(home) if home else Path.home() / ".cache") / "mtkit"
-    folder.mkdir(parents=True, exist_ok=True)
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    folder = (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "mtkit"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def _ours(path: Path) -> bool:
+    """Whether nobody else can have put code there."""
+    facts = [path.stat(), path.parent.stat()]
+    return all(fact.st_uid == os.geteuid() and not fact.st_mode & 0o022 for fact in facts)
 
 
 def _name(compiler: str) -> str:
@@ -78,6 +103,9 @@ def _compile(compiler: str, path: Path) -> None:
             [compiler, "-shared", str(made), "-o", str(linked), "-lm"],
         ):
             subprocess.run(command, capture_output=True, check=True, timeout=COMPILE_SECONDS)
+        with linked.open("rb+") as file:  # on disk before it has its name: half of it would end every process
+            os.fsync(file.fileno())
+        linked.chmod(0o700)
         linked.rename(path)
 
 
@@ -98,10 +126,10 @@ def _function(name: str, sizes: int, strided: tuple[bool, ...]) -> Callable[...,
     return function
 
 
-def _call(name: str, sizes: tuple[int, ...], given: Given) -> None:
+def _call(name: str, sizes: tuple[int, ...], given: Given, threads: int = 0) -> None:
     """Call a function with sizes, and with tensors by pointer and row stride; a direction a call."""
     function = _function(name, len(sizes), tuple([strided for _, strided in given]))
-    first, threads = given[0][0], torch.get_num_threads()
+    first, threads = given[0][0], threads or torch.get_num_threads()
     assert first is not None
     for d in range(first.shape[0] if first.dim() == 3 else 1):
         arguments: list[int | None] = [*sizes]
@@ -109,6 +137,7 @@ def _call(name: str, sizes: tuple[int, ...], given: Given) -> None:
             if tensor is None:
                 arguments.append(None)
                 continue
+            assert strided or tensor.is_contiguous()
             arguments.append(tensor.data_ptr() + d * tensor.stride(0) * 4 if d else tensor.data_ptr())
             if strided:
                 arguments.append(tensor.stride(-2))
@@ -161,7 +190,14 @@ def lstm_backward(
 ) -> Tensor:
     """See `mtkit.model.cells.lstm.remember_backward`."""
     to_last = torch.empty_like(g)
-    given = ((grad_c, False), (grad_o, False), (i_f, False), (g, False), (o, False), (last_c, True))
+    given = (
+        (grad_c.contiguous(), False),
+        (grad_o.contiguous(), False),
+        (i_f, False),
+        (g, False),
+        (o, False),
+        (last_c, True),
+    )
     _call("lstm_backward", g.shape[-2:], (*given, (gates, True), (to_last, False)))
     return to_last
 
@@ -180,7 +216,7 @@ def norm_backward(
 ) -> None:
     """Gradient of unit * gain + shift -> of x in `to`; those of gain and shift are added to what is given."""
     n, G = unit.shape[-2:]
-    given = ((grad, False), (unit, False), (rstd, False), (gain, False))
+    given = ((grad.contiguous(), False), (unit, False), (rstd, False), (gain, False))
     _call("norm_backward", (n, G, G // rstd.shape[-1]), (*given, (grad_gain, False), (grad_shift, False), (to, True)))
 
 
@@ -200,5 +236,6 @@ def additive_backward(
     n, S, A = keys_nSA.shape
     grad_query_nA = torch.empty_like(query_nA)
     rows = (keys_nSA.view(-1, A), query_nA, energy_A, grad_rS, grad_keys_nSA, grad_query_nA, grad_energy_PA)
-    _call("additive_backward", (n, S, A, len(grad_rS) // n), tuple((x, False) for x in rows))
+    # As many threads as there are rows for what they add up.
+    _call("additive_backward", (n, S, A, len(grad_rS) // n), tuple((x, False) for x in rows), len(grad_energy_PA))
     return grad_query_nA

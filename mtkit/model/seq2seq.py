@@ -9,7 +9,7 @@ from torch.nn.functional import embedding
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.packing import Packing
 from mtkit.model.decoder.base import Decoder
-from mtkit.model.dropout import mask_like, packed_mask
+from mtkit.model.dropout import dropout, mask_like
 from mtkit.model.encoder.convolution import Convolution
 from mtkit.model.encoder.memory import Encoder, Memory
 from mtkit.model.products import linear
@@ -103,6 +103,7 @@ class Seq2Seq(nn.Module):
         Returns:
             What the rows of output.weight_VE are compared with, NE, and the words to predict, N.
         """
+        assert batch.target.sorted, "the longest target comes first: decoders go on with the first rows of a memory"
         state = self.decoder.start(self.encode(batch.source_BS, batch.source, plain=plain))
         x_NE = self._embed(batch.target_in_BT, self.target_VE, batch.target)
         decode = self.decoder.forward_plain if plain else self.decoder.forward
@@ -118,9 +119,7 @@ class Seq2Seq(nn.Module):
         return x_NE
 
     def _dropped(self, x_NX: Tensor, packing: Packing) -> Tensor:
-        if not (self.training and self.dropout):
-            return x_NX
-        return x_NX * packed_mask(x_NX, x_NX.shape[1], self.dropout, packing, self.variational)
+        return dropout(x_NX, self.dropout, packing, self.variational) if self.training else x_NX
 
 
 def _embedding(vocab: int, width: int) -> nn.Parameter:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mtkit.errors import BundleError
+
 
 def named(model: nn.Module) -> dict[str, Tensor]:
     """Parameters and persistent buffers, in place and not copied; a tied matrix once, under its first name."""
@@ -26,6 +28,13 @@ def contiguous(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def assign(model: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy values into a model, each to the device and type of what it replaces."""
-    for name, tensor in named(model).items():
+    """Copy values into a model, each to the device and type of what it replaces.
+
+    Raises:
+        BundleError: they are not the model's.
+    """
+    own = named(model)
+    if own.keys() != values.keys() or any(own[name].shape != values[name].shape for name in own):
+        raise BundleError("these weights are of another model, or of another version of mtkit; start anew with --fresh")
+    for name, tensor in own.items():
         tensor.copy_(values[name])

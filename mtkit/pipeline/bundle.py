@@ -24,7 +24,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Decode, Model
 from mtkit.text.tokenizer import Tokenizer
 
-FORMAT = 1
+FORMAT = 2
 RETRY_SECONDS = 0.3
 
 

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 from mtkit.config import Loaded
 from mtkit.corpus.batch import make_batch
 from mtkit.errors import DataError
+from mtkit.model import native
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.pipeline import bundle
@@ -180,9 +181,10 @@ def cost(model: Seq2Seq) -> Cost:
     batch = make_batch(sentences, sentences, source_eos=0, target_bos=0, target_eos=0)
     model.train()
     # The fused loss forms gradients on its way forward, unless there are none to form.
-    with _counter() as forward:
+    # torch's forms, whose products a counter sees.
+    with native.off(), _counter() as forward:
         batch_loss(model.requires_grad_(False), batch)
-    with _counter() as both:
+    with native.off(), _counter() as both:
         torch.autograd.backward(batch_loss(model.requires_grad_(True), batch)[0])
     tokens = batch.target_tokens
     return Cost(forward.get_total_flops() / tokens, (both.get_total_flops() - forward.get_total_flops()) / tokens)

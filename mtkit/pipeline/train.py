@@ -18,6 +18,7 @@ from mtkit.corpus.batch import Batch, make_batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.errors import Stopped
+from mtkit.model import native
 from mtkit.model.build import build
 from mtkit.pipeline.best import Best
 from mtkit.pipeline.device import choose_device
@@ -113,7 +114,13 @@ class _Job:
         parameters = sum(p.numel() for p in self.training.model.parameters())
         per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
         facts = Facts(
-            parameters, len(self.sampler.split), per_epoch, str(self.device), progress.precision, progress.update
+            parameters,
+            len(self.sampler.split),
+            per_epoch,
+            str(self.device),
+            progress.precision,
+            progress.update,
+            native=native.library() is not None,
         )
         self.view.begin(facts)
         self.run_folder.log("begin", update=progress.update, **vars(facts))

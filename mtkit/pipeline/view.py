@@ -19,6 +19,8 @@ class Facts:
     device: str
     precision: str
     resumed_at: int
+    native: bool
+    """Whether C forms are taken, where there are any; results differ from torch's in their last digits."""
 
 
 class View(Protocol):

@@ -35,7 +35,7 @@ class Updated:
     """A target token, label smoothing included."""
     lr: float
     grad_norm: float
-    """After clipping by value, before clipping by norm."""
+    """Before clipping."""
     target_tokens: int
     seconds: float
     waited: float

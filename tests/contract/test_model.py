@@ -3,6 +3,7 @@
 Everything runs in float64, so that a difference is an error and not rounding.
 """
 
+import contextlib
 import gc
 import itertools
 import weakref
@@ -14,8 +15,10 @@ import torch
 from family import BOS, FACTORS, assert_same, batch_of, cover, make, name_of, outcome
 from torch import Tensor, nn
 
+from mtkit.model import native
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.model.unroll import unroll
 from mtkit.registry import CHOICES, resolve
 from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy
@@ -188,6 +191,40 @@ def test_batch_norm_in_training(side: str) -> None:
     assert_same(together, outcome(model, [batch_of(ALL, padding=5)]))
     assert_same(together, outcome(model, [batch_of([3, 1, 0, 2])]))
     assert abs(together[0] - outcome(model, [batch_of([i]) for i in range(4)])[0]) > 1e-3
+
+
+def test_c_forms_equal_torch_in_whole_models() -> None:
+    """In fp32, which alone has C forms; the others of these tests are in float64."""
+    torch.set_default_dtype(torch.float32)
+    for choice in cover():
+        found = []
+        for forms in (contextlib.nullcontext(), native.off()):
+            with forms:
+                found.append(outcome(make(choice, truncate=2), [batch_of(ALL)]))
+        (loss, gradients), (wanted, expected) = found
+        assert abs(loss - wanted) < 1e-4, choice
+        for name, gradient in gradients.items():
+            scale = 1e-3 + float(expected[name].abs().max())
+            assert float((gradient - expected[name]).abs().max()) < 2e-3 * scale, (choice, name)
+
+
+def test_two_directions_of_an_lstm_may_be_joined_in_any_way() -> None:
+    """A C form is given gradients whose rows lie apart."""
+    torch.set_default_dtype(torch.float32)
+    for name in ("lstm", "lstm_ln"):
+        torch.manual_seed(1)
+        cells = [resolve("cell", name)(4, 3) for _ in range(2)]
+        packing = batch_of(ALL).source
+        x_NI = torch.randn(packing.positions, 4, requires_grad=True)
+        weight = torch.randn(packing.positions, 6)
+        grads = []
+        for forms in (contextlib.nullcontext(), native.off()):
+            with forms:
+                zeros = tuple(torch.zeros(2, packing.sentences, 3) for _ in range(2))
+                output_DNH = unroll(cells, [x_NI, x_NI], packing, zeros)
+                joined = (output_DNH.transpose(0, 1).flatten(1) * weight).sum()
+                grads += torch.autograd.grad(joined, x_NI)
+        torch.testing.assert_close(*grads, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -34,7 +34,7 @@ class Attention(nn.Module):
 
     Args:
         hidden_dim: width of memory and states.
-        heads: each looks with its share of the width; they share one set of weights' worth of work.
+        heads: each looks with its share of the width.
         window: of those attentions that have one.
         coverage: move the keys by how much each position was looked at before.
     """

@@ -46,4 +46,4 @@ class _Attend(Pass):
     def backward(self, *grads: Tensor) -> tuple[Tensor, AttentionTensors]:
         parts = list(enumerate(torch.split_with_sizes(grads[0], self.packing.counts)))
         made = [self.attention.backward(t, grad_nH) for t, grad_nH in reversed(parts)]
-        return torch.cat([part for part in made[::-1] if part is not None]), self.attention.finish()
+        return torch.cat(made[::-1]), self.attention.finish()  # type: ignore[arg-type]

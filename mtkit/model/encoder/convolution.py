@@ -6,7 +6,7 @@ Dimensions: N packed real positions, B sentences, L positions of a table, C chan
 from torch import Tensor, nn
 
 from mtkit.corpus.packing import Packing
-from mtkit.model.dropout import packed_mask
+from mtkit.model.dropout import dropout
 from mtkit.model.products import linear
 
 
@@ -26,9 +26,12 @@ class Convolution(nn.Module):
     stride: int
     """Positions in, of which all layers together make one."""
 
-    def __init__(self, layers: list[tuple[int, int, int]], embed_dim: int, dropout: float) -> None:
+    def __init__(
+        self, layers: list[tuple[int, int, int]], embed_dim: int, dropout: float, variational: bool = False
+    ) -> None:
         super().__init__()
-        self.dropout, self.width, self.stride = dropout, embed_dim, 1
+        self.dropout, self.variational = dropout, variational
+        self.width, self.stride = embed_dim, 1
         self.layers = nn.ModuleList()
         for kernel, stride, channels in layers:
             self.layers.append(nn.Conv1d(self.width, channels, kernel, stride))
@@ -46,8 +49,8 @@ class Convolution(nn.Module):
         """
         for number, layer in enumerate(self.layers):
             assert isinstance(layer, nn.Conv1d)
-            if number and self.dropout and self.training:
-                x_NC = x_NC * packed_mask(x_NC, x_NC.shape[1], self.dropout, packing, variational=False)
+            if number and self.training:
+                x_NC = dropout(x_NC, self.dropout, packing, self.variational)
             (kernel,), (stride,) = layer.kernel_size, layer.stride
             shorter = packing.shortened(stride)
             left = (kernel - 1) // 2

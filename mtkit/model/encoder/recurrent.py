@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mtkit.corpus.packing import Packing
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.dropout import packed_mask
+from mtkit.model.dropout import dropout
 from mtkit.model.encoder.memory import Encoder, Memory
 from mtkit.model.unroll import unroll, unroll_plain
 
@@ -69,9 +69,7 @@ class RecurrentEncoder(Encoder):
         return Memory(packing.unpack(self._dropped(y_NH, packing)), last_BH, packing)
 
     def _dropped(self, x_NH: Tensor, packing: Packing) -> Tensor:
-        if not (self.training and self.dropout):
-            return x_NH
-        return x_NH * packed_mask(x_NH, x_NH.shape[1], self.dropout, packing, self.variational)
+        return dropout(x_NH, self.dropout, packing, self.variational) if self.training else x_NH
 
     def _zeros(self, cell: Cell, like: Tensor, packing: Packing) -> State:
         zeros_DBH = like.new_zeros(self.directions, packing.sentences, self.width)
