@@ -251,7 +251,7 @@ GRU2 = {"layers": 2}
         ),
         (
             merged(model={"encoder": {"conv": [{"kernel": 2, "stride": 3}]}}),
-            "model.encoder.conv[1]: stride = 3",
+            "model.encoder.conv[0]: stride = 3",
             "positions between would never be seen",
             "use a kernel as wide as the stride",
         ),
