@@ -253,7 +253,7 @@ GRU2 = {"layers": 2}
             merged(model={"encoder": {"conv": [{"kernel": 2, "stride": 3}]}}),
             "model.encoder.conv[0]: stride = 3",
             "positions between would never be seen",
-            "use a kernel as wide as the stride",
+            "use a kernel as wide as the stride, or wider",
         ),
         (merged(train={"average": 1}), "train: average = 1", "is no average", "use 2 or more, or 0"),
         *(
