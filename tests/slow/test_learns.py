@@ -60,18 +60,18 @@ KINDS: dict[str, Settings] = {
 SPECIAL: dict[tuple[str, str], Study] = {
     ("wiring", "gnmt"): Study({"model.decoder.layers": 2}),  # shows the context to the second layer and above
     ("decoder", "transformer"): Study({"model.attention.name": "auto"}),  # has multihead, and no other
-    # It does not scale its steps by the gradient's own size, which falls far below 1: that takes a high rate.
+    # At 5e-3 these get BLEU 4, 22 and 0. sgd does not scale its steps by the gradient's own size, those of adagrad
+    # shrink from the first one on, and of adadelta the rate is a factor on steps whose size it finds itself.
     ("optimizer", "sgd"): Study({"train.lr": 0.5}),
-    ("optimizer", "adagrad"): Study({"train.lr": 0.05}),  # its steps shrink from the first one on
-    ("optimizer", "adadelta"): Study({"train.lr": 5.0}),  # its rate is a factor on steps whose size it finds itself
-    ("optimizer", "rmsprop"): Study({"train.lr": 2e-3}),  # no mean over gradients: its steps are noisier than Adam's
+    ("optimizer", "adagrad"): Study({"train.lr": 0.05}),
+    ("optimizer", "adadelta"): Study({"train.lr": 5.0}),
     # These two do not fall to zero: the last steps are as noisy as the rate is high. BLEU 95.8 and 97.3 at 5e-3.
     ("schedule", "constant"): Study({"train.lr": 2e-3}),
     ("schedule", "inverse_sqrt"): Study({"train.lr": 3e-3}),
     ("schedule", "plateau"): Study({"train.validate_every": 50}),  # with two validations it would be constant
     # Batches are of like length, so that their own statistics tell the length, which running ones cannot: with the
-    # former dev's perplexity was 1.04, with the latter 6.9. No rate helps.
-    ("norm", "batch"): Study({}, bleu=55.0, perplexity=15.0),
+    # former dev's perplexity was 1.04, with the latter 6.9. A lower rate did not help; two seeds: BLEU 70 and 64.
+    ("norm", "batch"): Study(bleu=50.0, perplexity=25.0),
 }
 
 
@@ -118,17 +118,29 @@ class Reversal(NamedTuple):
     bleu: float
 
 
-# Measured with two seeds; see the lab log.
-REVERSAL_BARS: dict[str, float] = {}
+# Least BLEU of test, below the worse of two seeds (see the lab log). A plain cell and dot get 100 on dev, where nothing
+# is longer than in train, and less on test. Of an attention that is new here, `ENOUGH` is asked until it has a bar.
+ENOUGH = 90.0
+REVERSAL_BARS = {
+    "rnn-additive": 83.0,
+    "lstm-none": 15.0,  # 30 numbers through one vector
+    "lstm-additive": 97.0,
+    "lstm-dot": 88.0,
+    "lstm-scaled_dot": 95.0,
+    "lstm-general": 97.0,
+    "lstm-location": 98.0,
+    "lstm-local": 95.0,
+    "lstm-multihead": 95.0,
+}
 
 
 def reversals() -> dict[str, Reversal]:
     """A study for the plain cell, and for each attention with an LSTM."""
     rnn = {"model.encoder.cell": "rnn", "model.decoder.cell": "rnn"}
-    found = {"rnn-additive": Reversal(rnn, REVERSAL_BARS.get("rnn-additive", 90.0))}
+    found = {"rnn-additive": Reversal(rnn, REVERSAL_BARS["rnn-additive"])}
     for name in CHOICES["attention"]:
         settings = {"model.attention.name": name} | ({"model.decoder.state": "last"} if name == "none" else {})
-        found[f"lstm-{name}"] = Reversal(settings, REVERSAL_BARS.get(f"lstm-{name}", 90.0))
+        found[f"lstm-{name}"] = Reversal(settings, REVERSAL_BARS.get(f"lstm-{name}", ENOUGH))
     return found
 
 
