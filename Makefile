@@ -30,8 +30,10 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 test: setup  ## the tests, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not faults'
 
-slow: setup  ## tests that train for minutes
-	$(BIN)/pytest -m slow
+# Speed is measured last and alone, on an idle machine. -rP shows what was measured.
+slow: setup  ## tests that train for minutes: every choice learns, and the fast path is faster
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow -rfEP --deselect tests/slow/test_speed.py
+	$(BIN)/pytest -m slow tests/slow/test_speed.py
 
 faults: setup  ## tests that kill training at random moments
 	$(BIN)/pytest -m faults
