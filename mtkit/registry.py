@@ -136,7 +136,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "layer": Choice("mtkit.model.norm:LayerNorm", "layer normalisation after every layer", "Ba et al. 2016"),
         "batch": Choice(
             "mtkit.model.norm:BatchNorm",
-            "batch normalisation after every layer, over real positions",
+            "batch normalisation after every layer, over real positions; layer is better",
             "Ioffe and Szegedy 2015, Laurent et al. 2016",
         ),
     },
