@@ -97,7 +97,7 @@ def test_every_fast_path_is_faster(prepared: Path, capsys: pytest.CaptureFixture
     for choice in MUST + ALSO:
         found = rates(overrides_of(choice), ("fast", "plain"))
         ratio = found["fast"] / found["plain"]
-        bar = 1.25 if choice in MUST else 0.95  # of what is timed, a twentieth may be noise
+        bar = 1.4 if choice in MUST else 0.95  # of what is timed, a twentieth may be noise
         if ratio < bar:
             slower[choice] = ratio
         with capsys.disabled():
