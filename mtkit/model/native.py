@@ -38,7 +38,7 @@ def fits(*tensors: Tensor) -> bool:
     first = tensors[0]
     if _off:
         return False
-    if first.dtype != torch.float32 or first.device.type != "cpu" or library() is None:
+    if first.dtype != torch.float32 or first.device.type != "cpu" or compiled() is None:
         return False
     return all(tensor.stride(-1) == 1 for tensor in tensors)
 
@@ -55,7 +55,7 @@ def off() -> Iterator[None]:
 
 
 @functools.cache
-def library() -> ctypes.CDLL | None:
+def compiled() -> ctypes.CDLL | None:
     """The compiled functions; None where they cannot be had."""
     if os.environ.get("MTKIT_NATIVE") == "0" or not sys.platform.startswith("linux"):
         return None
@@ -115,7 +115,7 @@ Given = tuple[tuple[Tensor | None, bool], ...]
 
 @functools.cache
 def _function(name: str, sizes: int, strided: tuple[bool, ...]) -> Callable[..., None]:
-    made = library()
+    made = compiled()
     assert made is not None, "ask fits() first"
     function: Callable[..., None] = getattr(made, name)
     tensors = [

@@ -120,7 +120,7 @@ class _Job:
             str(self.device),
             progress.precision,
             progress.update,
-            native=native.library() is not None,
+            native=native.compiled() is not None,
         )
         self.view.begin(facts)
         self.run_folder.log("begin", update=progress.update, **vars(facts))

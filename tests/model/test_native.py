@@ -14,7 +14,7 @@ from mtkit.model import native
 from mtkit.model.attention.additive import AdditiveSteps
 from mtkit.registry import resolve
 
-NATIVE = native.library() is not None
+NATIVE = native.compiled() is not None
 here = pytest.mark.skipif(not NATIVE, reason="no C compiler, or no OpenMP in torch, on this machine")
 WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
 
@@ -127,7 +127,7 @@ def test_without_it_torch_does_the_work(why: str, tmp_path: Path) -> None:
         (tmp_path / "cc").write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / "cc").chmod(0o755)
         environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    code = "from mtkit.model import native; import torch; print(native.library(), native.fits(torch.zeros(2, 2)))"
+    code = "from mtkit.model import native; import torch; print(native.compiled(), native.fits(torch.zeros(2, 2)))"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "None False", "")
 
@@ -135,7 +135,7 @@ def test_without_it_torch_does_the_work(why: str, tmp_path: Path) -> None:
 @here
 def test_it_is_compiled_once(tmp_path: Path) -> None:
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    code = "from mtkit.model import native; print(native.library() is not None)"
+    code = "from mtkit.model import native; print(native.compiled() is not None)"
     for _ in range(2):
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert (done.stdout.strip(), done.stderr) == ("True", "")
