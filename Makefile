@@ -5,10 +5,10 @@ MINUTES ?= 6
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow faults check clean
+.PHONY: help setup demo test slow faults bench-train check clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it needs
 
@@ -38,6 +38,10 @@ slow: setup  ## tests that train for minutes: every choice learns, and the fast 
 faults: setup  ## tests that kill training at random moments
 	$(BIN)/pytest -m faults
 
+# DATA=DIR with train.en, train.de, val.en, val.de; PEERS=DIR with virtual environments joeynmt and opennmt.
+bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR
+	$(BIN)/python benchmarks/train.py --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
+
 check: setup  ## style, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +49,4 @@ check: setup  ## style, types, and who may import whom
 	$(BIN)/lint-imports
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

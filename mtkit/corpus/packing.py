@@ -52,6 +52,10 @@ class Packing:
         """For each position t, the row where its sentences begin."""
         return self._starts.tolist()  # type: ignore[no-any-return]
 
+    def rows(self, t: int) -> slice:
+        """The rows of position t."""
+        return slice(self.starts[t], self.starts[t] + self.counts[t])
+
     @property
     def sorted(self) -> bool:
         """Whether the table itself has the longest sentence first."""

@@ -1,7 +1,8 @@
 """Matrix products in the precision of training: fp32, or bf16 with everything else kept in fp32.
 
 Hand-written backward passes run outside autocast, so they ask here. bf16 means: operands are rounded, the
-product is formed by the processor's bf16 units and comes back in the operands' own type.
+product is formed by the processor's bf16 units and comes back in the operands' own type. Where a CPU has matrix
+tiles and a compiler is at hand that is done in one go (`mtkit.model.native.tiles`), elsewhere by torch.
 """
 
 import contextlib
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+
+from mtkit.model.native import tiles
 
 _bf16 = False
 
@@ -24,50 +27,118 @@ def precision(name: str) -> Iterator[None]:
         _bf16 = before
 
 
-def rounded(x: Tensor) -> Tensor:
-    """An operand as the products of the entered precision take it; worth calling once for what is used often."""
-    return x.to(torch.bfloat16) if _bf16 else x
+def entered() -> str:
+    """The precision that is entered."""
+    return "bf16" if _bf16 else "fp32"
 
 
-def product(x: Tensor, y: Tensor) -> Tensor:
-    """x @ y; operands may be rounded already."""
-    if _bf16:
-        return (x.to(torch.bfloat16) @ y.to(torch.bfloat16)).float()
-    return x @ y
+class Operand:
+    """A weight (..., O, I) that is multiplied with again and again in the entered precision; this one: its own type."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self.transposed = weight.mT
+
+    def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """x (..., n, I) -> start + x weightᵀ, (..., n, O). `start` (O) or (..., n, O); `out` takes the result."""
+        return _product(start, x, self.transposed, out)
+
+    def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """The gradient of what `times` gave -> of its x: start + grad weight, (..., n, I)."""
+        return _product(start, grad, self.weight, out)
 
 
-def biased(bias: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """bias + x @ y."""
-    if _bf16:
-        return (x.to(torch.bfloat16) @ y.to(torch.bfloat16)) + bias
+def _product(start: Tensor | None, x: Tensor, y: Tensor, out: Tensor | None) -> Tensor:
+    if start is None:
+        return torch.matmul(x, y, out=out)
     if x.dim() == 3:
-        return torch.baddbmm(bias, x, y)
-    return torch.addmm(bias, x, y)
+        return torch.baddbmm(start, x, y, out=out)
+    return torch.addmm(start, x, y, out=out)
 
 
-def added(start: Tensor | None, x: Tensor, y: Tensor) -> Tensor:
-    """start + x @ y, where there is a start."""
-    return product(x, y) if start is None else biased(start, x, y)
+class _Rounded(Operand):
+    """torch's bf16."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__(weight.bfloat16())
+        self.type = weight.dtype
+
+    def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        return self._product(start, x, self.transposed, out)
+
+    def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        return self._product(start, grad, self.weight, out)
+
+    def _product(self, start: Tensor | None, x: Tensor, y: Tensor, out: Tensor | None) -> Tensor:
+        made = x.bfloat16() @ y
+        if start is not None:
+            return torch.add(made, start, out=out)
+        return made.to(self.type) if out is None else out.copy_(made)
+
+
+class _Tiles(Operand):
+    """The C form: a weight is packed, for each direction when it is first asked for."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self.forward: list[Tensor] = []
+        self.backward: list[Tensor] = []
+
+    def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        return self._product(self.forward, self.weight, x, start, out)
+
+    def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        return self._product(self.backward, self.weight.mT, grad, start, out)
+
+    @staticmethod
+    def _product(ready: list[Tensor], weight: Tensor, x: Tensor, start: Tensor | None, out: Tensor | None) -> Tensor:
+        """start + x weightᵀ, a matrix at a time."""
+        if not ready:
+            ready += [tiles.packed(matrix) for matrix in (weight if weight.dim() == 3 else (weight,))]
+        columns = weight.shape[-2]
+        if weight.dim() == 2:
+            return tiles.product(x, columns, ready[0], start, out)
+        made = x.new_empty(*x.shape[:-1], columns) if out is None else out
+        for d, matrix in enumerate(ready):
+            tiles.product(x[d], columns, matrix, None if start is None else start[d], made[d])
+        return made
+
+
+def operand(weight: Tensor) -> Operand:
+    """A weight as the products of the entered precision take it."""
+    if not _bf16:
+        return Operand(weight)
+    return _Tiles(weight) if tiles.fits(weight) else _Rounded(weight)
+
+
+def outer(grads: Tensor, x: Tensor, onto: Tensor | None = None) -> Tensor:
+    """The gradient of a weight: gradsᵀ x of grads (..., N, O) and x (..., N, I); added to `onto` if that is given."""
+    if not _bf16:
+        return grads.mT @ x if onto is None else onto.addmm_(grads.mT, x)
+    if not tiles.fits(x):
+        made = (grads.mT.bfloat16() @ x.bfloat16()).to(x.dtype)
+        return made if onto is None else onto.add_(made)
+    if x.dim() == 2:
+        return tiles.outer(grads, x, onto)
+    assert onto is None
+    return torch.stack([tiles.outer(*pair) for pair in zip(grads, x, strict=True)])
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x, weight)
-        ctx.bf16, ctx.biased = _bf16, bias is not None
-        y = product(x.reshape(-1, x.shape[-1]), weight.T)
-        if bias is not None:
-            y += bias
-        return y.view(*x.shape[:-1], weight.shape[0])
+        made = operand(weight)
+        ctx.save_for_backward(x)
+        ctx.operand, ctx.biased = made, bias is not None
+        return made.times(x.reshape(-1, x.shape[-1]), bias).view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def]
-        x, weight = ctx.saved_tensors
+        (x,) = ctx.saved_tensors
         flat = grad.reshape(-1, grad.shape[-1])
-        with precision("bf16" if ctx.bf16 else "fp32"):
-            flat_rounded = rounded(flat)
-            grad_x = product(flat_rounded, weight).view(x.shape) if ctx.needs_input_grad[0] else None
-            grad_weight = product(flat_rounded.T, x.reshape(-1, x.shape[-1]))
+        with precision("bf16"):
+            grad_x = ctx.operand.back(flat).view(x.shape) if ctx.needs_input_grad[0] else None
+            grad_weight = outer(flat, x.reshape(-1, x.shape[-1]))
         return grad_x, grad_weight, flat.sum(0) if ctx.biased else None
 
 

@@ -12,6 +12,7 @@ takes gradients from a step to the one before, which may have more sentences.
 Dimensions: n the sentences that have a step, I the width of an input, O of an output.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,9 +21,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from mtkit.corpus.packing import Packing
-from mtkit.model import products
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.products import added, precision, product, rounded
+from mtkit.model.products import entered, operand, outer, precision
 
 
 class CellTensors(NamedTuple):
@@ -41,20 +41,20 @@ class MapSteps:
     """A linear map, W x + base; the gradients of what it gave are held by whoever asks."""
 
     def __init__(self, weight_OI: Tensor) -> None:
-        self.weight_OI = rounded(weight_OI)
-        self.weight_IO = self.weight_OI.T.contiguous()
+        self.weight = operand(weight_OI)
         self.inputs: list[Tensor] = []
 
-    def forward(self, x_nI: Tensor, base: Tensor | None = None) -> Tensor:
+    def forward(self, x_nI: Tensor, base: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         self.inputs.append(x_nI)
-        return added(base, x_nI, self.weight_IO)
+        return self.weight.times(x_nI, base, out)
 
-    def backward(self, grad_nO: Tensor) -> Tensor:
-        return product(grad_nO, self.weight_OI)
+    def backward(self, grad_nO: Tensor, start: Tensor | None = None) -> Tensor:
+        """The gradient of the input, added to `start`."""
+        return self.weight.back(grad_nO, start)
 
     def finish(self, grads_NO: Tensor) -> Tensor:
-        inputs, self.inputs = torch.cat(self.inputs), []
-        return product(grads_NO.T, inputs)
+        inputs, self.inputs = stacked(self.inputs), []
+        return outer(grads_NO, inputs)
 
 
 class CellSteps:
@@ -66,16 +66,10 @@ class CellSteps:
         weight, bias, self.extras = tensors
         self.recurrent = weight is not None
         if weight is not None:
-            self.weight = rounded(weight)
-            self.transposed = self.weight.transpose(-1, -2).contiguous()
+            self.weight = operand(weight)
         self.bias = None if bias is None else bias.unsqueeze(-2) if bias.dim() > 1 else bias
         self.saved: list[Sequence[Tensor]] = []
         self.past: list[Tensor] = []
-
-    def rows(self, t: int) -> slice:
-        """The rows of step t."""
-        start = self.packing.starts[t]
-        return slice(start, start + self.packing.counts[t])
 
     def forward(self, t: int, from_input: Tensor, state: State) -> State:
         """Gates (..., n, G) and the last state, of n sentences or more -> the next state of n sentences."""
@@ -84,9 +78,9 @@ class CellSteps:
             state = tuple(part[..., :n, :] for part in state)
         from_hidden = None
         if self.recurrent:
-            from_hidden = added(self.bias, state[0], self.transposed)
+            from_hidden = self.weight.times(state[0], self.bias)
             self.past.append(state[0])
-        out = self.output[..., self.rows(t), :]
+        out = self.output[..., self.packing.rows(t), :]
         state, kept = self.cell.combine(from_input, from_hidden, state, self.extras, out)
         self.saved.append(kept)
         return state
@@ -103,7 +97,7 @@ class CellSteps:
 
         Those of the gates are in grad_input[rows].
         """
-        rows = self.rows(t)
+        rows = self.packing.rows(t)
         if carry is None:
             grad = (grad_nH, *(torch.zeros_like(grad_nH) for _ in range(self.cell.states - 1)))
         else:
@@ -113,16 +107,27 @@ class CellSteps:
             grad, self.saved.pop(), from_input, from_hidden, self.extras, self.grad_extras
         )
         if self.recurrent:
-            first = added(first, from_hidden, self.weight)
+            first = self.weight.back(from_hidden, first)
         return tuple(torch.zeros_like(grad_nH) if part is None else part for part in (first, *others))
 
     def finish(self) -> CellTensors:
         if not self.recurrent:
             return CellTensors(None, None, tuple(self.grad_extras))
-        past, self.past = torch.cat(self.past, -2), []
-        grad_weight = product(self.grad_hidden.transpose(-1, -2), past)
+        past, self.past = stacked(self.past), []
+        grad_weight = outer(self.grad_hidden, past)
         grad_bias = None if self.bias is None else self.grad_hidden.sum(-2)
         return CellTensors(grad_weight, grad_bias, tuple(self.grad_extras))
+
+
+def stacked(parts: list[Tensor]) -> Tensor:
+    """The rows of all parts (..., n, X), one after another: a view where they lie so in memory."""
+    if parts[0].dim() == 2 and all(
+        one.data_ptr() + len(one) * one.stride(0) * one.element_size() == other.data_ptr()
+        and one.stride() == other.stride()
+        for one, other in itertools.pairwise(parts)
+    ):
+        return parts[0].as_strided((sum(map(len, parts)), parts[0].shape[1]), parts[0].stride())
+    return torch.cat(parts, -2)
 
 
 def carried(grad: Tensor, carry: Tensor | None) -> Tensor:
@@ -170,13 +175,13 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx, work, structure, settings, *leaves):  # type: ignore[no-untyped-def]
         ctx.work = work(pytree.tree_unflatten(list(leaves), structure), *settings)
-        ctx.bf16 = products._bf16
+        ctx.precision = entered()
         # The work keeps its outputs under other tensor objects: on ctx itself they would make a cycle of references.
         return tuple(output.detach() for output in ctx.work.forward())
 
     @staticmethod
     def backward(ctx, *grads):  # type: ignore[no-untyped-def]
         work, ctx.work = ctx.work, None  # let go of as soon as used
-        with precision("bf16" if ctx.bf16 else "fp32"):
+        with precision(ctx.precision):
             gradients = work.backward(*grads)
         return None, None, None, *pytree.tree_leaves(gradients)

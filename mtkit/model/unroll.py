@@ -10,8 +10,7 @@ from torch import Tensor
 
 from mtkit.corpus.packing import Packing
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.products import linear
-from mtkit.model.steps import Carry, CellSteps, CellTensors, Pass, cut, run
+from mtkit.model.steps import Carry, CellSteps, CellTensors, MapSteps, Pass, cut, run
 
 
 def unroll(cells: list[Cell], inputs: list[Tensor], packing: Packing, state: State, truncate: int = 0) -> Tensor:
@@ -25,16 +24,15 @@ def unroll(cells: list[Cell], inputs: list[Tensor], packing: Packing, state: Sta
     Returns:
         The outputs DNH.
     """
-    gates_DNG = torch.stack(
-        [linear(x, cell.input.weight, cell.input.bias) for cell, x in zip(cells, inputs, strict=True)]
-    )
     hidden = [cell.hidden for cell in cells if cell.hidden is not None]
     tensors = CellTensors(
         torch.stack([layer.weight for layer in hidden]) if hidden else None,
         torch.stack([layer.bias for layer in hidden]) if hidden and cells[0].biased else None,
         tuple(torch.stack(extra).unsqueeze(1) for extra in zip(*(cell.extras() for cell in cells), strict=True)),
     )
-    (output_DNH,) = run(_Unroll, _Tensors(gates_DNG, tensors, state), type(cells[0]), packing, truncate)
+    maps = tuple((cell.input.weight, cell.input.bias if cell.biased else None) for cell in cells)
+    given = _Tensors(tuple(inputs), maps, tensors, state)
+    (output_DNH,) = run(_Unroll, given, type(cells[0]), packing, truncate)
     return output_DNH
 
 
@@ -50,23 +48,31 @@ def unroll_plain(cell: Cell, x_BLI: Tensor, state: State, truncate: int = 0) -> 
 
 
 class _Tensors(NamedTuple):
-    gates_DNG: Tensor
+    inputs_NI: tuple[Tensor, ...]
+    """Of each direction."""
+    maps: tuple[tuple[Tensor, Tensor | None], ...]
+    """Weight and bias that make its gates."""
     cell: CellTensors
     state: State
 
 
 class _Unroll(Pass):
-    def __init__(self, tensors: _Tensors, cell: type[Cell], packing: Packing, truncate: int) -> None:
-        self.gates_DNG, cell_tensors, self.state = tensors
-        self.packing, self.truncate = packing, truncate
-        D, N, G = self.gates_DNG.shape
-        output_DNH = self.gates_DNG.new_empty(D, N, G // cell.gates)
-        self.steps = CellSteps(cell, cell_tensors, packing, output_DNH)
+    def __init__(self, given: _Tensors, cell: type[Cell], packing: Packing, truncate: int) -> None:
+        self.given, self.packing, self.truncate = given, packing, truncate
+        self.maps = [MapSteps(weight) for weight, _ in given.maps]
+        D, N, H = len(given.maps), packing.positions, len(given.maps[0][0]) // cell.gates
+        like = given.inputs_NI[0]
+        self.gates_DNG = like.new_empty(D, N, cell.gates * H)
+        self.steps = CellSteps(cell, given.cell, packing, like.new_empty(D, N, H))
 
     def forward(self) -> tuple[Tensor, ...]:
-        state = self.state
+        state = self.given.state
+        parts = zip(self.maps, self.given.inputs_NI, self.given.maps, self.gates_DNG, strict=True)
+        for each, x_NI, (_, bias), gates_NG in parts:
+            each.forward(x_NI, bias, gates_NG)
         for t in range(len(self.packing.counts)):
-            state = self.steps.forward(t, self.gates_DNG[:, self.steps.rows(t)], state)
+            state = self.steps.forward(t, self.gates_DNG[:, self.packing.rows(t)], state)
+        del self.gates_DNG  # nothing asks for them again
         return (self.steps.output,)
 
     def backward(self, *grads: Tensor) -> _Tensors:
@@ -74,8 +80,14 @@ class _Unroll(Pass):
         self.steps.prepare()
         carry: Carry = None
         for t in reversed(range(len(self.packing.counts))):
-            carry = self.steps.backward(t, grad_DNH[:, self.steps.rows(t)], carry)
+            carry = self.steps.backward(t, grad_DNH[:, self.packing.rows(t)], carry)
             if cut(self.truncate, t):
                 carry = None
         assert carry is not None
-        return _Tensors(self.steps.grad_input, self.steps.finish(), carry)
+        grads_DNG = self.steps.grad_input
+        grad_maps = tuple(
+            (each.finish(grad_NG), None if bias is None else grad_NG.sum(0))
+            for each, (_, bias), grad_NG in zip(self.maps, self.given.maps, grads_DNG, strict=True)
+        )
+        grad_inputs = tuple(each.backward(grad_NG) for each, grad_NG in zip(self.maps, grads_DNG, strict=True))
+        return _Tensors(grad_inputs, grad_maps, self.steps.finish(), carry)

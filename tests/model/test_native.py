@@ -4,14 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from mtkit.model import native
+from mtkit.model import native, products
 from mtkit.model.attention.additive import AdditiveSteps
+from mtkit.model.native import elementwise, tiles
 from mtkit.registry import resolve
 
 NATIVE = native.compiled() is not None
@@ -22,9 +24,9 @@ WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
 def both(work: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tensor], list[Tensor]]:
     """What some work gives with the C forms, which must be taken, and without."""
     calls: list[str] = []
-    original = native._call
+    original = elementwise.call
     with monkeypatch.context() as patch:
-        patch.setattr(native, "_call", lambda name, *rest: (calls.append(name), original(name, *rest))[1])
+        patch.setattr(elementwise, "call", lambda name, *rest: (calls.append(name), original(name, *rest))[1])
         ours = work()
     assert calls
     with monkeypatch.context() as patch:
@@ -67,12 +69,17 @@ def test_additive_attention(heads: int, threads: int, monkeypatch: pytest.Monkey
     torch.manual_seed(1)
     before = torch.get_num_threads()
     keys, energy = torch.randn(40, 11, 96) * 3, torch.randn(96)
+    bias = torch.zeros(40, 11).masked_fill(torch.arange(11) > torch.arange(40).unsqueeze(1) % 12, -torch.inf)
     queries = [torch.randn(n, 96) for n in (40, 33, 1)]
-    grads = [torch.randn(n * heads, 11) for n in (40, 33, 1)]
+    # What softmax sends back to padding is zero.
+    grads = [torch.randn(n * heads, 11) * (bias[:n] == 0).repeat_interleave(heads, 0) for n in (40, 33, 1)]
 
     def work() -> list[Tensor]:
-        steps = AdditiveSteps(keys, energy, heads)
-        scores = [steps.forward(t, query) for t, query in enumerate(queries)]
+        steps = AdditiveSteps(keys, bias, energy, heads)
+        scores = [torch.zeros(len(query) * heads, 11) for query in queries]
+        for t, query in enumerate(queries):
+            steps.forward(t, query, scores[t])
+            scores[t].masked_fill_(bias[: len(query)].repeat_interleave(heads, 0) < 0, 0.0)  # padding has any score
         to_queries = [steps.backward(t, grads[t]) for t in (2, 1, 0)]
         grad_keys, (grad_energy,) = steps.finish()
         return [*scores, *to_queries, grad_keys, grad_energy]
@@ -86,25 +93,124 @@ def test_additive_attention(heads: int, threads: int, monkeypatch: pytest.Monkey
 
 
 @here
+@pytest.mark.parametrize("heads", [1, 2])
+def test_looking(heads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Softmax over real positions and the weighted mean of values, forward and back, against autograd in float64."""
+    torch.manual_seed(1)
+    n, S, d = 30, 7, 12
+    bias = torch.zeros(n, S).masked_fill(torch.arange(S) > torch.arange(n).unsqueeze(1) % 8, -torch.inf)
+    bias_RS = bias.repeat_interleave(heads, 0)
+    scores = (torch.randn(n * heads, S) * 5).double().requires_grad_()
+    values, grad = torch.randn(n * heads, S, d), torch.randn(n, heads * d)
+    weights = (scores + bias_RS).softmax(-1)
+    context = torch.einsum("rs,rsd->rd", weights, values.double()).view(n, -1)
+    (grad_scores,) = torch.autograd.grad(context, scores, grad.double())
+
+    ours, out = scores.detach().float(), torch.zeros(n, 40)[:, 3 : 3 + heads * d]
+    elementwise.attend_forward(ours, bias_RS, values, out)
+    back = elementwise.attend_backward(grad.view(-1, d), values, ours)
+    for got, wanted in ((ours, weights), (out, context), (back, grad_scores)):
+        torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss(smoothing: float) -> None:
+    """Against torch.nn in float64; and without a gradient."""
+    torch.manual_seed(1)
+    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (70,))
+    wanted = (logits + bias).double().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(wanted, words, reduction="sum", label_smoothing=smoothing)
+    (grad,) = torch.autograd.grad(loss, wanted)
+    for to_bias in (torch.ones(301), None):
+        ours = logits.clone()
+        got = elementwise.softmax_loss(ours, bias, words, smoothing, to_bias)
+        assert float(got) == pytest.approx(loss.item(), rel=1e-6)
+        if to_bias is not None:
+            torch.testing.assert_close(ours.double(), grad, atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=1e-5, rtol=1e-5)
+
+
+TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no matrix tiles for bf16")
+
+
+@TILES
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (16, 16, 32), (5, 37, 70), (100, 300, 2100), (257, 100, 1000), (40, 1, 33)]
+)
+def test_products_on_tiles(shape: tuple[int, int, int]) -> None:
+    """Against torch in float64 on rounded operands: any stride, any start, in place; sizes that end within a tile."""
+    torch.manual_seed(1)
+    m, n, k = shape
+    a, b, bias, base = torch.randn(m, k), torch.randn(n, k), torch.randn(n), torch.randn(m, n)
+    product = a.bfloat16().double() @ b.bfloat16().double().T
+
+    def laid(x: Tensor) -> list[Tensor]:
+        wide = torch.full((x.shape[0], x.shape[1] + 5), torch.nan)
+        wide[:, 2:-3] = x
+        return [x, x.T.contiguous().T, wide[:, 2:-3], x.repeat_interleave(2, 1)[:, ::2]]
+
+    def near(got: Tensor, start: Tensor | float) -> None:
+        torch.testing.assert_close(got.double(), product + start, atol=1e-5 * k**0.5, rtol=1e-5)
+
+    for left in laid(a):
+        for right in laid(b):
+            ready = tiles.packed(right)
+            near(tiles.product(left, n, ready), 0.0)
+            near(tiles.product(left, n, ready, bias), bias)
+            near(tiles.product(left, n, ready, bias.unsqueeze(0)), bias)
+            near(tiles.product(left, n, ready, base, torch.full((m, n + 3), torch.nan)[:, 1:-2]), base)
+            near(tiles.outer(left.T, right.T), 0.0)
+    for work in (lambda onto: tiles.product(a, n, ready, onto, onto), lambda onto: tiles.outer(a.T, b.T, onto)):
+        near(work(base.clone()), base)
+
+
+@TILES
+@pytest.mark.parametrize("directions", [1, 2])
+def test_operands_in_bf16(directions: int) -> None:
+    """The form on tiles and torch's own bf16, which rounds its results, too."""
+    torch.manual_seed(1)
+    lead = (2,) if directions == 2 else ()
+    weight, x, grad = torch.randn(*lead, 48, 40), torch.randn(*lead, 33, 40), torch.randn(*lead, 33, 48)
+    start = torch.randn(*lead, 33, 48)
+    with products.precision("bf16"):
+        ours, theirs = products.operand(weight), products._Rounded(weight)
+        assert type(ours) is not type(theirs)
+        close = partial(torch.testing.assert_close, atol=0.2, rtol=0.02)
+        close(ours.times(x, start), theirs.times(x, start))
+        close(ours.times(x, start[..., :1, :]), theirs.times(x, start[..., :1, :]))
+        close(ours.back(grad), theirs.back(grad))
+        close(products.outer(grad, x), grad.mT @ x)
+        if not lead:
+            onto = torch.ones(48, 40)
+            close(products.outer(grad, x, onto), grad.mT @ x + 1)
+
+
+def polynomials(x: Tensor) -> Tensor:
+    """tanh of the C forms: the score of one key of width one with v = 1."""
+    scores = torch.empty(1, len(x))
+    elementwise.additive_forward(x.view(1, -1, 1), torch.zeros(1, 1), torch.ones(1), torch.zeros(1, len(x)), scores)
+    return scores.flatten()
+
+
+@here
 def test_tanh_over_its_whole_range() -> None:
-    """One key of width one and v = 1: a score is a tanh."""
     x = torch.cat([torch.linspace(-100, 100, 40_001), torch.linspace(-1, 1, 40_001), torch.logspace(-30, 38, 500)])
-    got = native.additive_forward(x.view(1, -1, 1), torch.zeros(1, 1), torch.ones(1), 1).flatten()
-    torch.testing.assert_close(got.double(), x.double().tanh(), atol=0, rtol=4e-7)
-    strange = torch.tensor([float("nan"), float("inf"), float("-inf"), 0.0, -0.0])
-    got = native.additive_forward(strange.view(1, -1, 1), torch.zeros(1, 1), torch.ones(1), 1).flatten()
-    assert got[0].isnan()  # what has diverged must be seen to have
-    assert got[1:].tolist() == [1.0, -1.0, 0.0, 0.0]
+    torch.testing.assert_close(polynomials(x).double(), x.double().tanh(), atol=0, rtol=4e-7)
+    strange = polynomials(torch.tensor([float("nan"), float("inf"), float("-inf"), 0.0, -0.0]))
+    assert strange[0].isnan()  # what has diverged must be seen to have
+    assert strange[1:].tolist() == pytest.approx([1.0, -1.0, 0.0, 0.0], abs=3e-7)
 
 
 @here
 def test_sigmoid_over_its_whole_range() -> None:
-    """An LSTM's output gate; candidate and long-term state play no part in it."""
+    """An LSTM's output gate and its input gate, which share divisions with others."""
     x = torch.cat([torch.linspace(-100, 100, 4001), torch.tensor([float("nan")])])
     gates = x.view(-1, 1).repeat(1, 4)
-    _, _, o, _ = native.lstm_forward(gates, torch.zeros_like(gates), torch.zeros(len(x), 1))
-    torch.testing.assert_close(o[:-1, 0].double(), x[:-1].double().sigmoid(), atol=1e-37, rtol=1e-6)
-    assert o[-1, 0].isnan()
+    i_f, _, o, _ = elementwise.lstm_forward(gates, torch.zeros_like(gates), torch.zeros(len(x), 1))
+    for got in (i_f[:, 0], i_f[:, 1], o[:, 0]):
+        torch.testing.assert_close(got[:-1].double(), x[:-1].double().sigmoid(), atol=2e-7, rtol=4e-7)
+        assert got[-1].isnan()
 
 
 @here

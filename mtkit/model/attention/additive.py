@@ -34,8 +34,8 @@ class Additive(Attention):
     def score_parameters(self) -> tuple[Tensor, ...]:
         return (self.energy_A,)
 
-    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
-        return AdditiveSteps(keys_BSA, parameters[0], self.heads)
+    def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+        return AdditiveSteps(keys_BSA, bias_BS, parameters[0], self.heads)
 
 
 def by_heads(energy_A: Tensor, heads: int) -> Tensor:
@@ -50,8 +50,8 @@ class AdditiveSteps(ScoreSteps):
     move more memory than it takes to compute.
     """
 
-    def __init__(self, keys_BSA: Tensor, energy_A: Tensor, heads: int) -> None:
-        self.keys_BSA, self.energy_A, self.heads = keys_BSA, energy_A, heads
+    def __init__(self, keys_BSA: Tensor, bias_BS: Tensor, energy_A: Tensor, heads: int) -> None:
+        self.bias_BS, self.keys_BSA, self.energy_A, self.heads = bias_BS, keys_BSA, energy_A, heads
         self.energy_Ah = by_heads(energy_A, heads).contiguous()
         self.layer_BSA = keys_BSA.new_empty(0)
         self.queries: list[Tensor] = []
@@ -65,14 +65,16 @@ class AdditiveSteps(ScoreSteps):
             self.layer_BSA = torch.empty_like(self.keys_BSA)
         return torch.add(self.keys_BSA[:n], query_nA.unsqueeze(1), out=self.layer_BSA[:n]).tanh_()
 
-    def forward(self, t: int, query_nA: Tensor) -> Tensor:
+    def forward(self, t: int, query_nA: Tensor, out_rS: Tensor) -> None:
         self.queries.append(query_nA)
-        if native.fits(query_nA, self.keys_BSA):
-            return native.additive_forward(self.keys_BSA[: len(query_nA)], query_nA, self.energy_A, self.heads)
+        if native.fits(query_nA, self.keys_BSA, out_rS):
+            n = len(query_nA)
+            native.elementwise.additive_forward(self.keys_BSA[:n], query_nA, self.energy_A, self.bias_BS[:n], out_rS)
+            return
         layer_nSA = self._layer(query_nA)
         n, S, A = layer_nSA.shape
         scores_nSh = (layer_nSA.view(n * S, A) @ self.energy_Ah).view(n, S, self.heads)
-        return scores_nSh.squeeze(2) if self.heads == 1 else scores_nSh.transpose(1, 2).flatten(0, 1)
+        out_rS.copy_(scores_nSh.transpose(1, 2).flatten(0, 1))
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
         query_nA = self.queries.pop()
@@ -80,7 +82,7 @@ class AdditiveSteps(ScoreSteps):
             self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
         if native.fits(query_nA, self.keys_BSA):
             keys_nSA = self.keys_BSA[: len(query_nA)]
-            return native.additive_backward(
+            return native.elementwise.additive_backward(
                 keys_nSA, query_nA, self.energy_A, grad_scores_rS, self.grad_keys_BSA, self.grad_energy_PA
             )
         layer_nSA = self._layer(query_nA)

@@ -79,7 +79,7 @@ class Attention(nn.Module):
         """Parameters of `scores`, in the order in which `ScoreSteps.finish` returns their gradients."""
         return ()
 
-    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+    def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
         """The scores of a training pass of so many steps."""
         raise TypeError(f"{type(self).__name__} has no scores step by step")
 

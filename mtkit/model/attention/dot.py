@@ -16,7 +16,7 @@ class Dot(Attention):
     def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
         return self.split(query_BKA) @ self.split(keys_BSA).transpose(2, 3)
 
-    def score_steps(self, keys_BSA: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+    def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
         return DotSteps(keys_BSA, steps, self.heads)
 
 
@@ -67,11 +67,11 @@ class DotSteps(ScoreSteps):
         self.queries_TRd = keys_BSA.new_zeros(steps, R, d)
         self.grad_scores_TRS = keys_BSA.new_zeros(steps, R, S)
 
-    def forward(self, t: int, query_nA: Tensor) -> Tensor:
+    def forward(self, t: int, query_nA: Tensor, out_rS: Tensor) -> None:
         r = len(query_nA) * self.heads
         query_rd = self.queries_TRd[t, :r]
         query_rd.copy_(query_nA.reshape(query_rd.shape))
-        return rows_times(query_rd, self.keys_RSd[:r])
+        out_rS.copy_(rows_times(query_rd, self.keys_RSd[:r]))
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
         r = len(grad_scores_rS)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from mtkit.corpus.packing import Packing
+from mtkit.model import native
 from mtkit.model.steps import MapSteps
 
 if TYPE_CHECKING:
@@ -37,8 +39,8 @@ class ScoreSteps(ABC):
     """The scores of one query a sentence and step, and their derivative; rows r are those of n sentences x heads."""
 
     @abstractmethod
-    def forward(self, t: int, query_nA: Tensor) -> Tensor:
-        """scores_rS of step t."""
+    def forward(self, t: int, query_nA: Tensor, out_rS: Tensor) -> None:
+        """Put the scores of step t into `out_rS`; what stands at padding does not matter."""
 
     @abstractmethod
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
@@ -50,50 +52,73 @@ class ScoreSteps(ABC):
 
 
 class AttentionSteps:
-    """Softmax attention: all that does not depend on how scores are made."""
+    """Softmax attention: all that does not depend on how scores are made.
 
-    def __init__(self, attention: "Attention", given: AttentionTensors, steps: int) -> None:
-        self.given, self.heads, self.steps = given, attention.heads, steps
+    Args:
+        contexts_NH: where contexts are put; default: a place of its own.
+    """
+
+    def __init__(
+        self,
+        attention: "Attention",
+        given: AttentionTensors,
+        packing: Packing,
+        contexts_NH: Tensor | None = None,
+    ) -> None:
+        self.given, self.heads, self.packing = given, attention.heads, packing
+        if contexts_NH is None:
+            contexts_NH = given.values_BSH.new_empty(packing.positions, attention.context_dim)
+        self.contexts_NH = contexts_NH
         self.looks = bool(attention.context_dim)
         if not self.looks:
             return
         assert given.bias_BS is not None
-        self.values_RSd = by_head(given.values_BSH, self.heads)
+        self.values_RSd = by_head(given.values_BSH, self.heads).contiguous()
         self.bias_RS = given.bias_BS.repeat_interleave(self.heads, 0) if self.heads > 1 else given.bias_BS
         self.query = None if given.query_weight is None else MapSteps(given.query_weight)
-        self.score = attention.score_steps(given.keys_BSA, steps, given.parameters)
+        self.score = attention.score_steps(
+            given.keys_BSA.contiguous(), given.bias_BS, len(packing.counts), given.parameters
+        )
         R, S = self.bias_RS.shape
-        self.weights_TRS = self.values_RSd.new_zeros(steps, R, S)
-        self.grad_queries: list[Tensor] = []
+        self.weights_TRS = self.values_RSd.new_zeros(len(packing.counts), R, S)
 
     def forward(self, t: int, state_nH: Tensor) -> Tensor:
-        """context_nH of step t, for the first n sentences; width 0 without attention."""
+        """The contexts of step t, for the first n sentences: rows of contexts_NH."""
+        context_nH = self.contexts_NH[self.packing.rows(t)]
         if not self.looks:
-            return state_nH[:, :0]
+            return context_nH
         query_nA = state_nH if self.query is None else self.query.forward(state_nH)
-        scores_rS = self.score.forward(t, query_nA)
-        r = len(scores_rS)
-        weights_rS = torch.softmax(scores_rS.add_(self.bias_RS[:r]), -1, out=self.weights_TRS[t, :r])
-        return torch.bmm(weights_rS.unsqueeze(1), self.values_RSd[:r]).view(state_nH.shape[0], -1)
+        r = len(state_nH) * self.heads
+        weights_rS, bias_rS, values_rSd = self.weights_TRS[t, :r], self.bias_RS[:r], self.values_RSd[:r]
+        self.score.forward(t, query_nA, weights_rS)
+        if native.fits(context_nH, values_rSd):
+            native.elementwise.attend_forward(weights_rS, bias_rS, values_rSd, context_nH)
+            return context_nH
+        torch.softmax(weights_rS.add_(bias_rS), -1, out=weights_rS)
+        return context_nH.copy_(torch.bmm(weights_rS.unsqueeze(1), values_rSd).view_as(context_nH))
 
-    def backward(self, t: int, grad_context_nH: Tensor) -> Tensor | None:
-        """The gradient of the state that asked at step t, or None if it had no part in the context."""
+    def backward(self, t: int, grad_context_nH: Tensor, onto_nH: Tensor | None = None) -> Tensor:
+        """The gradient of the state that asked at step t, added to `onto_nH`."""
         if not self.looks:
-            return None
-        if t == self.steps - 1:  # the first one: validation never comes here, and need not hold it
-            R, _, d = self.values_RSd.shape
-            self.grad_context_TRd = grad_context_nH.new_zeros(self.steps, R, d)
+            return torch.zeros_like(self.given.values_BSH[: len(grad_context_nH), 0]) if onto_nH is None else onto_nH
+        if t == len(self.packing.counts) - 1:  # the first one: validation never comes here, and need not hold it
+            T, R, _ = self.weights_TRS.shape
+            self.grad_context_TRd = grad_context_nH.new_zeros(T, R, self.values_RSd.shape[2])
+            if self.given.query_weight is not None:
+                self.grad_queries_NA = grad_context_nH.new_empty(self.packing.positions, len(self.given.query_weight))
         r = len(grad_context_nH) * self.heads
-        grad_context_rd = self.grad_context_TRd[t, :r]
-        grad_context_rd.copy_(grad_context_nH.reshape(grad_context_rd.shape))
-        grad_weights_rS = rows_times(grad_context_rd, self.values_RSd[:r])
-        weights_rS = self.weights_TRS[t, :r]
-        grad_scores_rS = torch._softmax_backward_data(grad_weights_rS, weights_rS, -1, weights_rS.dtype)
+        weights_rS, values_rSd, grad_rd = self.weights_TRS[t, :r], self.values_RSd[:r], self.grad_context_TRd[t, :r]
+        grad_rd.copy_(grad_context_nH.reshape(grad_rd.shape))
+        if native.fits(grad_rd, values_rSd):
+            grad_scores_rS = native.elementwise.attend_backward(grad_rd, values_rSd, weights_rS)
+        else:
+            grad_weights_rS = rows_times(grad_rd, values_rSd)
+            grad_scores_rS = torch._softmax_backward_data(grad_weights_rS, weights_rS, -1, weights_rS.dtype)
         grad_query_nA = self.score.backward(t, grad_scores_rS)
         if self.query is None:
-            return grad_query_nA
-        self.grad_queries.append(grad_query_nA)
-        return self.query.backward(grad_query_nA)
+            return grad_query_nA if onto_nH is None else grad_query_nA + onto_nH
+        self.grad_queries_NA[self.packing.rows(t)] = grad_query_nA
+        return self.query.backward(grad_query_nA, onto_nH)
 
     def finish(self) -> AttentionTensors:
         """After every step's backward: the gradients of the tensors."""
@@ -103,9 +128,7 @@ class AttentionSteps:
         grad_values_RSd = torch.bmm(self.weights_TRS.permute(1, 2, 0), self.grad_context_TRd.transpose(0, 1))
         grad_values_BSH = together(grad_values_RSd, self.heads)
         grad_keys_BSA, grad_parameters = self.score.finish()
-        grad_weight = None
-        if self.query is not None:
-            grad_weight = self.query.finish(torch.cat(self.grad_queries[::-1]))
+        grad_weight = None if self.query is None else self.query.finish(self.grad_queries_NA)
         return AttentionTensors(grad_values_BSH, grad_keys_BSA, None, grad_weight, grad_parameters)
 
 

@@ -37,13 +37,17 @@ class _Attend(Pass):
 
     def __init__(self, given: tuple[Tensor, AttentionTensors], attention: Attention, packing: Packing) -> None:
         self.state_NH, self.packing = given[0], packing
-        self.attention = AttentionSteps(attention, given[1], len(packing.counts))
+        self.attention = AttentionSteps(attention, given[1], packing)
 
     def forward(self) -> tuple[Tensor, ...]:
-        states = torch.split_with_sizes(self.state_NH, self.packing.counts)
-        return (torch.cat([self.attention.forward(t, state_nH) for t, state_nH in enumerate(states)]),)
+        for t in range(len(self.packing.counts)):
+            self.attention.forward(t, self.state_NH[self.packing.rows(t)])
+        return (self.attention.contexts_NH,)
 
     def backward(self, *grads: Tensor) -> tuple[Tensor, AttentionTensors]:
-        parts = list(enumerate(torch.split_with_sizes(grads[0], self.packing.counts)))
-        made = [self.attention.backward(t, grad_nH) for t, grad_nH in reversed(parts)]
-        return torch.cat(made[::-1]), self.attention.finish()  # type: ignore[arg-type]
+        (grad_NH,) = grads
+        grad_state_NH = torch.empty_like(self.state_NH)
+        for t in reversed(range(len(self.packing.counts))):
+            rows = self.packing.rows(t)
+            grad_state_NH[rows] = self.attention.backward(t, grad_NH[rows])
+        return grad_state_NH, self.attention.finish()

@@ -29,7 +29,7 @@ class GRU(Cell):
         width = state[0].shape[-1]
         hidden_n = from_hidden[..., 2 * width :]
         if out is not None and native.fits(from_input, from_hidden, state[0], out):
-            rz, n = native.gru_forward(from_input, from_hidden, state[0], out)
+            rz, n = native.elementwise.gru_forward(from_input, from_hidden, state[0], out)
             return (out,), (state[0], rz, n, hidden_n)
         rz = (from_input[..., : 2 * width] + from_hidden[..., : 2 * width]).sigmoid()
         r, z = rz[..., :width], rz[..., width:]
@@ -50,7 +50,7 @@ class GRU(Cell):
         assert from_hidden is not None
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
         if native.fits(from_input, from_hidden, grad_h, h):
-            return (native.gru_backward(grad_h, h, rz, n, hidden_n, from_input, from_hidden),)
+            return (native.elementwise.gru_backward(grad_h, h, rz, n, hidden_n, from_input, from_hidden),)
         width = n.shape[-1]
         grad_last = grad_h * rz[..., width:]
         grad_n = tanh_grad(grad_h - grad_last, n, out=from_input[..., 2 * width :])

@@ -145,7 +145,7 @@ def normed(
         by_hand: there is no autograd.
     """
     if by_hand and native.fits(x, gain):
-        unit, rstd, y = native.norm_forward(x, width, gain, shift)
+        unit, rstd, y = native.elementwise.norm_forward(x, width, gain, shift)
         return y, (unit, rstd)
     stretches = x.view(*x.shape[:-1], -1, width)
     unit, _, rstd = torch.native_layer_norm(stretches, [width], None, None, EPSILON)
@@ -159,7 +159,7 @@ def normed_backward(
     """From the gradient of what `normed` gave: add those of gain and shift to theirs, write that of x to `out`."""
     unit, rstd = saved
     if native.fits(grad, gain, out):
-        native.norm_backward(grad, unit, rstd, gain, grad_gain, grad_shift, out)
+        native.elementwise.norm_backward(grad, unit, rstd, gain, grad_gain, grad_shift, out)
         return
     _add_rows(grad_gain, grad * unit)
     if grad_shift is not None:

@@ -60,7 +60,7 @@ def remember(
     """
     assert from_hidden is not None
     if by_hand and native.fits(from_input, from_hidden, last_c):
-        return native.lstm_forward(from_input, from_hidden, last_c)
+        return native.elementwise.lstm_forward(from_input, from_hidden, last_c)
     width = last_c.shape[-1]
     gates = from_input + from_hidden
     i_f = gates[..., : 2 * width].sigmoid()
@@ -74,7 +74,7 @@ def remember_backward(
 ) -> Tensor:
     """Write the gradient of the gates (..., G) to `gates`, and return that of the last long-term state."""
     if native.fits(grad_c, grad_o, last_c, gates):
-        return native.lstm_backward(grad_c, grad_o, i_f, g, o, last_c, gates)
+        return native.elementwise.lstm_backward(grad_c, grad_o, i_f, g, o, last_c, gates)
     width = g.shape[-1]
     grad_i_f = torch.empty_like(i_f)
     torch.mul(grad_c, g, out=grad_i_f[..., :width])

@@ -60,7 +60,6 @@ class _Tensors(NamedTuple):
 class _Pass(Pass):
     def __init__(self, given: _Tensors, decoder: Bahdanau, packing: Packing, masks_NH: list[Tensor]) -> None:
         self.given, self.packing, self.truncate = given, packing, decoder.truncate
-        self.steps = range(len(packing.counts))
         self.stack = StackSteps(
             [type(cell) for cell in decoder.layers],
             given.layers,
@@ -70,17 +69,14 @@ class _Pass(Pass):
             decoder.residual,
             decoder.truncate,
         )
-        self.attention = AttentionSteps(decoder.attention, given.attention, len(self.steps))
+        self.attention = AttentionSteps(decoder.attention, given.attention, packing)
 
     def forward(self) -> tuple[Tensor, ...]:
-        y_nH, contexts, outputs = self.given.query_BH, [], []
-        for t in self.steps:
-            context_nH = self.attention.forward(t, y_nH[: self.packing.counts[t]])
-            gates_nG = self.given.gates_NG[self.stack.cells[0].rows(t)]
-            y_nH = self.stack.forward(t, context_nH, gates_nG)
-            contexts.append(context_nH)
-            outputs.append(y_nH)
-        return torch.cat(outputs), torch.cat(contexts)
+        y_nH = self.given.query_BH
+        for t, n in enumerate(self.packing.counts):
+            context_nH = self.attention.forward(t, y_nH[:n])
+            y_nH = self.stack.forward(t, context_nH, self.given.gates_NG[self.packing.rows(t)])
+        return self.stack.output_NH, self.attention.contexts_NH
 
     def backward(self, *grads: Tensor) -> _Tensors:
         grad_y_NH, grad_context_NH = grads
@@ -88,10 +84,10 @@ class _Pass(Pass):
         first = self.stack.inputs[0]
         assert first is not None
         carry: Tensor | None = None
-        for t in reversed(self.steps):
-            rows = self.stack.cells[0].rows(t)
+        for t in reversed(range(len(self.packing.counts))):
+            rows = self.packing.rows(t)
             grad_gates_nG = self.stack.backward(t, carried(grad_y_NH[rows], carry))
-            carry = self.attention.backward(t, first.backward(grad_gates_nG) + grad_context_NH[rows])
+            carry = self.attention.backward(t, first.backward(grad_gates_nG, grad_context_NH[rows]))
             if cut(self.truncate, t):
                 carry = None
         assert carry is not None

@@ -62,7 +62,6 @@ class _Tensors(NamedTuple):
 class _Pass(Pass):
     def __init__(self, given: _Tensors, decoder: Conditional, packing: Packing, masks_NH: list[Tensor]) -> None:
         self.given, self.packing, self.truncate = given, packing, decoder.truncate
-        self.steps = range(len(packing.counts))
         self.stack = StackSteps(
             [type(cell) for cell in decoder.layers],
             given.layers,
@@ -74,17 +73,15 @@ class _Pass(Pass):
         )
         queries_NH = given.gates_NG.new_empty(packing.positions, decoder.hidden_dim)
         self.asking = CellSteps(type(decoder.asking), given.asking, packing, queries_NH)
-        self.attention = AttentionSteps(decoder.attention, given.attention, len(self.steps))
+        self.attention = AttentionSteps(decoder.attention, given.attention, packing)
 
     def forward(self) -> tuple[Tensor, ...]:
-        contexts, outputs = [], []
-        for t in self.steps:
-            gates_nG = self.given.gates_NG[self.asking.rows(t)]
+        for t in range(len(self.packing.counts)):
+            gates_nG = self.given.gates_NG[self.packing.rows(t)]
             between = self.stack.states[0] = self.asking.forward(t, gates_nG, self.stack.states[0])
             context_nH = self.attention.forward(t, between[0])
-            outputs.append(self.stack.forward(t, context_nH, self.given.layers[0].input_bias))
-            contexts.append(context_nH)
-        return torch.cat(outputs), torch.cat(contexts)
+            self.stack.forward(t, context_nH, self.given.layers[0].input_bias)
+        return self.stack.output_NH, self.attention.contexts_NH
 
     def backward(self, *grads: Tensor) -> _Tensors:
         grad_y_NH, grad_context_NH = grads
@@ -92,12 +89,11 @@ class _Pass(Pass):
         self.asking.prepare()
         first = self.stack.inputs[0]
         assert first is not None
-        for t in reversed(self.steps):
-            rows = self.asking.rows(t)
+        for t in reversed(range(len(self.packing.counts))):
+            rows = self.packing.rows(t)
             grad_gates_nG = self.stack.backward(t, grad_y_NH[rows])
-            grad_context_nH = first.backward(grad_gates_nG) + grad_context_NH[rows]
+            grad_context_nH = first.backward(grad_gates_nG, grad_context_NH[rows])
             grad_query_nH = self.attention.backward(t, grad_context_nH)
-            assert grad_query_nH is not None
             self.stack.carry[0] = self.asking.backward(t, grad_query_nH, self.stack.carry[0])
             if cut(self.truncate, t):
                 self.stack.carry = [None] * len(self.stack.carry)

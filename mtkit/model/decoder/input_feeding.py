@@ -59,7 +59,8 @@ class _Tensors(NamedTuple):
 class _Pass(Pass):
     def __init__(self, given: _Tensors, decoder: InputFeeding, packing: Packing, masks_NH: list[Tensor]) -> None:
         self.given, self.packing, self.truncate = given, packing, decoder.truncate
-        self.steps = range(len(packing.counts))
+        H, X = given.readout[0].shape
+        joined_NX = given.gates_NG.new_empty(packing.positions, X)  # output and context side by side, for the readout
         self.stack = StackSteps(
             [type(cell) for cell in decoder.layers],
             given.layers,
@@ -68,19 +69,20 @@ class _Pass(Pass):
             masks_NH,
             decoder.residual,
             decoder.truncate,
+            joined_NX[:, :H],
         )
-        self.attention = AttentionSteps(decoder.attention, given.attention, len(self.steps))
+        self.attention = AttentionSteps(decoder.attention, given.attention, packing, joined_NX[:, H:])
         self.readout = MapSteps(given.readout[0])
+        self.joined_NX = joined_NX
 
     def forward(self) -> tuple[Tensor, ...]:
         feed_nH = self.given.feed_BH
         self.features_NH = feed_nH.new_empty(self.packing.positions, feed_nH.shape[1])
-        for t in self.steps:
-            rows, n = self.stack.cells[0].rows(t), self.packing.counts[t]
+        for t, n in enumerate(self.packing.counts):
+            rows = self.packing.rows(t)
             y_nH = self.stack.forward(t, feed_nH[:n], self.given.gates_NG[rows])
-            joined_nX = torch.cat([y_nH, self.attention.forward(t, y_nH)], -1)
-            before_nH = self.readout.forward(joined_nX, self.given.readout[1])
-            feed_nH = torch.tanh(before_nH, out=self.features_NH[rows])
+            self.attention.forward(t, y_nH)
+            feed_nH = self.readout.forward(self.joined_NX[rows], self.given.readout[1], self.features_NH[rows]).tanh_()
         return (self.features_NH,)
 
     def backward(self, *grads: Tensor) -> _Tensors:
@@ -89,15 +91,12 @@ class _Pass(Pass):
         H = grad_NH.shape[1]
         grad_before_NH = torch.empty_like(grad_NH)
         carry: Tensor | None = None
-        for t in reversed(self.steps):
-            rows = self.stack.cells[0].rows(t)
+        for t in reversed(range(len(self.packing.counts))):
+            rows = self.packing.rows(t)
             before_nH = grad_before_NH[rows]
             tanh_grad(carried(grad_NH[rows], carry), self.features_NH[rows], out=before_nH)
             grad_joined_nX = self.readout.backward(before_nH)
-            grad_y_nH = grad_joined_nX[:, :H]
-            grad_query_nH = self.attention.backward(t, grad_joined_nX[:, H:])
-            if grad_query_nH is not None:
-                grad_y_nH = grad_y_nH + grad_query_nH
+            grad_y_nH = self.attention.backward(t, grad_joined_nX[:, H:], grad_joined_nX[:, :H])
             grad_gates_nG = self.stack.backward(t, grad_y_nH)
             first = self.stack.inputs[0]
             assert first is not None

@@ -50,6 +50,7 @@ class StackSteps:
     Args:
         masks_NH: of dropout between layers, one a layer but the first; empty: none.
         truncate: steps after which gradients are cut; 0: never.
+        output_NH: where outputs are put; default: a place of its own.
     """
 
     def __init__(
@@ -61,11 +62,16 @@ class StackSteps:
         masks_NH: list[Tensor],
         residual: bool,
         truncate: int,
+        output_NH: Tensor | None = None,
     ) -> None:
         self.layers, self.states, self.packing = layers, list(states), packing
         self.masks, self.residual, self.truncate = masks_NH, residual, truncate
         like = states[0][0]
-        outputs = [like.new_empty(packing.positions, like.shape[-1]) for _ in cells]
+        last = like.new_empty(packing.positions, like.shape[-1]) if output_NH is None else output_NH
+        self.output_NH = last
+        # What the last cell says is the output, unless something follows it.
+        self.follows = bool(layers[-1].norm) or (residual and len(cells) > 1)
+        outputs = [torch.empty_like(last) for _ in cells[:-1]] + [torch.empty_like(last) if self.follows else last]
         self.cells = [
             CellSteps(cell, layer.cell, packing, output)
             for cell, layer, output in zip(cells, layers, outputs, strict=True)
@@ -75,7 +81,7 @@ class StackSteps:
         self.carry: list[Carry] = [None] * len(cells)
 
     def forward(self, t: int, x_nI: Tensor | None, base: Tensor | None) -> Tensor:
-        """Input of the first layer (None: the gates are `base` alone) -> output of the last, (n, H)."""
+        """Input of the first layer (None: the gates are `base` alone) -> output of the last, rows of output_NH."""
         y_nH = x_nI
         for i, (cell, given) in enumerate(zip(self.cells, self.inputs, strict=True)):
             below_nH = y_nH
@@ -83,7 +89,7 @@ class StackSteps:
                 assert y_nH is not None
                 base = self.layers[i].input_bias
                 if self.masks:
-                    y_nH = y_nH * self.masks[i - 1][cell.rows(t)]
+                    y_nH = y_nH * self.masks[i - 1][self.packing.rows(t)]
             gates_nG = base if given is None or y_nH is None else given.forward(y_nH, base)
             assert gates_nG is not None
             self.states[i] = cell.forward(t, gates_nG, self.states[i])
@@ -94,7 +100,7 @@ class StackSteps:
             if (norm := self.norms[i]) is not None:
                 y_nH = norm.forward(y_nH)
         assert y_nH is not None
-        return y_nH
+        return self.output_NH[self.packing.rows(t)].copy_(y_nH) if self.follows else y_nH
 
     def prepare(self) -> None:
         """Make room for gradients."""
@@ -110,13 +116,13 @@ class StackSteps:
             self.carry[i] = cell.backward(t, grad_nH, self.carry[i])
             if i:
                 assert given is not None
-                through_nH = given.backward(cell.grad_input[cell.rows(t)])
+                through_nH = given.backward(cell.grad_input[self.packing.rows(t)])
                 if self.masks:
-                    through_nH = through_nH * self.masks[i - 1][cell.rows(t)]
+                    through_nH = through_nH * self.masks[i - 1][self.packing.rows(t)]
                 grad_nH = grad_nH + through_nH if self.residual else through_nH
         if cut(self.truncate, t):
             self.carry = [None] * len(self.carry)
-        return self.cells[0].grad_input[self.cells[0].rows(t)]
+        return self.cells[0].grad_input[self.packing.rows(t)]
 
     def finish(self) -> tuple[tuple[LayerTensors, ...], tuple[State, ...]]:
         """The gradients of the layers and of the initial states."""

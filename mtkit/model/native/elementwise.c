@@ -34,18 +34,38 @@ static inline float exp_(float x) {
     return p * scale.f;
 }
 
-static inline float sigmoid(float x) { return 1.0f / (1.0f + exp_(-x)); }
+// tanh as a quotient of polynomials, fitted to the least relative error on [-7.9, 7.9], beyond which it is 1 to within
+// 3e-7, as it is everywhere. The division is the slow part, so that two share one where they can.
+static inline float over(float x) {
+    float y = x * x;
+    return x * (1.0f + y * (0.13450628f + y * (3.5790014e-3f + y * (2.2023402e-5f + y * 1.5428199e-8f))));
+}
+
+static inline float under(float x) {
+    float y = x * x;
+    return 1.0f + y * (0.46783956f + y * (2.6192273e-2f + y * (3.4236660e-4f + y * 8.5988707e-7f)));
+}
+
+static inline float bounded(float x) { return x > 7.9f ? 7.9f : x < -7.9f ? -7.9f : x; }
 
 static inline float tanh_(float x) {
-    float size = fabsf(x), square = x * x;
-    float far = 1.0f - 2.0f / (exp_(2.0f * size) + 1.0f);
-    float near = -5.70498872745e-3f; // where the difference above would lose digits
-    near = near * square + 2.06390887954e-2f;
-    near = near * square - 5.37397155531e-2f;
-    near = near * square + 1.33314422036e-1f;
-    near = near * square - 3.33332819422e-1f;
-    near = near * square * x + x;
-    return size < 0.625f ? near : x < 0 ? -far : far;
+    x = bounded(x);
+    return over(x) / under(x);
+}
+
+static inline void tanh_pair(float x, float y, float *tanh_x, float *tanh_y) {
+    x = bounded(x);
+    y = bounded(y);
+    float below_x = under(x), below_y = under(y), one = 1.0f / (below_x * below_y);
+    *tanh_x = over(x) * below_y * one;
+    *tanh_y = over(y) * below_x * one;
+}
+
+static inline void sigmoid_pair(float x, float y, float *sigmoid_x, float *sigmoid_y) {
+    float a, b;
+    tanh_pair(0.5f * x, 0.5f * y, &a, &b);
+    *sigmoid_x = 0.5f + 0.5f * a;
+    *sigmoid_y = 0.5f + 0.5f * b;
 }
 
 void gru_forward(int64_t n, int64_t H, in_t input, int64_t input_row, in_t hidden, int64_t hidden_row, in_t last,
@@ -55,9 +75,8 @@ void gru_forward(int64_t n, int64_t H, in_t input, int64_t input_row, in_t hidde
         in_t x = input + b * input_row, u = hidden + b * hidden_row, h = last + b * last_row;
         out_t y = next + b * next_row, gates = rz + b * 2 * H, c = candidate + b * H;
         SIMD
-        for (int64_t j = 0; j < 2 * H; j++) gates[j] = sigmoid(x[j] + u[j]);
-        SIMD
         for (int64_t j = 0; j < H; j++) {
+            sigmoid_pair(x[j] + u[j], x[H + j] + u[H + j], gates + j, gates + H + j);
             c[j] = tanh_(x[2 * H + j] + gates[j] * u[2 * H + j]);
             y[j] = c[j] + gates[H + j] * (h[j] - c[j]);
         }
@@ -94,11 +113,11 @@ void lstm_forward(int64_t n, int64_t H, in_t input, int64_t input_row, in_t hidd
         in_t x = input + b * input_row, u = hidden + b * hidden_row, c = last + b * last_row;
         out_t gates = i_f + b * 2 * H, g = candidate + b * H, out = o + b * H, y = next + b * H;
         SIMD
-        for (int64_t j = 0; j < 2 * H; j++) gates[j] = sigmoid(x[j] + u[j]);
-        SIMD
         for (int64_t j = 0; j < H; j++) {
-            g[j] = tanh_(x[2 * H + j] + u[2 * H + j]);
-            out[j] = sigmoid(x[3 * H + j] + u[3 * H + j]);
+            float twice; // sigmoid(x) = (1 + tanh(x / 2)) / 2
+            sigmoid_pair(x[j] + u[j], x[H + j] + u[H + j], gates + j, gates + H + j);
+            tanh_pair(x[2 * H + j] + u[2 * H + j], 0.5f * (x[3 * H + j] + u[3 * H + j]), g + j, &twice);
+            out[j] = 0.5f + 0.5f * twice;
             y[j] = gates[H + j] * c[j] + gates[j] * g[j];
         }
     }
@@ -180,17 +199,23 @@ void norm_backward(int64_t n, int64_t G, int64_t H, in_t grad, in_t unit, in_t r
 }
 
 // scores (n * heads, S): v . tanh(key + query), each head over its share of A.
-void additive_forward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys, in_t query, in_t v, out_t scores,
-                      int threads) {
-    int64_t width = A / heads;
+// Where bias (n, S) is minus infinity there is nothing to score.
+void additive_forward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys, in_t query, in_t v, in_t bias,
+                      out_t scores, int threads) {
+    int64_t width = A / heads, half = width / 2;
     ROWS(n * 8 * S * A)
     for (int64_t b = 0; b < n; b++)
         for (int64_t s = 0; s < S; s++)
-            for (int64_t h = 0; h < heads; h++) {
+            for (int64_t h = 0; h < heads && bias[b * S + s] == 0; h++) {
                 in_t k = keys + (b * S + s) * A + h * width, q = query + b * A + h * width, w = v + h * width;
-                float sum = 0;
+                int64_t last = width - 1;
+                float sum = width % 2 ? w[last] * tanh_(k[last] + q[last]) : 0;
                 PRAGMA(omp simd reduction(+ : sum))
-                for (int64_t j = 0; j < width; j++) sum += w[j] * tanh_(k[j] + q[j]);
+                for (int64_t j = 0; j < half; j++) {
+                    float e, f;
+                    tanh_pair(k[j] + q[j], k[half + j] + q[half + j], &e, &f);
+                    sum += w[j] * e + w[half + j] * f;
+                }
                 scores[(b * heads + h) * S + s] = sum;
             }
 }
@@ -199,30 +224,121 @@ void additive_forward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys,
 // S; grad_v (threads, A) += g e, a row a thread. v as a factor of grad_keys is left to the end.
 void additive_backward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys, in_t query, in_t v, in_t grad,
                        out_t grad_keys, out_t grad_query, out_t grad_v, int threads) {
-    int64_t width = A / heads, share = (n + threads - 1) / threads;
+    int64_t width = A / heads, half = width / 2, share = (n + threads - 1) / threads;
     PRAGMA(omp parallel for schedule(static, 1) if (n * S * A > ENOUGH) num_threads(threads))
     for (int64_t part = 0; part < threads; part++) {
         int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
-        out_t to_v = grad_v + part * A;
         for (int64_t b = part * share; b < end; b++) {
-            in_t q = query + b * A;
-            out_t to_q = grad_query + b * A;
-            memset(to_q, 0, A * sizeof(float));
+            memset(grad_query + b * A, 0, A * sizeof(float));
             for (int64_t s = 0; s < S; s++)
                 for (int64_t h = 0; h < heads; h++) {
                     float g = grad[(b * heads + h) * S + s];
-                    in_t k = keys + (b * S + s) * A;
-                    out_t to_k = grad_keys + (b * S + s) * A;
-                    SIMD
-                    for (int64_t j = h * width; j < (h + 1) * width; j++) {
+                    if (g == 0) continue; // padding, at least
+                    in_t k = keys + (b * S + s) * A + h * width, q = query + b * A + h * width;
+                    out_t to_k = grad_keys + (b * S + s) * A + h * width, to_q = grad_query + b * A + h * width;
+                    out_t to_v = grad_v + part * A + h * width;
+                    for (int64_t j = width - width % 2; j < width; j++) {
                         float e = tanh_(k[j] + q[j]), slope = g * (1.0f - e * e);
                         to_k[j] += slope;
                         to_q[j] += slope;
                         to_v[j] += g * e;
                     }
+                    SIMD
+                    for (int64_t j = 0; j < half; j++) {
+                        float e, f;
+                        tanh_pair(k[j] + q[j], k[half + j] + q[half + j], &e, &f);
+                        float slope = g * (1.0f - e * e), other = g * (1.0f - f * f);
+                        to_k[j] += slope;
+                        to_q[j] += slope;
+                        to_v[j] += g * e;
+                        to_k[half + j] += other;
+                        to_q[half + j] += other;
+                        to_v[half + j] += g * f;
+                    }
                 }
             SIMD
-            for (int64_t j = 0; j < A; j++) to_q[j] *= v[j];
+            for (int64_t j = 0; j < A; j++) grad_query[b * A + j] *= v[j];
         }
+    }
+}
+
+// Rows of logits, bias to be added -> the loss of each row's word under smoothed targets and, in their place, its gradient; grad_bias
+// (threads, V), a row a thread, takes the sum over rows. Without grad_bias no gradient is made.
+void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias,
+                  const int64_t *restrict words, out_t losses, out_t grad_bias, int threads) {
+    int64_t share = (n + threads - 1) / threads;
+    float even = smoothing / V;
+    PRAGMA(omp parallel for schedule(static, 1) if (n * V > ENOUGH) num_threads(threads))
+    for (int64_t part = 0; part < threads; part++) {
+        int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
+        for (int64_t b = part * share; b < end; b++) {
+            out_t x = logits + b * V;
+            float top = -INFINITY, all = 0, sum = 0, wanted = x[words[b]] + bias[words[b]];
+            PRAGMA(omp simd reduction(max : top) reduction(+ : all))
+            for (int64_t j = 0; j < V; j++) {
+                float y = x[j] += bias[j];
+                top = y > top ? y : top;
+                all += y;
+            }
+            PRAGMA(omp simd reduction(+ : sum))
+            for (int64_t j = 0; j < V; j++) {
+                x[j] = exp_(x[j] - top);
+                sum += x[j];
+            }
+            losses[b] = logf(sum) + top - (1 - smoothing) * wanted - even * all;
+            if (!grad_bias) continue;
+            float scale = 1 / sum;
+            out_t to_bias = grad_bias + part * V;
+            x[words[b]] -= (1 - smoothing) * sum;
+            SIMD
+            for (int64_t j = 0; j < V; j++) {
+                x[j] = x[j] * scale - even;
+                to_bias[j] += x[j];
+            }
+        }
+    }
+}
+
+// Scores (R, S), each row with its bias (minus infinity: not a position) -> their softmax, in their place, and the
+// sum of values (R, S, d) weighted by it.
+void attend_forward(int64_t R, int64_t S, int64_t d, int64_t heads, out_t scores, in_t bias, in_t values,
+                    out_t context, int64_t context_row, int threads) {
+    ROWS(R * S * d)
+    for (int64_t r = 0; r < R; r++) {
+        out_t w = scores + r * S, y = context + r / heads * context_row + r % heads * d;
+        float top = -INFINITY, sum = 0;
+        for (int64_t s = 0; s < S; s++)
+            if (bias[r * S + s] == 0) top = w[s] > top ? w[s] : top;
+        for (int64_t s = 0; s < S; s++) sum += w[s] = bias[r * S + s] < 0 ? 0 : exp_(w[s] - top);
+        memset(y, 0, d * sizeof(float));
+        for (int64_t s = 0; s < S; s++) {
+            float share = w[s] /= sum;
+            in_t v = values + (r * S + s) * d;
+            if (share == 0) continue;
+            SIMD
+            for (int64_t j = 0; j < d; j++) y[j] += share * v[j];
+        }
+    }
+}
+
+// The gradient of the context (R, d) -> of the scores.
+void attend_backward(int64_t R, int64_t S, int64_t d, in_t grad, in_t values, in_t weights, out_t to_scores,
+                     int threads) {
+    ROWS(R * S * d)
+    for (int64_t r = 0; r < R; r++) {
+        in_t w = weights + r * S, g = grad + r * d;
+        out_t y = to_scores + r * S;
+        float mean = 0;
+        for (int64_t s = 0; s < S; s++) {
+            in_t v = values + (r * S + s) * d;
+            float along = 0;
+            y[s] = 0;
+            if (w[s] == 0) continue;
+            PRAGMA(omp simd reduction(+ : along))
+            for (int64_t j = 0; j < d; j++) along += g[j] * v[j];
+            y[s] = along;
+            mean += w[s] * along;
+        }
+        for (int64_t s = 0; s < S; s++) y[s] = w[s] * (y[s] - mean);
     }
 }

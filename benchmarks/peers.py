@@ -1,0 +1,207 @@
+"""Other toolkits on the workloads of `train.py`: their configs, and how fast they say they are.
+
+Each reports target tokens without padding, the end of each sentence included; the figure is the median of its reports
+after the first. Written for JoeyNMT 2.3.0 and OpenNMT-py 3.5.1.
+"""
+
+import gzip
+import json
+import os
+import re
+import statistics
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from sentencepiece import SentencePieceProcessor
+
+LANGUAGES = ("en", "de")
+PEERS = {"A": ["joeynmt", "opennmt"], "transformer-tiny": ["joeynmt", "opennmt"]}
+REPORTS = {"joeynmt": r"Tokens per Sec:\s+(\d+)", "opennmt": r"/\s*(\d+) tok/s"}
+
+
+def speed(
+    peer: str, workload: str, environments: Path, data: Path, tokenizer: Path, work: Path, updates: int
+) -> tuple[float, float]:
+    """Target tokens a second, and the peak of memory in MB, of a peer on DATA/train and DATA/val.
+
+    Args:
+        environments: holds a virtual environment of the peer's name.
+        tokenizer: the SentencePiece model that mtkit uses.
+    """
+    text(data, tokenizer, work)
+    config = work / f"{peer}-{workload}.yaml"
+    make, command = {
+        "joeynmt": (joeynmt, ["bin/python", "-m", "joeynmt", "train", str(config), "--skip-test"]),
+        "opennmt": (opennmt, ["bin/onmt_train", "-config", str(config)]),
+    }[peer]
+    config.write_text(json.dumps(make(workload, tokenizer, work, updates)))  # JSON is YAML
+    command[0] = str(environments / peer / command[0])
+    log = work / f"{peer}-{workload}.log"
+    with log.open("w") as file:
+        # Of JoeyNMT's checkpoints torch's present default refuses some.
+        environment = os.environ | {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        _, _, usage = os.wait4(process.pid, 0)
+    rates = [float(found) for found in re.findall(REPORTS[peer], log.read_text())]
+    if len(rates) < 2:
+        raise SystemExit(f"{peer} reported no speed; see {log}")
+    return statistics.median(rates[1:]), usage.ru_maxrss / 1024
+
+
+def text(data: Path, tokenizer: Path, work: Path) -> None:
+    """The text as the peers want it: as it is, in pieces, and the vocabulary."""
+    pieces = SentencePieceProcessor(model_file=str(tokenizer))
+    vocabulary = [pieces.id_to_piece(i) for i in range(pieces.get_piece_size())]
+    (work / "pieces.txt").write_text("".join(f"{piece}\n" for piece in vocabulary))
+    special = {"<unk>", "<pad>", "<s>", "</s>"}
+    (work / "counted.txt").write_text("".join(f"{piece}\t1\n" for piece in vocabulary if piece not in special))
+    for part in ("train", "val"):
+        for lang in LANGUAGES:
+            lines = gzip.decompress((data / f"{part}.{lang}.gz").read_bytes()).decode()
+            (work / f"{part}.{lang}").write_text(lines)
+            cut = pieces.encode(lines.split("\n")[:-1], out_type=str)
+            (work / f"{part}.pieces.{lang}").write_text("".join(" ".join(line) + "\n" for line in cut))
+
+
+def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[str, Any]:
+    """JoeyNMT's config of a workload."""
+    ids = {
+        name: SentencePieceProcessor(model_file=str(tokenizer)).piece_to_id(name) for name in ("<unk>", "<s>", "</s>")
+    }
+    side = {
+        "max_length": 100,
+        "level": "bpe",
+        "voc_limit": 8000,
+        "voc_min_freq": 1,
+        "voc_file": str(work / "pieces.txt"),
+        "tokenizer_type": "sentencepiece",
+        "tokenizer_cfg": {"model_file": str(tokenizer), "pretokenizer": "none"},
+    }
+    special = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+    special |= {"unk_id": ids["<unk>"], "pad_id": 3, "bos_id": ids["<s>"], "eos_id": ids["</s>"]}
+    if workload == "A":
+        embeddings = {"embedding_dim": 256, "dropout": 0.3}
+        layer = {"type": "recurrent", "rnn_type": "gru", "embeddings": embeddings, "dropout": 0.3, "num_layers": 1}
+        encoder = layer | {"hidden_size": 256, "bidirectional": True}
+        decoder = layer | {
+            "hidden_size": 512,
+            "hidden_dropout": 0.3,
+            "input_feeding": True,
+            "init_hidden": "bridge",
+            "attention": "bahdanau",
+        }
+    else:
+        encoder = decoder = {
+            "type": "transformer",
+            "num_layers": 4,
+            "num_heads": 4,
+            "embeddings": {"embedding_dim": 128, "scale": True, "dropout": 0.3},
+            "hidden_size": 128,
+            "ff_size": 256,
+            "dropout": 0.3,
+            "layer_norm": "pre",
+        }
+    return {
+        "name": "speed",
+        "joeynmt_version": "2.3.0",
+        "model_dir": str(work / "joeynmt"),
+        "use_cuda": False,
+        "fp16": False,
+        "random_seed": 1,
+        "data": {
+            "train": str(work / "train"),
+            "dev": str(work / "val"),
+            "dataset_type": "plain",
+            "src": side | {"lang": LANGUAGES[0]},
+            "trg": side | {"lang": LANGUAGES[1]},
+            "special_symbols": special,
+        },
+        "testing": {"beam_size": 1, "batch_size": 64, "batch_type": "sentence", "eval_metrics": ["bleu"]},
+        "training": {
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+            "normalization": "tokens",
+            "label_smoothing": 0.1,
+            "loss": "crossentropy",
+            "clip_grad_norm": 1.0,
+            "batch_size": 4096,
+            "batch_type": "token",
+            "epochs": 1000,
+            "updates": updates,
+            "validation_freq": 10**6,
+            "logging_freq": 10,
+            "overwrite": True,
+            "early_stopping_metric": "bleu",
+            "keep_best_ckpts": 1,
+        },
+        "model": {
+            "initializer": "xavier_uniform",
+            "tied_embeddings": True,
+            "tied_softmax": workload != "A",
+            "encoder": encoder,
+            "decoder": decoder,
+        },
+    }
+
+
+def opennmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[str, Any]:
+    """OpenNMT-py's config of a workload."""
+    files = {part: {"path_src": str(work / f"{part}.pieces.en"), "path_tgt": str(work / f"{part}.pieces.de")}
+             for part in ("train", "val")}  # fmt: skip
+    if workload == "A":
+        model: dict[str, Any] = {
+            "encoder_type": "brnn",
+            "decoder_type": "rnn",
+            "rnn_type": "GRU",
+            "enc_layers": 1,
+            "dec_layers": 1,
+            "enc_hid_size": 512,
+            "dec_hid_size": 512,
+            "hidden_size": 512,
+            "word_vec_size": 256,
+            "global_attention": "mlp",
+            "input_feed": 1,
+        }
+    else:
+        model = {
+            "encoder_type": "transformer",
+            "decoder_type": "transformer",
+            "enc_layers": 4,
+            "dec_layers": 4,
+            "heads": 4,
+            "hidden_size": 128,
+            "word_vec_size": 128,
+            "transformer_ff": 256,
+            "position_encoding": True,
+            "share_decoder_embeddings": True,
+        }
+    return model | {
+        "save_data": str(work / "opennmt"),
+        "src_vocab": str(work / "counted.txt"),
+        "tgt_vocab": str(work / "counted.txt"),
+        "share_vocab": True,
+        "share_embeddings": True,
+        "overwrite": True,
+        "data": {"text": files["train"], "valid": files["val"]},
+        "save_model": str(work / "opennmt-model"),
+        "seed": 1,
+        "train_steps": updates,
+        "valid_steps": 10**6,
+        "save_checkpoint_steps": 10**6,
+        "report_every": 10,
+        "bucket_size": 29000,
+        "num_workers": 0,
+        "world_size": 1,
+        "dropout": [0.3],
+        "attention_dropout": [0.0],
+        "label_smoothing": 0.1,
+        "optim": "adam",
+        "learning_rate": 0.001,
+        "max_grad_norm": 1.0,
+        "batch_type": "tokens",
+        "batch_size": 4096,
+        "accum_count": [1],
+        "normalization": "tokens",
+        "model_dtype": "fp32",
+    }

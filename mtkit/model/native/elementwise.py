@@ -1,0 +1,130 @@
+"""Element-wise work of cells, norms, attention and loss in one pass over each row (elementwise.c)."""
+
+import torch
+from torch import Tensor
+
+from mtkit.model.native.library import call
+
+
+def gru_forward(from_input: Tensor, from_hidden: Tensor, last: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+    """Gates and last state -> the next state in `out`; returns r and z together, and n."""
+    *lead, n, H = last.shape
+    rz, candidate = last.new_empty(*lead, n, 2 * H), last.new_empty(*lead, n, H)
+    strided = ((from_input, True), (from_hidden, True), (last, True), (out, True))
+    call("gru_forward", (n, H), (*strided, (rz, False), (candidate, False)))
+    return rz, candidate
+
+
+def gru_backward(
+    grad: Tensor, last: Tensor, rz: Tensor, candidate: Tensor, hidden_n: Tensor, to_input: Tensor, to_hidden: Tensor
+) -> Tensor:
+    """Gradient of the next state -> of the gates, and, returned, of the last state past them."""
+    to_last = torch.empty_like(candidate)
+    call(
+        "gru_backward",
+        candidate.shape[-2:],
+        (
+            (grad, True),
+            (last, True),
+            (rz, False),
+            (candidate, False),
+            (hidden_n, True),
+            (to_input, True),
+            (to_hidden, True),
+            (to_last, False),
+        ),
+    )
+    return to_last
+
+
+def lstm_forward(from_input: Tensor, from_hidden: Tensor, last_c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """See `mtkit.model.cells.lstm.remember`."""
+    *lead, n, H = last_c.shape
+    i_f = last_c.new_empty(*lead, n, 2 * H)
+    g, o, c = (last_c.new_empty(*lead, n, H) for _ in range(3))
+    made = ((i_f, False), (g, False), (o, False), (c, False))
+    call("lstm_forward", (n, H), ((from_input, True), (from_hidden, True), (last_c, True), *made))
+    return i_f, g, o, c
+
+
+def lstm_backward(
+    grad_c: Tensor, grad_o: Tensor, i_f: Tensor, g: Tensor, o: Tensor, last_c: Tensor, gates: Tensor
+) -> Tensor:
+    """See `mtkit.model.cells.lstm.remember_backward`."""
+    to_last = torch.empty_like(g)
+    given = (
+        (grad_c.contiguous(), False),
+        (grad_o.contiguous(), False),
+        (i_f, False),
+        (g, False),
+        (o, False),
+        (last_c, True),
+    )
+    call("lstm_backward", g.shape[-2:], (*given, (gates, True), (to_last, False)))
+    return to_last
+
+
+def norm_forward(x: Tensor, width: int, gain: Tensor, shift: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Each stretch of `width` at mean 0 and variance 1, the inverse deviations, and unit * gain + shift."""
+    *lead, n, G = x.shape
+    unit, y, rstd = x.new_empty(*lead, n, G), x.new_empty(*lead, n, G), x.new_empty(*lead, n, G // width)
+    parameters = ((gain, False), (shift, False))
+    call("norm_forward", (n, G, width), ((x, True), *parameters, (unit, False), (rstd, False), (y, False)))
+    return unit, rstd, y
+
+
+def norm_backward(
+    grad: Tensor, unit: Tensor, rstd: Tensor, gain: Tensor, grad_gain: Tensor, grad_shift: Tensor | None, to: Tensor
+) -> None:
+    """Gradient of unit * gain + shift -> of x in `to`; those of gain and shift are added to what is given."""
+    n, G = unit.shape[-2:]
+    given = ((grad.contiguous(), False), (unit, False), (rstd, False), (gain, False))
+    call("norm_backward", (n, G, G // rstd.shape[-1]), (*given, (grad_gain, False), (grad_shift, False), (to, True)))
+
+
+def additive_forward(keys_nSA: Tensor, query_nA: Tensor, energy_A: Tensor, bias_nS: Tensor, out_rS: Tensor) -> None:
+    """Scores (n * heads, S) of additive attention; padding, where bias is minus infinity, is passed over."""
+    n, S, A = keys_nSA.shape
+    rows = (keys_nSA.view(-1, A), query_nA, energy_A, bias_nS, out_rS)
+    call("additive_forward", (n, S, A, len(out_rS) // n), tuple((x, False) for x in rows))
+
+
+def additive_backward(
+    keys_nSA: Tensor, query_nA: Tensor, energy_A: Tensor, grad_rS: Tensor, grad_keys_nSA: Tensor, grad_energy_PA: Tensor
+) -> Tensor:
+    """Gradient of the scores -> of the query; those of keys (but for v) and of v, a row a thread, are added."""
+    n, S, A = keys_nSA.shape
+    grad_query_nA = torch.empty_like(query_nA)
+    rows = (keys_nSA.view(-1, A), query_nA, energy_A, grad_rS, grad_keys_nSA, grad_query_nA, grad_energy_PA)
+    # As many threads as there are rows for what they add up.
+    call("additive_backward", (n, S, A, len(grad_rS) // n), tuple((x, False) for x in rows), len(grad_energy_PA))
+    return grad_query_nA
+
+
+def softmax_loss(
+    logits_NV: Tensor, bias_V: Tensor, words_N: Tensor, smoothing: float, grad_bias_V: Tensor | None
+) -> Tensor:
+    """See `mtkit.train.loss.softmax_loss`."""
+    (n, V), threads = logits_NV.shape, torch.get_num_threads()
+    losses_N = logits_NV.new_empty(n)
+    sums_PV = None if grad_bias_V is None else logits_NV.new_zeros(threads, V)
+    given = tuple((x, False) for x in (logits_NV, bias_V, words_N, losses_N, sums_PV))
+    call("softmax_loss", (n, V, float(smoothing)), given, threads)
+    if grad_bias_V is not None and sums_PV is not None:
+        grad_bias_V += sums_PV.sum(0)
+    return losses_N.sum()
+
+
+def attend_forward(scores_rS: Tensor, bias_rS: Tensor, values_rSd: Tensor, out_nH: Tensor) -> None:
+    """Scores -> their softmax over real positions, in their place, and the context of all heads in `out_nH`."""
+    r, S, d = values_rSd.shape
+    given = ((scores_rS, False), (bias_rS, False), (values_rSd.view(-1, d), False), (out_nH, True))
+    call("attend_forward", (r, S, d, r // len(out_nH)), given)
+
+
+def attend_backward(grad_Rd: Tensor, values_RSd: Tensor, weights_RS: Tensor) -> Tensor:
+    """The gradient of the context -> of the scores, RS."""
+    grad_scores_RS = torch.empty_like(weights_RS)
+    rows = (grad_Rd, values_RSd.view(-1, values_RSd.shape[2]), weights_RS, grad_scores_RS)
+    call("attend_backward", (*weights_RS.shape, values_RSd.shape[2]), tuple((x, False) for x in rows))
+    return grad_scores_RS

@@ -1,0 +1,213 @@
+// Matrix products on the processor's tiles (AMX): operands rounded to bf16, sums in fp32. What each function computes
+// is torch's product of the rounded operands; tests hold the two together.
+//
+// A packed operand is tiles of 16 rows x 32 numbers of the dimension that is summed over, k, stored one after another
+// ([rows / 16][k / 32], what is missing at the edges is zero). The tile's 16 x 16 pairs of neighbours in k lie as
+// they are for the left operand, and transposed for the right one.
+
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TILE 512 // numbers
+#define DEPTH 32 // tiles of k at once, so that what is read again and again stays in the second cache
+typedef uint16_t bf16;
+
+static void transpose(__m512i r[16]) {
+    __m512i t[16];
+    for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    for (int j = 0; j < 4; j++) {
+        __m512i low = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x44), high = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xEE);
+        __m512i low2 = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x44);
+        __m512i high2 = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xEE);
+        t[j] = _mm512_shuffle_i32x4(low, low2, 0x88);
+        t[4 + j] = _mm512_shuffle_i32x4(low, low2, 0xDD);
+        t[8 + j] = _mm512_shuffle_i32x4(high, high2, 0x88);
+        t[12 + j] = _mm512_shuffle_i32x4(high, high2, 0xDD);
+    }
+    memcpy(r, t, sizeof t);
+}
+
+static inline __mmask16 first(int64_t count) { return count >= 16 ? 0xFFFF : count <= 0 ? 0 : (1 << count) - 1; }
+
+// One tile of a matrix whose number (x, k) is at from[x * x_step + k * k_step], one of the steps being 1.
+static void pack_tile(const float *from, int64_t xs, int64_t ks, int64_t x_step, int64_t k_step, int right, bf16 *to) {
+    __m512i r[16];
+    int turned;
+    if (k_step == 1) {
+        __mmask16 low = first(ks), high = first(ks - 16);
+        for (int x = 0; x < 16; x++) {
+            const float *row = from + x * x_step;
+            r[x] = x >= xs ? _mm512_setzero_si512()
+                           : (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + 16),
+                                                          _mm512_maskz_loadu_ps(low, row));
+        }
+        turned = right;
+    } else {
+        __mmask16 here = first(xs);
+        for (int p = 0; p < 16; p++) {
+            const float *row = from + 2 * p * k_step;
+            __m512 even = _mm512_maskz_loadu_ps(2 * p < ks ? here : 0, row);
+            __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < ks ? here : 0, row + k_step);
+            __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+            __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+            r[p] = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+        }
+        turned = !right;
+    }
+    if (turned) transpose(r);
+    for (int i = 0; i < 16; i++) _mm512_store_si512(to + 32 * i, r[i]);
+}
+
+// The tiles [begin, end) of x, in all of k; memory is read in the order in which it lies.
+static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *from, int64_t x_step, int64_t k_step,
+                 int right, bf16 *to) {
+    int64_t kt = (k + 31) / 32, in_k = k_step == 1 ? kt : end - begin, all = kt * (end - begin);
+    for (int64_t t = 0; t < all; t++) {
+        int64_t i = begin + (k_step == 1 ? t / in_k : t % in_k), j = k_step == 1 ? t % in_k : t / in_k;
+        pack_tile(from + 16 * i * x_step + 32 * j * k_step, x - 16 * i, k - 32 * j, x_step, k_step, right,
+                  to + (i * kt + j) * TILE);
+    }
+}
+
+// A tile of sums, from (and, below, to) where a matrix may end within it.
+#define BEGIN(number, i, j)                                                                                            \
+    if (!start) _tile_zero(number);                                                                                    \
+    else if (m - 16 * (i) >= 16 && n - 16 * (j) >= 16)                                                                 \
+        _tile_loadd(number, start + 16 * (i) * start_row + 16 * (j), 4 * start_row);                                   \
+    else {                                                                                                             \
+        memset(edge, 0, sizeof edge);                                                                                  \
+        for (int64_t y = 0; y < 16 && y < m - 16 * (i); y++)                                                           \
+            for (int64_t x = 0; x < 16 && x < n - 16 * (j); x++)                                                       \
+                edge[16 * y + x] = start[(16 * (i) + y) * start_row + 16 * (j) + x];                                   \
+        _tile_loadd(number, edge, 64);                                                                                 \
+    }
+#define END(number, i, j)                                                                                              \
+    if (m - 16 * (i) >= 16 && n - 16 * (j) >= 16) _tile_stored(number, c + 16 * (i) * c_row + 16 * (j), 4 * c_row);    \
+    else {                                                                                                             \
+        _tile_stored(number, edge, 64);                                                                                \
+        for (int64_t y = 0; y < 16 && y < m - 16 * (i); y++)                                                           \
+            for (int64_t x = 0; x < 16 && x < n - 16 * (j); x++)                                                       \
+                c[(16 * (i) + y) * c_row + 16 * (j) + x] = edge[16 * y + x];                                           \
+    }
+
+// c = start + a b, two by two tiles, of rows [i0, i1) and columns [j0, j1) of tiles and kt tiles of k.
+static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt, int64_t m, int64_t n, const bf16 *a,
+                     int64_t a_row, const bf16 *b, int64_t b_row, const float *start, int64_t start_row, float *c,
+                     int64_t c_row) {
+    _Alignas(64) float edge[256];
+    int64_t down = (i1 - i0 + 1) / 2, across = (j1 - j0 + 1) / 2;
+    int by_row = down > across; // what is longer is gone through once, beside it what is shorter again and again
+    for (int64_t t = 0; t < down * across; t++) {
+        int64_t i = i0 + 2 * (by_row ? t / across : t % down), j = j0 + 2 * (by_row ? t % across : t / down);
+        const bf16 *a0 = a + i * a_row * TILE, *a1 = i + 1 < i1 ? a0 + a_row * TILE : NULL;
+        const bf16 *b0 = b + j * b_row * TILE, *b1 = j + 1 < j1 ? b0 + b_row * TILE : NULL;
+        BEGIN(0, i, j)
+        if (b1) { BEGIN(1, i, j + 1) }
+        if (a1) { BEGIN(2, i + 1, j) }
+        if (a1 && b1) { BEGIN(3, i + 1, j + 1) }
+        for (int64_t k = 0; k < kt; k++) {
+            _tile_loadd(4, a0 + k * TILE, 64);
+            _tile_loadd(6, b0 + k * TILE, 64);
+            _tile_dpbf16ps(0, 4, 6);
+            if (b1) {
+                _tile_loadd(7, b1 + k * TILE, 64);
+                _tile_dpbf16ps(1, 4, 7);
+            }
+            if (a1) {
+                _tile_loadd(5, a1 + k * TILE, 64);
+                _tile_dpbf16ps(2, 5, 6);
+                if (b1) _tile_dpbf16ps(3, 5, 7);
+            }
+        }
+        END(0, i, j)
+        if (b1) { END(1, i, j + 1) }
+        if (a1) { END(2, i + 1, j) }
+        if (a1 && b1) { END(3, i + 1, j + 1) }
+    }
+}
+
+// Whether the kernel lets this process use tiles.
+int tiles_ready(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
+
+static void configure(void) {
+    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        config.bytes[i] = 64;
+        config.rows[i] = 16;
+    }
+    _tile_loadconfig(&config);
+}
+
+static bf16 *room(int which, int64_t tiles) {
+    static _Thread_local struct { bf16 *at; int64_t tiles; } held[2];
+    if (held[which].tiles < tiles) {
+        free(held[which].at);
+        held[which].at = aligned_alloc(64, tiles * TILE * sizeof(bf16));
+        held[which].tiles = held[which].at ? tiles : 0;
+    }
+    return held[which].at;
+}
+
+// Where a thread's share of tiles begins, in pairs.
+static int64_t share(int64_t tiles, int64_t part, int64_t threads) {
+    int64_t begin = 2 * ((tiles + 1) / 2 * part / threads);
+    return begin < tiles ? begin : tiles;
+}
+
+void tiles_pack(int64_t x, int64_t k, int64_t x_step, int64_t k_step, const float *from, bf16 *to, int threads) {
+    int64_t xt = (x + 15) / 16;
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (x * k > 16384)
+    for (int64_t part = 0; part < threads; part++)
+        pack(share(xt, part, threads), share(xt, part + 1, threads), x, k, from, x_step, k_step, 1, to);
+}
+
+// c (m, n) = start + a (m, k) b (k, n), where b is given packed by tiles_pack, or not and then is packed here. A start
+// of step 0 is one row for all; NULL: none. Returns 0 if there was no room.
+int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64_t bx, int64_t bk, int64_t start_row,
+                  int64_t c_row, const float *a, const float *b, const bf16 *b_packed, const float *start, float *c,
+                  int threads) {
+    int64_t mt = (m + 15) / 16, nt = (n + 15) / 16, kt = (k + 31) / 32, depth = kt < DEPTH ? kt : DEPTH;
+    bf16 *left = room(0, mt * depth), *right = b_packed ? NULL : room(1, nt * depth);
+    if (!left || (!b_packed && !right)) return 0;
+    if (m * n * k < 1 << 18) threads = 1;
+    int by_row = mt > nt;
+#pragma omp parallel num_threads(threads)
+    {
+        configure();
+        for (int64_t k0 = 0; k0 < kt; k0 += depth) {
+            int64_t ks = kt - k0 < depth ? kt - k0 : depth, rest = k - 32 * k0 < 32 * ks ? k - 32 * k0 : 32 * ks;
+#pragma omp for schedule(static, 1)
+            for (int64_t part = 0; part < threads; part++) {
+                pack(share(mt, part, threads), share(mt, part + 1, threads), m, rest, a + 32 * k0 * ak, ax, ak, 0, left);
+                if (b_packed) continue;
+                pack(share(nt, part, threads), share(nt, part + 1, threads), n, rest, b + 32 * k0 * bk, bx, bk, 1, right);
+            }
+#pragma omp for schedule(static, 1)
+            for (int64_t part = 0; part < threads; part++) {
+                int64_t begin = share(by_row ? mt : nt, part, threads), end = share(by_row ? mt : nt, part + 1, threads);
+                multiply(by_row ? begin : 0, by_row ? end : mt, by_row ? 0 : begin, by_row ? nt : end, ks, m, n, left, ks,
+                         b_packed ? b_packed + k0 * TILE : right, b_packed ? kt : ks, k0 ? c : start,
+                         k0 ? c_row : start_row, c, c_row);
+            }
+        }
+        _tile_release();
+    }
+    return 1;
+}
+
+#endif
