@@ -17,6 +17,7 @@ from sentencepiece import SentencePieceProcessor
 
 LANGUAGES = ("en", "de")
 PEERS = {"A": ["joeynmt", "opennmt"], "transformer-tiny": ["joeynmt", "opennmt"]}
+SPECIAL = ("<unk>", "<pad>", "<s>", "</s>")  # in the order that JoeyNMT asks for
 REPORTS = {"joeynmt": r"Tokens per Sec:\s+(\d+)", "opennmt": r"/\s*(\d+) tok/s"}
 
 
@@ -53,9 +54,9 @@ def text(data: Path, tokenizer: Path, work: Path) -> None:
     """The text as the peers want it: as it is, in pieces, and the vocabulary."""
     pieces = SentencePieceProcessor(model_file=str(tokenizer))
     vocabulary = [pieces.id_to_piece(i) for i in range(pieces.get_piece_size())]
-    (work / "pieces.txt").write_text("".join(f"{piece}\n" for piece in vocabulary))
-    special = {"<unk>", "<pad>", "<s>", "</s>"}
-    (work / "counted.txt").write_text("".join(f"{piece}\t1\n" for piece in vocabulary if piece not in special))
+    own = [piece for piece in vocabulary if piece not in SPECIAL]
+    (work / "pieces.txt").write_text("".join(f"{piece}\n" for piece in [*SPECIAL, *own]))
+    (work / "counted.txt").write_text("".join(f"{piece}\t1\n" for piece in own))
     for part in ("train", "val"):
         for lang in LANGUAGES:
             lines = gzip.decompress((data / f"{part}.{lang}.gz").read_bytes()).decode()
@@ -66,9 +67,6 @@ def text(data: Path, tokenizer: Path, work: Path) -> None:
 
 def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[str, Any]:
     """JoeyNMT's config of a workload."""
-    ids = {
-        name: SentencePieceProcessor(model_file=str(tokenizer)).piece_to_id(name) for name in ("<unk>", "<s>", "</s>")
-    }
     side = {
         "max_length": 100,
         "level": "bpe",
@@ -78,8 +76,9 @@ def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[st
         "tokenizer_type": "sentencepiece",
         "tokenizer_cfg": {"model_file": str(tokenizer), "pretokenizer": "none"},
     }
-    special = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
-    special |= {"unk_id": ids["<unk>"], "pad_id": 3, "bos_id": ids["<s>"], "eos_id": ids["</s>"]}
+    names = ("unk", "pad", "bos", "eos")
+    special: dict[str, Any] = {f"{name}_token": piece for name, piece in zip(names, SPECIAL, strict=True)}
+    special |= {f"{name}_id": number for number, name in enumerate(names)}
     if workload == "A":
         embeddings = {"embedding_dim": 256, "dropout": 0.3}
         layer = {"type": "recurrent", "rnn_type": "gru", "embeddings": embeddings, "dropout": 0.3, "num_layers": 1}
@@ -121,6 +120,9 @@ def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[st
         "training": {
             "optimizer": "adam",
             "learning_rate": 0.001,
+            "scheduling": "plateau",
+            "patience": 3,
+            "decrease_factor": 0.5,
             "normalization": "tokens",
             "label_smoothing": 0.1,
             "loss": "crossentropy",
