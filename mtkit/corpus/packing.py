@@ -86,6 +86,13 @@ class Packing:
         return self._tensor(self._order[self._ranks] * self.columns + self._times)
 
     @cached_property
+    def rows_M(self) -> Tensor:
+        """The row of each place in the padded table; of padding the first row."""
+        rows = np.zeros(self.sentences * self.columns, np.int64)
+        rows[self._order[self._ranks] * self.columns + self._times] = np.arange(self.positions)
+        return self._tensor(rows)
+
+    @cached_property
     def reversed_N(self) -> Tensor:
         """For each row the one that stands there when every sentence is turned round; its own inverse."""
         mirrored = self.lengths[self._order][self._ranks] - 1 - self._times
@@ -118,6 +125,11 @@ class Packing:
         """The padded table_BLX of packed rows, zero on padding."""
         rows = self.sentences * self.columns
         table: Tensor = _Spread.apply(packed_NX, self.cells_N, rows)  # type: ignore[no-untyped-call]
+        return table.view(self.sentences, self.columns, *packed_NX.shape[1:])
+
+    def unpack_masked(self, packed_NX: Tensor) -> Tensor:
+        """`unpack` for whoever never looks at padding, where any row stands; its gradient does not count."""
+        table: Tensor = _Gather.apply(packed_NX, self.rows_M, self.cells_N)  # type: ignore[no-untyped-call]
         return table.view(self.sentences, self.columns, *packed_NX.shape[1:])
 
     def turn(self, packed_NX: Tensor) -> Tensor:
@@ -163,6 +175,18 @@ class _Spread(torch.autograd.Function):
     def backward(ctx, grad_MX):  # type: ignore[no-untyped-def]
         (rows_N,) = ctx.saved_tensors
         return grad_MX.index_select(0, rows_N), None, None
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x_NX, rows_M, cells_N):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(cells_N)
+        return x_NX.index_select(0, rows_M)
+
+    @staticmethod
+    def backward(ctx, grad_MX):  # type: ignore[no-untyped-def]
+        (cells_N,) = ctx.saved_tensors
+        return grad_MX.index_select(0, cells_N), None, None
 
 
 class _Permute(torch.autograd.Function):

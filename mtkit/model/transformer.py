@@ -9,6 +9,7 @@ hypotheses that ask, S positions that are looked at, E embed_dim, H hidden_dim, 
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from mtkit.corpus.packing import Packing
@@ -87,12 +88,21 @@ class MultiHead(nn.Module):
         """values_XAD."""
         return self._split(through(self.value, x_XH))
 
+    def all_at_once(self, x_XH: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values XAD of the same rows, by one product."""
+        layers = (self.query, self.key, self.value)
+        nothing = torch.zeros_like(self.query.bias)
+        bias = torch.cat([nothing if layer.bias is None else layer.bias for layer in layers])
+        made = linear(x_XH, torch.cat([layer.weight for layer in layers]), bias)
+        queries, keys, values = made.chunk(3, -1)
+        return self._split(queries), self._split(keys), self._split(values)
+
     def merge(self, context_XAD: Tensor) -> Tensor:
         """What all heads have found -> XH."""
         return through(self.output, context_XAD.flatten(-2))
 
     def _split(self, x_XH: Tensor) -> Tensor:
-        return x_XH.view(*x_XH.shape[:-1], self.heads, -1)
+        return x_XH.unflatten(-1, (self.heads, -1))
 
 
 class SelfAttention(MultiHead):
@@ -105,10 +115,11 @@ class SelfAttention(MultiHead):
             turn: what queries and keys go through.
             causal: whether a position sees only itself and those before it.
         """
+        queries_NAD, keys_NAD, values_NAD = self.all_at_once(x_NH)
         context_BALD = attend(
-            heads_first(turn(self.queries(x_NH)), packing),
-            heads_first(turn(self.keys(x_NH)), packing),
-            heads_first(self.values(x_NH), packing),
+            heads_first(turn(queries_NAD), packing),
+            heads_first(turn(keys_NAD), packing),
+            heads_first(values_NAD, packing),
             # Padding comes last, so that no real position sees it where none sees what is to come.
             mask_BS=None if causal else packing.mask_BL,
             causal=causal,
@@ -132,7 +143,7 @@ class FeedForward(nn.Module):
 
 def heads_first(x_NAD: Tensor, packing: Packing) -> Tensor:
     """Packed rows -> the padded table that attention takes, BALD."""
-    return packing.unpack(x_NAD).transpose(1, 2)
+    return packing.unpack_masked(x_NAD).transpose(1, 2)
 
 
 def attend(

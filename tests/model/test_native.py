@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mtkit.model import native, products
 from mtkit.model.attention.additive import AdditiveSteps
+from mtkit.model.dropout import mask_like
 from mtkit.model.native import elementwise, tiles
 from mtkit.registry import resolve
 
@@ -129,6 +130,16 @@ def test_loss(smoothing: float) -> None:
         if to_bias is not None:
             torch.testing.assert_close(ours.double(), grad, atol=1e-6, rtol=1e-5)
             torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=1e-5, rtol=1e-5)
+
+
+@here
+def test_masks_of_dropout() -> None:
+    """The C form of the hash and numpy's, number by number; large enough for a second thread."""
+    torch.manual_seed(1)
+    ours = mask_like(torch.zeros(300, 77), 0.3)
+    with native.off():
+        torch.manual_seed(1)
+        assert torch.equal(mask_like(torch.zeros(300, 77), 0.3), ours)
 
 
 TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no matrix tiles for bf16")

@@ -342,3 +342,16 @@ void attend_backward(int64_t R, int64_t S, int64_t d, in_t grad, in_t values, in
         for (int64_t s = 0; s < S; s++) y[s] = w[s] * (y[s] - mean);
     }
 }
+
+// Number i of a mask: 0 for a share of `dropped` in 2^16, `kept` for the rest, by a hash of i and of both keys (the
+// finaliser of MurmurHash3, Appleby 2011).
+void fill_mask(int64_t count, int64_t low_key, int64_t high_key, int64_t dropped, float kept, out_t mask, int threads) {
+    uint32_t low = low_key, high = high_key, limit = (uint32_t)dropped << 16;
+    PRAGMA(omp parallel for simd schedule(static) if (parallel : count > ENOUGH) num_threads(threads))
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t h = (uint32_t)i * 0x9E3779B1u + low;
+        h = (h ^ h >> 16) * 0x85EBCA6Bu ^ high;
+        h = (h ^ h >> 13) * 0xC2B2AE35u;
+        mask[i] = (h ^ h >> 16) < limit ? 0.0f : kept;
+    }
+}

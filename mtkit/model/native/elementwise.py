@@ -128,3 +128,8 @@ def attend_backward(grad_Rd: Tensor, values_RSd: Tensor, weights_RS: Tensor) -> 
     rows = (grad_Rd, values_RSd.view(-1, values_RSd.shape[2]), weights_RS, grad_scores_RS)
     call("attend_backward", (*weights_RS.shape, values_RSd.shape[2]), tuple((x, False) for x in rows))
     return grad_scores_RS
+
+
+def fill_mask(mask: Tensor, low_key: int, high_key: int, dropped: int, kept: float) -> None:
+    """See `mtkit.model.dropout.mask_like`."""
+    call("fill_mask", (mask.numel(), low_key, high_key, dropped, kept), ((mask.view(-1), False),))
