@@ -14,8 +14,8 @@ STEPS = 1 << 16  # a share is kept to one part in so many
 def mask_like(x: Tensor, share: float) -> Tensor:
     """A mask of x's shape: 0 for the share that is dropped, 1 / (1 - share) for what is kept.
 
-    Torch's global generator gives the keys. On a CPU a hash of them and of a number's place says whether it is kept, since
-    torch's own draws cost more there than the product that they mask.
+    Torch's global generator gives the keys. On a CPU a hash of them and of a number's place says whether it is kept,
+    since torch's own draws cost more there than the product that they mask.
     """
     dropped = round(share * STEPS)
     kept = STEPS / (STEPS - dropped)

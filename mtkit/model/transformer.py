@@ -102,7 +102,7 @@ class MultiHead(nn.Module):
         return through(self.output, context_XAD.flatten(-2))
 
     def _split(self, x_XH: Tensor) -> Tensor:
-        return x_XH.unflatten(-1, (self.heads, -1))
+        return x_XH.reshape(*x_XH.shape[:-1], self.heads, -1)
 
 
 class SelfAttention(MultiHead):

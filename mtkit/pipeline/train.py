@@ -147,6 +147,13 @@ class _Job:
                 self.run_folder.log("planned", update=progress.update, updates=updates)
                 self.save()
                 self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
+            case loop.Halved(parts):
+                self.run_folder.log("halved", update=progress.update, parts=parts)
+                tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts
+                self.view.say(
+                    f"WARNING: memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
+                    f"{parts} parts, as with train.batch_tokens = {tokens} and train.accumulate = {batches}"
+                )
             case loop.Finished(reason):
                 if self.config.train.average:
                     self.best.average(self.training)

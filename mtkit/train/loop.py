@@ -15,6 +15,7 @@ import torch
 
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
+from mtkit.corpus.shards import Ids
 from mtkit.errors import RunError
 from mtkit.model import products
 from mtkit.registry import resolve
@@ -55,13 +56,20 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Halved:
+    """Memory ran out: from this update on each batch is taken in so many parts, one after the other."""
+
+    parts: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over."""
 
     reason: str
 
 
-Event = Updated | Due | Planned | Finished
+Event = Updated | Due | Planned | Halved | Finished
 
 
 def is_gain(progress: Progress, score: float, scores: dict[str, float]) -> bool:
@@ -104,10 +112,10 @@ def train(
         per_epoch: about how many updates an epoch has.
 
     Raises:
-        RunError: a gradient is not finite.
+        RunError: a gradient is not finite, or there is no memory for a single sentence.
     """
-    model, optimizer, progress = training.model, training.optimizer, training.progress
-    parameters = list(model.parameters())
+    optimizer, progress = training.optimizer, training.progress
+    parameters = list(training.model.parameters())
     schedule = resolve("schedule", settings.schedule)
     plan = _Plan(settings, sampler, per_epoch)
     if progress.update and _is_due(progress, settings) and progress.validated != progress.update:
@@ -117,21 +125,23 @@ def train(
         batches = sampler.epoch(progress.epoch, skip=progress.batch)
         following = list(islice(batches, settings.accumulate))
         while following:
-            together = [make_batch(*pair) for pair in following]
+            pairs = following
+            together = _parts(pairs, progress.parts, make_batch)
             following = list(islice(batches, settings.accumulate))  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
             lr = settings.lr * schedule(progress.update + 1, settings.warmup, total, progress.setbacks)
-            torch.manual_seed((seed << 32) + progress.update)
-            model.train()
             tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
-            loss_sum = 0.0
-            with products.precision(progress.precision):
-                for batch in together:
-                    loss, _ = batch_loss(model, batch, settings.label_smoothing)
-                    torch.autograd.backward(loss / tokens)
-                    loss_sum += float(loss.detach())
-                    del loss  # and its graph, before the next one is made
+            while (loss_sum := _gradients(training, together, tokens, settings, seed)) is None:
+                optimizer.zero_grad()
+                if progress.parts >= max(len(sources) for sources, _ in pairs):
+                    raise RunError(
+                        f"memory ran out at update {progress.update + 1}, even with one sentence at a time; "
+                        "use a smaller model, or leave out long sentences (filter.max_pieces), and --fresh"
+                    )
+                progress.parts *= 2
+                yield Halved(progress.parts)
+                together = _parts(pairs, progress.parts, make_batch)
             grad_norm = _clip(parameters, settings)
             if not math.isfinite(grad_norm):
                 raise RunError(
@@ -144,7 +154,7 @@ def train(
             optimizer.zero_grad()
 
             progress.update += 1
-            progress.batch += len(together)
+            progress.batch += len(pairs)
             progress.target_tokens += tokens
             if training.ema:
                 training.ema.follow(progress.update)
@@ -171,6 +181,40 @@ def train(
         yield Due()
     progress.finished = reason
     yield Finished(reason)
+
+
+Pair = tuple[list[Ids], list[Ids]]
+"""The sources and the targets of a batch."""
+
+
+def _parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
+    """Batches, each in `parts` parts of about the same lengths."""
+    return [
+        make_batch(sources[part::parts], targets[part::parts])
+        for sources, targets in pairs
+        for part in range(min(parts, len(sources)))
+    ]
+
+
+def _gradients(training: Training, batches: list[Batch], tokens: int, settings: Train, seed: int) -> float | None:
+    """Form the gradients of the mean loss of all batches; returns its sum, or None if memory ran out on the way."""
+    torch.manual_seed((seed << 32) + training.progress.update)
+    training.model.train()
+    loss_sum = 0.0
+    try:
+        with products.precision(training.progress.precision):
+            for batch in batches:
+                loss, _ = batch_loss(training.model, batch, settings.label_smoothing)
+                torch.autograd.backward(loss / tokens)
+                loss_sum += float(loss.detach())
+                del loss  # and its graph, before the next one is made
+    except (RuntimeError, MemoryError) as error:
+        # torch has an error of its own for a GPU only.
+        on_cpu = "allocate memory" in str(error) or isinstance(error, MemoryError)
+        if not on_cpu and not isinstance(error, torch.OutOfMemoryError):
+            raise
+        return None
+    return loss_sum
 
 
 def _clip(parameters: list[torch.nn.Parameter], settings: Train) -> float:

@@ -11,7 +11,8 @@ import torch
 from mtkit.model import products
 
 GAIN = 1.15  # bf16 must be so much faster to be worth its rounding
-WARM = 2  # batches that are not counted
+WARM = 1  # batches that are not counted
+SECONDS = 2.0  # after which no further batch is tried, if one counts by then
 Work = TypeVar("Work")
 
 
@@ -34,12 +35,15 @@ def choose(device: torch.device, work: Callable[[Work], None], batches: Sequence
     """Time `work` (forward and backward of a batch) in fp32 and in bf16, in turn.
 
     Each batch is worked on once a precision: a first time costs more where kernels are made for each new shape,
-    and in training shapes are new all the time.
+    and in training shapes are new all the time. Of large batches two are enough, so that training begins soon.
     """
     if not has_bf16(device):
         return Choice("fp32", "this processor has no units for bf16")
-    ratios = []
+    ratios: list[float] = []
+    began = time.perf_counter()
     for batch in batches:
+        if len(ratios) > WARM and time.perf_counter() - began > SECONDS:
+            break
         seconds = {"fp32": 0.0, "bf16": 0.0}
         for name in seconds:
             with products.precision(name):

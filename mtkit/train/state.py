@@ -38,6 +38,8 @@ class Progress:
     """The time budget that this was decided for."""
     precision: str = ""
     """fp32 or bf16; decided once."""
+    parts: int = 1
+    """How many parts a batch is taken in; more than one since memory ran out."""
     best: float | None = None
     """Best validation score (of loss: its negative)."""
     best_update: int = 0

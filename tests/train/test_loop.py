@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -160,18 +161,80 @@ def test_progress_survives_json(tmp_path: Path) -> None:
 
 def test_precision_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
-    clock = iter(range(10_000))
+    now, worked = [0.0], []
 
-    def work(batch: int) -> None:
-        # The clock is ours: bf16 takes one tick more than nothing, fp32 as many as the batch says.
-        for _ in range(0 if products.entered() == "bf16" else batch):
-            next(clock)
+    def work(batch: float) -> None:
+        # The clock is ours: bf16 takes a tenth of a second, fp32 as long as the batch says.
+        worked.append(batch)
+        now[0] += 0.1 if products.entered() == "bf16" else batch
 
-    monkeypatch.setattr(precision.time, "perf_counter", lambda: float(next(clock)))
-    assert precision.choose(torch.device("cpu"), work, [9, 9, 1, 1, 1]).name == "bf16"
-    assert precision.choose(torch.device("cpu"), work, [9, 9, 0, 0, 0]).name == "fp32"  # the first two are not counted
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    cpu = torch.device("cpu")
+    assert precision.choose(cpu, work, [0.9, 0.11, 0.11, 0.12]).name == "fp32"  # the first is not counted
+    assert precision.choose(cpu, work, [0.1, 0.12, 0.13]).name == "bf16"
+    worked.clear()
+    assert precision.choose(cpu, work, [1.0, 1.1, 5.0, 5.0]).name == "bf16"  # large batches: two are enough
+    assert worked == [1.0, 1.0, 1.1, 1.1]
     monkeypatch.setattr(precision, "has_bf16", lambda device: False)
-    assert precision.choose(torch.device("cpu"), work, []).name == "fp32"
+    assert precision.choose(cpu, work, []).name == "fp32"
+
+
+class Memory:
+    """Stands for a device on which so many sentences at once are too many."""
+
+    def __init__(self, sentences: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        real, self.seen = losses.batch_loss, []
+
+        def batch_loss(model: Any, batch: Any, smoothing: float) -> Any:
+            self.seen.append(len(batch.source_BS))
+            if len(batch.source_BS) <= sentences:
+                return real(model, batch, smoothing)
+            for parameter in model.parameters():
+                parameter.grad = torch.ones_like(parameter)  # it came far enough to leave something behind
+            raise error
+
+        monkeypatch.setattr(loop, "batch_loss", batch_loss)
+
+
+LACKS = {
+    "GPU": torch.OutOfMemoryError("CUDA out of memory"),
+    "CPU": RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    "Python": MemoryError(),
+}
+
+
+@pytest.mark.parametrize("where", LACKS)
+def test_out_of_memory_halves_the_batch(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The update is the same, in parts; and so are all that follow, without another failure of the same size."""
+    bench = Bench(tmp_path, dropout=0.0, max_updates=3)
+    whole, wanted = bench.make(), bench.make()
+    expected = [event for event in bench.events(wanted) if isinstance(event, loop.Updated)]
+    memory = Memory(6, LACKS[where], monkeypatch)
+    events = [event for event in bench.events(whole) if not isinstance(event, loop.Due | loop.Finished)]
+    halved = [event.parts for event in events if isinstance(event, loop.Halved)]
+    assert halved == [2 ** (number + 1) for number in range(len(halved))]
+    assert len(halved) == sum(count > 6 for count in memory.seen) >= 1
+    assert whole.progress.parts == halved[-1]
+    got = [event for event in events if isinstance(event, loop.Updated)]
+    assert [event.loss for event in got] == pytest.approx([event.loss for event in expected], rel=1e-5)
+    assert [event.target_tokens for event in got] == [event.target_tokens for event in expected]
+    assert whole.progress.batch == wanted.progress.batch
+    for ours, theirs in zip(whole.model.parameters(), wanted.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
+
+
+def test_out_of_memory_with_one_sentence_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, max_updates=3)
+    Memory(0, MemoryError(), monkeypatch)
+    with pytest.raises(RunError, match="even with one sentence at a time"):
+        list(bench.events())
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, max_updates=3)
+    Memory(0, RuntimeError("a bug of ours"), monkeypatch)
+    with pytest.raises(RuntimeError, match="a bug of ours"):
+        list(bench.events())
 
 
 def test_bf16_gradients_are_those_of_fp32_but_for_rounding(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The losses of the first 100 updates of the demo, in fp32 and on one thread: always the same, and those on record.
+
+`python tests/train/test_golden.py` writes the record (golden.json), after a change that is meant to change them.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mtkit.config import load
+from mtkit.pipeline.train import train
+from mtkit.train import loop
+
+RECORD = Path(__file__).with_name("golden.json")
+UPDATES = 100
+
+
+class Enough(Exception):
+    """All updates were made; what would follow is a validation."""
+
+
+class Losses:
+    """A view of a training that keeps its losses."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def updated(self, event: loop.Updated, progress: Any) -> None:
+        self.losses.append(event.loss)
+        if len(self.losses) == UPDATES:
+            raise Enough
+
+    def say(self, *_: Any) -> None: ...
+
+    prepared = begin = validated = say
+
+    def end(self) -> None: ...
+
+
+def losses(name: str) -> list[float]:
+    limits = [
+        f"train.max_updates={UPDATES + 1}",
+        "train.max_minutes=0",
+        "train.schedule=constant",
+        "train.precision=fp32",
+    ]
+    view, threads = Losses(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with contextlib.suppress(Enough):
+            train(load("demo", [*limits, "train.precision=fp32", f"name={name}"]), view, device="cpu")
+    finally:
+        torch.set_num_threads(threads)
+    return view.losses
+
+
+def test_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = losses("first"), losses("second")
+    assert first == second
+    assert first == pytest.approx(json.loads(RECORD.read_text()), abs=1e-3)
+
+
+if __name__ == "__main__":
+    RECORD.write_text(json.dumps([round(loss, 6) for loss in losses("golden")]) + "\n")
