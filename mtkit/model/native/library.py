@@ -38,9 +38,9 @@ def fits(*tensors: Tensor) -> bool:
     first = tensors[0]
     if _off:
         return False
-    if first.dtype != torch.float32 or first.device.type != "cpu" or compiled() is None:
+    if first.dtype != torch.float32 or not first.is_cpu or compiled() is None:
         return False
-    return all(tensor.stride(-1) == 1 for tensor in tensors)
+    return all([tensor.stride(-1) == 1 for tensor in tensors])
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ Given = tuple[tuple[Tensor | None, bool], ...]
 
 
 @functools.cache
-def function(name: str, arguments: tuple[type, ...]) -> Callable[..., int]:
+def function(name: str, *arguments: type) -> Callable[..., int]:
     """A compiled function that returns int or nothing."""
     made = compiled()
     assert made is not None, "ask fits() first"
@@ -125,12 +125,17 @@ def function(name: str, arguments: tuple[type, ...]) -> Callable[..., int]:
     return found
 
 
+@functools.cache
+def _work(name: str, sizes: tuple[type, ...], strided: tuple[bool, ...]) -> Callable[..., int]:
+    kinds: list[type] = [ctypes.c_float if kind is float else ctypes.c_int64 for kind in sizes]
+    for stride in strided:
+        kinds += (ctypes.c_void_p, ctypes.c_int64) if stride else (ctypes.c_void_p,)
+    return function(name, *kinds, ctypes.c_int)
+
+
 def call(name: str, sizes: tuple[int | float, ...], given: Given, threads: int = 0) -> None:
     """Call a function with sizes, and with tensors by pointer and row stride; a direction a call."""
-    kinds: list[type] = [ctypes.c_float if isinstance(size, float) else ctypes.c_int64 for size in sizes]
-    for _, strided in given:
-        kinds += (ctypes.c_void_p, ctypes.c_int64) if strided else (ctypes.c_void_p,)
-    work = function(name, (*kinds, ctypes.c_int))
+    work = _work(name, tuple([type(size) for size in sizes]), tuple([strided for _, strided in given]))
     first, threads = given[0][0], threads or torch.get_num_threads()
     assert first is not None
     for d in range(first.shape[0] if first.dim() == 3 else 1):

@@ -11,6 +11,8 @@ from mtkit.model.native import library
 ROWS, DEPTH = 16, 32  # of a tile
 ALIGNMENT = 64  # bytes
 _LONG, _POINTER = ctypes.c_int64, ctypes.c_void_p
+_PACK = (*(_LONG,) * 4, *(_POINTER,) * 2, ctypes.c_int)
+_PRODUCT = (*(_LONG,) * 9, *(_POINTER,) * 5, ctypes.c_int)
 
 
 def fits(tensor: Tensor) -> bool:
@@ -21,7 +23,7 @@ def fits(tensor: Tensor) -> bool:
 @functools.cache
 def _ready() -> bool:
     made = library.compiled()
-    return hasattr(made, "tiles_ready") and bool(library.function("tiles_ready", ())())
+    return hasattr(made, "tiles_ready") and bool(library.function("tiles_ready")())
 
 
 def packed(matrix_NK: Tensor) -> Tensor:
@@ -31,7 +33,7 @@ def packed(matrix_NK: Tensor) -> Tensor:
     numbers = -(-n // ROWS) * -(-k // DEPTH) * ROWS * DEPTH
     room = torch.empty(numbers + ALIGNMENT // 2, dtype=torch.bfloat16)
     made = room[-room.data_ptr() % ALIGNMENT // 2 :][:numbers]
-    pack = library.function("tiles_pack", (*(_LONG,) * 4, _POINTER, _POINTER, ctypes.c_int))
+    pack = library.function("tiles_pack", *_PACK)
     steps = _steps(matrix_NK)
     pack(n, k, *steps, matrix_NK.data_ptr(), made.data_ptr(), torch.get_num_threads())
     return made
@@ -73,7 +75,7 @@ def _product(
     assert _ready(), "ask fits() first: without leave of the system the processor refuses"
     assert out.stride(-1) == 1
     assert start is None or start.stride(-1) == 1
-    work = library.function("tiles_product", (*(_LONG,) * 9, *(_POINTER,) * 5, ctypes.c_int))
+    work = library.function("tiles_product", *_PRODUCT)
     done = work(
         len(a_MK),
         n,
