@@ -38,7 +38,7 @@ slow: setup  ## tests that train for minutes: every choice learns, and the fast 
 faults: setup  ## tests that kill training at random moments
 	$(BIN)/pytest -m faults
 
-# DATA=DIR with train.en, train.de, val.en, val.de; PEERS=DIR with virtual environments joeynmt and opennmt.
+# DATA=DIR with train.en.gz, train.de.gz, val.en.gz, val.de.gz; PEERS=DIR with virtual environments joeynmt and opennmt.
 bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python benchmarks/train.py --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
 

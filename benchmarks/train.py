@@ -5,8 +5,8 @@
 Workload A is a bidirectional GRU (256 a direction) and a GRU decoder (512) with input feeding and additive attention,
 embeddings 256 shared by both inputs, 8,000 pieces, dropout 0.3, label smoothing 0.1, Adam, clipping by norm 1, batches
 of 4,096 tokens. `gnmt` is the same with two decoder layers in that wiring, `transformer-tiny` four blocks a side, 128
-wide, and `demo` the bundled recipe as it is. The text is DIR/train.{en,de} and DIR/val.{en,de} (made for Multi30k), or,
-without --data, the bundled one, of which 8,000 pieces cannot be made: then it is 2,000.
+wide, and `demo` the bundled recipe as it is. The text is train.{en,de}.gz and val.{en,de}.gz in the folder of --data (made
+for Multi30k), or else the bundled one, of which 8,000 pieces cannot be made: then it is 2,000.
 
 With --peers DIR (virtual environments `joeynmt` and `opennmt` in it) the peers train on the same text and pieces, each
 with its own batching, in the same call, and the ratios are printed.
@@ -101,7 +101,7 @@ def one(options: argparse.Namespace) -> None:
     with contextlib.suppress(_Enough):
         train(loaded, timer, fresh=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    warm = timer.events[WARM:]
+    warm = timer.events[WARM:] or timer.events
     (tokenizer,) = prepared.tokenizer_files
     pieces = Tokenizer.read(tokenizer).vocab_size
     flop = cost(build(loaded.config.model, pieces, pieces, shared=True))
@@ -165,11 +165,14 @@ def main() -> None:
         return
     if options.peers and not options.data:
         parser.error("--peers needs --data: the peers are given the same text")
+    for part in (f"{name}.{lang}.gz" for name in ("train", "val") for lang in ("en", "de")):
+        if options.data and not (options.data / part).exists():
+            parser.error(f"{options.data / part} does not exist")
     top = child(options, "--peak")
     print(
         f"peak of one product of {SIDE} x {SIDE}: " + ", ".join(f"{p} {v / 1e9:,.0f} GFLOP/s" for p, v in top.items())
     )
-    print("workload          precision  target tokens/s  share of peak  peak RAM  waiting for data  first update after")
+    print("workload          precision  target tokens/s  share of peak  peak RAM  waiting for data")
     rates, tokenizers = {}, {}
     for workload in options.workload:
         for precision in top:
@@ -178,9 +181,11 @@ def main() -> None:
             share = got["rate"] * got["flop"] / top[precision]
             print(
                 f"{workload:17} {precision:9} {got['rate']:16,.0f} {share:14.1%} {got['memory']:6,.0f} MB "
-                f"{got['waited']:17.2%} {got['start']:17.1f} s",
+                f"{got['waited']:17.2%}",
                 flush=True,
             )
+        start = child(options, "--precision", "auto", "--updates", "1", workload)["start"]
+        print(f"{workload:17} first update after {start:.1f} s, with the choice of a precision", flush=True)
     for workload in options.workload if options.peers else []:
         for peer in PEERS.get(workload, []):
             rate, memory = speed(
