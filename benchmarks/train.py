@@ -5,8 +5,8 @@
 Workload A is a bidirectional GRU (256 a direction) and a GRU decoder (512) with input feeding and additive attention,
 embeddings 256 shared by both inputs, 8,000 pieces, dropout 0.3, label smoothing 0.1, Adam, clipping by norm 1, batches
 of 4,096 tokens. `gnmt` is the same with two decoder layers in that wiring, `transformer-tiny` four blocks a side, 128
-wide, and `demo` the bundled recipe as it is. The text is train.{en,de}.gz and val.{en,de}.gz in the folder of --data (made
-for Multi30k), or else the bundled one, of which 8,000 pieces cannot be made: then it is 2,000.
+wide, and `demo` the bundled recipe as it is. The text is train.{en,de}.gz and val.{en,de}.gz in the folder of --data
+(made for Multi30k), or else the bundled one, of which 8,000 pieces cannot be made: then it is 2,000.
 
 With --peers DIR (virtual environments `joeynmt` and `opennmt` in it) the peers train on the same text and pieces, each
 with its own batching, in the same call, and the ratios are printed.
