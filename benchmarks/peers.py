@@ -43,10 +43,10 @@ def speed(
         # Of JoeyNMT's checkpoints torch's present default refuses some.
         environment = os.environ | {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-        _, _, usage = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
     rates = [float(found) for found in re.findall(REPORTS[peer], log.read_text())]
-    if len(rates) < 2:
-        raise SystemExit(f"{peer} reported no speed; see {log}")
+    if status or len(rates) < 2:
+        raise SystemExit(f"{peer} failed, or reported no speed; see {log}")
     return statistics.median(rates[1:]), usage.ru_maxrss / 1024
 
 
@@ -61,7 +61,7 @@ def text(data: Path, tokenizer: Path, work: Path) -> None:
         for lang in LANGUAGES:
             lines = gzip.decompress((data / f"{part}.{lang}.gz").read_bytes()).decode()
             (work / f"{part}.{lang}").write_text(lines)
-            cut = pieces.encode(lines.split("\n")[:-1], out_type=str)
+            cut = pieces.encode(lines.removesuffix("\n").split("\n"), out_type=str)
             (work / f"{part}.pieces.{lang}").write_text("".join(" ".join(line) + "\n" for line in cut))
 
 

@@ -1,4 +1,4 @@
-"""The error tree; imports nothing.
+"""The error tree, and what a lack of memory looks like; imports nothing of mtkit.
 
 A message says what was got, what was expected and what to do next, in one or two lines. Errors are
 raised where they are found and caught once, in `mtkit.cli.main`, which prints them without a traceback.
@@ -10,6 +10,15 @@ MtkitError
 ├── RunError        a run folder that is in use, or that belongs to another config
 └── Stopped         a signal asked for the end, and everything is saved
 """
+
+import re
+
+_NO_MEMORY = re.compile(r"out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # a GPU's and a CPU's words
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this error, torch's or Python's, says that memory ran out."""
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
 
 
 class MtkitError(Exception):

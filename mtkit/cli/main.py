@@ -2,7 +2,6 @@
 
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from mtkit import __version__
 from mtkit.cli import evaluate, info, preprocess, train, translate
-from mtkit.errors import MtkitError, Stopped
+from mtkit.errors import MtkitError, Stopped, out_of_memory
 
 app = typer.Typer(
     help="Train a translator on parallel text, and use it. Without arguments, each command reads mtkit.toml here, "
@@ -45,7 +44,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and not re.search(r"out of memory|can't allocate memory", str(error)):
+            if not out_of_memory(error):
                 raise
             _leave("error: out of memory; lower train.batch_tokens (in translating, decode.batch_tokens)", 1)
         except OSError as error:

@@ -1,8 +1,9 @@
 """Matrix products in the precision of training: fp32, or bf16 with everything else kept in fp32.
 
-Hand-written backward passes run outside autocast, so they ask here. bf16 means: operands are rounded, the
-product is formed by the processor's bf16 units and comes back in the operands' own type. Where a CPU has matrix
-tiles and a compiler is at hand that is done in one go (`mtkit.model.native.tiles`), elsewhere by torch.
+bf16 means: operands are rounded, the product is formed by the processor's bf16 units and comes back in the operands'
+own type. Where a CPU has matrix tiles and a compiler is at hand that is done in one go and sums stay in fp32
+(`mtkit.model.native.tiles`); elsewhere torch does it, and rounds the sums to bf16, too. Hand-written backward passes
+run after the precision was left and enter it again.
 """
 
 import contextlib
@@ -41,19 +42,18 @@ class Operand:
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """x (..., n, I) -> start + x weightᵀ, (..., n, O). `start` (O) or (..., n, O); `out` takes the result."""
-        return _product(start, x, self.transposed, out)
+        return self._product(start, x, self.transposed, out)
 
     def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """The gradient of what `times` gave -> of its x: start + grad weight, (..., n, I)."""
-        return _product(start, grad, self.weight, out)
+        return self._product(start, grad, self.weight, out)
 
-
-def _product(start: Tensor | None, x: Tensor, y: Tensor, out: Tensor | None) -> Tensor:
-    if start is None:
-        return torch.matmul(x, y, out=out)
-    if x.dim() == 3:
-        return torch.baddbmm(start, x, y, out=out)
-    return torch.addmm(start, x, y, out=out)
+    def _product(self, start: Tensor | None, x: Tensor, y: Tensor, out: Tensor | None) -> Tensor:
+        if start is None:
+            return torch.matmul(x, y, out=out)
+        if x.dim() == 3:
+            return torch.baddbmm(start, x, y, out=out)
+        return torch.addmm(start, x, y, out=out)
 
 
 class _Rounded(Operand):
@@ -62,12 +62,6 @@ class _Rounded(Operand):
     def __init__(self, weight: Tensor) -> None:
         super().__init__(weight.bfloat16())
         self.type = weight.dtype
-
-    def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        return self._product(start, x, self.transposed, out)
-
-    def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        return self._product(start, grad, self.weight, out)
 
     def _product(self, start: Tensor | None, x: Tensor, y: Tensor, out: Tensor | None) -> Tensor:
         made = x.bfloat16() @ y
@@ -85,13 +79,13 @@ class _Tiles(Operand):
         self.backward: list[Tensor] = []
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        return self._product(self.forward, self.weight, x, start, out)
+        return self._packed(self.forward, self.weight, x, start, out)
 
     def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        return self._product(self.backward, self.weight.mT, grad, start, out)
+        return self._packed(self.backward, self.weight.mT, grad, start, out)
 
     @staticmethod
-    def _product(ready: list[Tensor], weight: Tensor, x: Tensor, start: Tensor | None, out: Tensor | None) -> Tensor:
+    def _packed(ready: list[Tensor], weight: Tensor, x: Tensor, start: Tensor | None, out: Tensor | None) -> Tensor:
         """start + x weightᵀ, a matrix at a time."""
         if not ready:
             ready += [tiles.packed(matrix) for matrix in (weight if weight.dim() == 3 else (weight,))]

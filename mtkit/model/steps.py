@@ -122,7 +122,8 @@ class CellSteps:
 def stacked(parts: list[Tensor]) -> Tensor:
     """The rows of all parts (..., n, X), one after another: a view where they lie so in memory."""
     if parts[0].dim() == 2 and all(
-        one.data_ptr() + len(one) * one.stride(0) * one.element_size() == other.data_ptr()
+        one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+        and one.data_ptr() + len(one) * one.stride(0) * one.element_size() == other.data_ptr()
         and one.stride() == other.stride()
         for one, other in itertools.pairwise(parts)
     ):

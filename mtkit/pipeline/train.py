@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batch, make_batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
-from mtkit.errors import Stopped
+from mtkit.errors import Stopped, out_of_memory
 from mtkit.model import native
 from mtkit.model.build import build
 from mtkit.pipeline.best import Best
@@ -191,15 +192,27 @@ class _Job:
         if wanted != "auto":
             choice = precision.Choice(wanted, "as asked")
         else:
-            stream = self.sampler.epoch(0)
-            probes = [self.make_batch(*pair) for pair, _ in zip(stream, range(PROBES), strict=False)]
             buffers = [(buffer, buffer.clone()) for buffer in self.training.model.buffers()]
-            choice = precision.choose(self.device, self.probe, probes)
+            while (measured := self.measure_precision(progress)) is None:
+                self.handle(loop.Halved(progress.parts), progress)
+            choice = measured
             for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
                 buffer.copy_(before)
         progress.precision = choice.name
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
+
+    def measure_precision(self, progress: Progress) -> precision.Choice | None:
+        """None: memory ran out, and batches are smaller now."""
+        pairs = list(islice(self.sampler.epoch(0), PROBES))
+        try:
+            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.make_batch))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        self.training.optimizer.zero_grad()
+        loop.halve(progress, pairs)
+        return None
 
     def probe(self, batch: Batch) -> None:
         loss, count = batch_loss(self.training.model, batch, self.config.train.label_smoothing)

@@ -11,11 +11,12 @@ from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.decode.batched import Options, translate_ids
-from mtkit.errors import RunError
+from mtkit.errors import RunError, out_of_memory
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Config
 from mtkit.score import metrics
 from mtkit.text.tokenizer import Tokenizer
+from mtkit.train import loop
 from mtkit.train.loss import batch_loss
 
 
@@ -55,16 +56,31 @@ class Validator:
         self.tokenize, self.warning = metrics.tokenizer_for(config.eval.tokenize, config.data.target_lang)
         self.sample_row = int(np.argsort([len(ids) for ids in self.ids], kind="stable")[len(self.ids) // 2])
         self.signatures: dict[str, str] = {}
+        self.parts = 1
+
+    def _loss(self, model: Seq2Seq, pair: loop.Pair) -> tuple[float, int]:
+        """The loss of a batch and its tokens; in parts if memory runs out, as in training."""
+        total, count = 0.0, 0
+        try:
+            for batch in loop.in_parts([pair], self.parts, self.make_batch):
+                loss, tokens = batch_loss(model, batch)
+                total, count = total + float(loss), count + tokens
+            return total, count
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error) or self.parts >= len(pair[0]):
+                raise
+        self.parts *= 2
+        return self._loss(model, pair)
 
     def scores(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
         """Loss a target token (no smoothing), BLEU and chrF, and a sample translation."""
         model.eval()
         total, count = 0.0, 0
         with torch.inference_mode():
-            for sources, targets in self.sampler.epoch(0):
+            for pair in self.sampler.epoch(0):
                 self.check()
-                loss, tokens = batch_loss(model, self.make_batch(sources, targets))
-                total, count = total + float(loss), count + tokens
+                loss, tokens = self._loss(model, pair)
+                total, count = total + loss, count + tokens
         if not math.isfinite(total):
             raise RunError(
                 f"the loss on dev is {total}: training diverged; start anew with a lower train.lr and --fresh"

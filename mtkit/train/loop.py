@@ -16,7 +16,7 @@ import torch
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Ids
-from mtkit.errors import RunError
+from mtkit.errors import RunError, out_of_memory
 from mtkit.model import products
 from mtkit.registry import resolve
 from mtkit.schema import Train
@@ -126,7 +126,7 @@ def train(
         following = list(islice(batches, settings.accumulate))
         while following:
             pairs = following
-            together = _parts(pairs, progress.parts, make_batch)
+            together = in_parts(pairs, progress.parts, make_batch)
             following = list(islice(batches, settings.accumulate))  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
@@ -134,14 +134,9 @@ def train(
             tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
             while (loss_sum := _gradients(training, together, tokens, settings, seed)) is None:
                 optimizer.zero_grad()
-                if progress.parts >= max(len(sources) for sources, _ in pairs):
-                    raise RunError(
-                        f"memory ran out at update {progress.update + 1}, even with one sentence at a time; "
-                        "use a smaller model, or leave out long sentences (filter.max_pieces), and --fresh"
-                    )
-                progress.parts *= 2
+                halve(progress, pairs)
                 yield Halved(progress.parts)
-                together = _parts(pairs, progress.parts, make_batch)
+                together = in_parts(pairs, progress.parts, make_batch)
             grad_norm = _clip(parameters, settings)
             if not math.isfinite(grad_norm):
                 raise RunError(
@@ -187,7 +182,7 @@ Pair = tuple[list[Ids], list[Ids]]
 """The sources and the targets of a batch."""
 
 
-def _parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
+def in_parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
     """Batches, each in `parts` parts of about the same lengths."""
     return [
         make_batch(sources[part::parts], targets[part::parts])
@@ -196,8 +191,23 @@ def _parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) -> l
     ]
 
 
+def halve(progress: Progress, pairs: list[Pair]) -> None:
+    """Take batches in twice as many parts, since memory ran out on these.
+
+    Raises:
+        RunError: they are single sentences already.
+    """
+    if progress.parts >= max(len(sources) for sources, _ in pairs):
+        raise RunError(
+            f"memory ran out at update {progress.update + 1}, even with one sentence at a time; "
+            "use a smaller model, or leave out long sentences (filter.max_pieces), and --fresh"
+        )
+    progress.parts *= 2
+
+
 def _gradients(training: Training, batches: list[Batch], tokens: int, settings: Train, seed: int) -> float | None:
     """Form the gradients of the mean loss of all batches; returns its sum, or None if memory ran out on the way."""
+    buffers = [(buffer, buffer.clone()) for buffer in training.model.buffers()]
     torch.manual_seed((seed << 32) + training.progress.update)
     training.model.train()
     loss_sum = 0.0
@@ -209,10 +219,10 @@ def _gradients(training: Training, batches: list[Batch], tokens: int, settings: 
                 loss_sum += float(loss.detach())
                 del loss  # and its graph, before the next one is made
     except (RuntimeError, MemoryError) as error:
-        # torch has an error of its own for a GPU only.
-        on_cpu = "allocate memory" in str(error) or isinstance(error, MemoryError)
-        if not on_cpu and not isinstance(error, torch.OutOfMemoryError):
+        if not out_of_memory(error):
             raise
+        for buffer, before in buffers:  # running statistics know nothing of what failed
+            buffer.copy_(before)
         return None
     return loss_sum
 

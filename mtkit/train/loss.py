@@ -26,15 +26,17 @@ def cross_entropy(
     al. 2016, over the whole vocabulary), but never holds the logits of more than a chunk: since the loss is a
     sum, the gradient of a chunk is known as soon as its loss is.
     """
-    total: Tensor = _Chunked.apply(features_NE, words_N, weight_VE, bias_V, label_smoothing)  # type: ignore[no-untyped-call]
+    # Asked here: parameters want a gradient even where none is made, and inside forward none ever is.
+    wanted = torch.is_grad_enabled()
+    total: Tensor = _Chunked.apply(features_NE, words_N, weight_VE, bias_V, label_smoothing, wanted)  # type: ignore[no-untyped-call]
     return total, len(words_N)
 
 
 class _Chunked(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, features_NE, words_N, weight_VE, bias_V, smoothing):  # type: ignore[no-untyped-def]
+    def forward(ctx, features_NE, words_N, weight_VE, bias_V, smoothing, wanted):  # type: ignore[no-untyped-def]
         N, V = len(words_N), len(bias_V)
-        wanted = any(ctx.needs_input_grad)
+        wanted = wanted and any(ctx.needs_input_grad)
         weight = operand(weight_VE)
         total = features_NE.new_zeros(())
         if wanted:
@@ -59,7 +61,7 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx, grad_total):  # type: ignore[no-untyped-def]
         grads, ctx.grads = ctx.grads, None
         grad_features, grad_weight, grad_bias = (grad.mul_(grad_total) for grad in grads)
-        return grad_features, None, grad_weight, grad_bias, None
+        return grad_features, None, grad_weight, grad_bias, None, None
 
 
 def softmax_loss(

@@ -17,6 +17,7 @@ from mtkit.model.cells.base import Cell
 from mtkit.model.dropout import mask_like, packed_mask
 from mtkit.model.encoder.recurrent import RecurrentEncoder
 from mtkit.model.norm import BatchNorm
+from mtkit.model.steps import stacked
 from mtkit.registry import resolve
 
 REFERENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -298,3 +299,19 @@ def test_variational_dropout_has_one_mask_a_sequence() -> None:
     assert not torch.equal(varied[0, 0], varied[1, 0])
     each = packing.unpack(packed_mask(torch.zeros(1), 64, 0.5, packing, variational=False))
     assert not torch.equal(each[0, 0], each[0, 1])
+
+
+def test_rows_that_lie_together_are_not_copied() -> None:
+    """Only those of one storage: two that happen to touch are not one tensor."""
+    buffer = torch.arange(24.0).view(6, 4)
+    parts = [buffer[:3], buffer[3:4], buffer[4:]]
+    together = stacked(parts)
+    assert torch.equal(together, buffer)
+    assert together.data_ptr() == buffer.data_ptr()
+    columns = [buffer[:3, 1:3], buffer[3:, 1:3]]
+    assert torch.equal(stacked(columns), buffer[:, 1:3])
+    with_gap = stacked([buffer[:2], buffer[3:]])
+    assert torch.equal(with_gap, torch.cat([buffer[:2], buffer[3:]]))
+    memory = bytearray(64)
+    touching = [torch.frombuffer(memory, dtype=torch.float32, count=8, offset=at).view(2, 4) for at in (0, 32)]
+    assert stacked(touching).shape == (4, 4)

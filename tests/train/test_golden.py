@@ -52,7 +52,7 @@ def losses(name: str) -> list[float]:
     torch.set_num_threads(1)
     try:
         with contextlib.suppress(Enough):
-            train(load("demo", [*limits, "train.precision=fp32", f"name={name}"]), view, device="cpu")
+            train(load("demo", [*limits, f"name={name}"]), view, device="cpu")
     finally:
         torch.set_num_threads(threads)
     return view.losses

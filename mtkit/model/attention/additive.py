@@ -52,12 +52,15 @@ class AdditiveSteps(ScoreSteps):
 
     def __init__(self, keys_BSA: Tensor, bias_BS: Tensor, energy_A: Tensor, heads: int) -> None:
         self.bias_BS, self.keys_BSA, self.energy_A, self.heads = bias_BS, keys_BSA, energy_A, heads
-        self.energy_Ah = by_heads(energy_A, heads).contiguous()
         self.layer_BSA = keys_BSA.new_empty(0)
         self.queries: list[Tensor] = []
         self.grad_keys_BSA: Tensor | None = None  # v is a factor of all of it: applied at the end
-        self.grad_energy_Ah = torch.zeros_like(self.energy_Ah)
-        self.grad_energy_PA = energy_A.new_zeros(torch.get_num_threads(), len(energy_A))  # a row a thread
+        self.native = native.fits(keys_BSA, energy_A)
+        if self.native:
+            self.grad_energy_PA = energy_A.new_zeros(torch.get_num_threads(), len(energy_A))  # a row a thread
+        else:
+            self.energy_Ah = by_heads(energy_A, heads).contiguous()
+            self.grad_energy_Ah = torch.zeros_like(self.energy_Ah)
 
     def _layer(self, query_nA: Tensor) -> Tensor:
         n = len(query_nA)
@@ -67,7 +70,7 @@ class AdditiveSteps(ScoreSteps):
 
     def forward(self, t: int, query_nA: Tensor, out_rS: Tensor) -> None:
         self.queries.append(query_nA)
-        if native.fits(query_nA, self.keys_BSA, out_rS):
+        if self.native:
             n = len(query_nA)
             native.elementwise.additive_forward(self.keys_BSA[:n], query_nA, self.energy_A, self.bias_BS[:n], out_rS)
             return
@@ -80,7 +83,7 @@ class AdditiveSteps(ScoreSteps):
         query_nA = self.queries.pop()
         if self.grad_keys_BSA is None:
             self.grad_keys_BSA = torch.zeros_like(self.keys_BSA)
-        if native.fits(query_nA, self.keys_BSA):
+        if self.native:
             keys_nSA = self.keys_BSA[: len(query_nA)]
             return native.elementwise.additive_backward(
                 keys_nSA, query_nA, self.energy_A, grad_scores_rS, self.grad_keys_BSA, self.grad_energy_PA
@@ -100,6 +103,9 @@ class AdditiveSteps(ScoreSteps):
     def finish(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         assert self.grad_keys_BSA is not None
         A = len(self.energy_A)
-        grad_energy_A = self.grad_energy_Ah.view(self.heads, A // self.heads, self.heads).diagonal(0, 0, 2).T
-        grad_energy_A = grad_energy_A.reshape(-1) + self.grad_energy_PA.sum(0)  # one of them is zero
+        if self.native:
+            grad_energy_A = self.grad_energy_PA.sum(0)
+        else:
+            own = self.grad_energy_Ah.view(self.heads, A // self.heads, self.heads).diagonal(0, 0, 2)
+            grad_energy_A = own.T.reshape(-1)
         return self.grad_keys_BSA.mul_(self.energy_A), (grad_energy_A,)

@@ -1,5 +1,5 @@
 // Element-wise work of a training step in one pass over each row. Compiled where there is a C compiler
-// (native.py); what each function computes stands in torch beside its caller, and tests hold the two together.
+// (library.py); what each function computes stands in torch beside its caller, and tests hold the two together.
 //
 // Matrices are given by pointer and, where it may differ from their
 // width, by row stride, in numbers of floats. Loops are written so that a compiler makes
@@ -262,8 +262,8 @@ void additive_backward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys
     }
 }
 
-// Rows of logits, bias to be added -> the loss of each row's word under smoothed targets and, in their place, its gradient; grad_bias
-// (threads, V), a row a thread, takes the sum over rows. Without grad_bias no gradient is made.
+// Rows of logits, bias to be added -> the loss of each row's word under smoothed targets and, in their place, its
+// gradient; grad_bias (threads, V), a row a thread, takes the sum over rows. Without grad_bias no gradient is made.
 void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias,
                   const int64_t *restrict words, out_t losses, out_t grad_bias, int threads) {
     int64_t share = (n + threads - 1) / threads;
@@ -273,6 +273,10 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
         int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
         for (int64_t b = part * share; b < end; b++) {
             out_t x = logits + b * V;
+            if (words[b] < 0 || words[b] >= V) { // no such word: not a number, so that it is noticed
+                losses[b] = x[0] = NAN;
+                continue;
+            }
             float top = -INFINITY, all = 0, sum = 0, wanted = x[words[b]] + bias[words[b]];
             PRAGMA(omp simd reduction(max : top) reduction(+ : all))
             for (int64_t j = 0; j < V; j++) {

@@ -1,8 +1,8 @@
 """C forms of a training step's work (*.c beside this file), compiled on first use where there is a compiler.
 
 A second or two, once a machine: the result is kept in the user's cache folder, under a name made of source, compiler
-and processor. Without a compiler, on another device or in another precision than fp32, callers take their torch form,
-which computes the same and is the reference; MTKIT_NATIVE=0 asks for that. Must not know models.
+and processor. Without a compiler, on another device or for tensors that are not fp32, callers take their torch form,
+which is the reference; MTKIT_NATIVE=0 asks for that. Must not know models.
 
 Every function takes tensors (..., n, width) of one or several directions. Those that a pass cuts out of wider ones
 may have any stride between rows.
@@ -59,16 +59,17 @@ def compiled() -> ctypes.CDLL | None:
     """The compiled functions; None where they cannot be had."""
     if os.environ.get("MTKIT_NATIVE") == "0" or not sys.platform.startswith("linux"):
         return None
-    compiler = shutil.which("cc") or shutil.which("gcc")
     # Threads are torch's own: a second pool beside it would fight for the processor.
-    if compiler is None or not hasattr(ctypes.CDLL(None), "GOMP_parallel"):
+    if not hasattr(ctypes.CDLL(None), "GOMP_parallel"):
         return None
-    # Whatever is missing here (a compiler that works, space, a home), translating and training go on without.
-    with contextlib.suppress(OSError, RuntimeError, subprocess.SubprocessError):
-        path = _cache() / f"native-{_name(compiler)}.so"
-        if not path.exists():
-            _compile(compiler, path)
-        return ctypes.CDLL(str(path)) if _ours(path) else None
+    for compiler in filter(None, map(shutil.which, ("gcc", "cc"))):
+        # Whatever is missing here (a compiler that works, space, a home), translating and training go on without.
+        with contextlib.suppress(OSError, RuntimeError, subprocess.SubprocessError):
+            path = _cache() / f"native-{_name(compiler)}.so"
+            if not path.exists():
+                _compile(compiler, path)
+            if _ours(path):
+                return ctypes.CDLL(str(path))
     return None
 
 

@@ -84,6 +84,9 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
     }
 }
 
+// Compilers do not see that tile loads read memory: what was written before must be there.
+#define WRITTEN __asm__ volatile("" ::: "memory");
+
 // A tile of sums, from (and, below, to) where a matrix may end within it.
 #define BEGIN(number, i, j)                                                                                            \
     if (!start) _tile_zero(number);                                                                                    \
@@ -94,6 +97,7 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
         for (int64_t y = 0; y < 16 && y < m - 16 * (i); y++)                                                           \
             for (int64_t x = 0; x < 16 && x < n - 16 * (j); x++)                                                       \
                 edge[16 * y + x] = start[(16 * (i) + y) * start_row + 16 * (j) + x];                                   \
+        WRITTEN                                                                                                        \
         _tile_loadd(number, edge, 64);                                                                                 \
     }
 #define END(number, i, j)                                                                                              \
@@ -150,6 +154,7 @@ static void configure(void) {
         config.bytes[i] = 64;
         config.rows[i] = 16;
     }
+    WRITTEN
     _tile_loadconfig(&config);
 }
 
