@@ -1,5 +1,5 @@
 // Element-wise work of a training step in one pass over each row. Compiled where there is a C compiler
-// (library.py); what each function computes stands in torch beside its caller, and tests hold the two together.
+// (compiler.py); what each function computes stands in torch beside its caller, and tests hold the two together.
 //
 // Matrices are given by pointer and, where it may differ from their
 // width, by row stride, in numbers of floats. Loops are written so that a compiler makes

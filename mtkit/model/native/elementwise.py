@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtkit.model.native.library import call
+from mtkit.model.native.compiler import call
 
 
 def gru_forward(from_input: Tensor, from_hidden: Tensor, last: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:

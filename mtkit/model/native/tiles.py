@@ -6,7 +6,7 @@ import functools
 import torch
 from torch import Tensor
 
-from mtkit.model.native import library
+from mtkit.model.native import compiler
 
 ROWS, DEPTH = 16, 32  # of a tile
 ALIGNMENT = 64  # bytes
@@ -17,13 +17,13 @@ _PRODUCT = (*(_LONG,) * 9, *(_POINTER,) * 5, ctypes.c_int)
 
 def fits(tensor: Tensor) -> bool:
     """Whether products of such tensors can be formed here."""
-    return library.fits(tensor) and _ready()
+    return compiler.fits(tensor) and _ready()
 
 
 @functools.cache
 def _ready() -> bool:
-    made = library.compiled()
-    return hasattr(made, "tiles_ready") and bool(library.function("tiles_ready")())
+    made = compiler.compiled()
+    return hasattr(made, "tiles_ready") and bool(compiler.function("tiles_ready")())
 
 
 def packed(matrix_NK: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def packed(matrix_NK: Tensor) -> Tensor:
     numbers = -(-n // ROWS) * -(-k // DEPTH) * ROWS * DEPTH
     room = torch.empty(numbers + ALIGNMENT // 2, dtype=torch.bfloat16)
     made = room[-room.data_ptr() % ALIGNMENT // 2 :][:numbers]
-    pack = library.function("tiles_pack", *_PACK)
+    pack = compiler.function("tiles_pack", *_PACK)
     steps = _steps(matrix_NK)
     pack(n, k, *steps, matrix_NK.data_ptr(), made.data_ptr(), torch.get_num_threads())
     return made
@@ -75,7 +75,7 @@ def _product(
     assert _ready(), "ask fits() first: without leave of the system the processor refuses"
     assert out.stride(-1) == 1
     assert start is None or start.stride(-1) == 1
-    work = library.function("tiles_product", *_PRODUCT)
+    work = compiler.function("tiles_product", *_PRODUCT)
     done = work(
         len(a_MK),
         n,
