@@ -41,7 +41,7 @@ class Operand:
         self.transposed = weight.mT
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        """x (..., n, I) -> start + x weightᵀ, (..., n, O). `start` (O) or (..., n, O); `out` takes the result."""
+        """x (..., n, I) -> start + x weightᵀ, (..., n, O). `start` (..., 1 or n, O), or (O) of one weight."""
         return self._product(start, x, self.transposed, out)
 
     def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
