@@ -41,7 +41,11 @@ class Operand:
         self.transposed = weight.mT
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-        """x (..., n, I) -> start + x weightᵀ, (..., n, O). `start` (..., 1 or n, O), or (O) of one weight."""
+        """x (..., n, I) -> start + x weightᵀ, (..., n, O). `out` takes the result.
+
+        Args:
+            start: (..., 1 or n, O), or (O) where the weight is one matrix.
+        """
         return self._product(start, x, self.transposed, out)
 
     def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
