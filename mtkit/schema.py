@@ -53,6 +53,8 @@ class Data(Section):
     """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
     test: Paths = []
     """Text that `mtkit eval` translates and scores; one or a list."""
+    case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
 
 
 class Filter(Section):
@@ -392,10 +394,18 @@ class Decode(Section):
     """Hypotheses kept in search; 1: greedy."""
     length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
     """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""
+    coverage_penalty: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """B in + B * sum of log(min(1, attention paid)) over source positions (Wu et al. 2016); 0: none."""
     max_ratio: Annotated[float, Field(gt=0, le=1000)] = 3.0
     """Longest output: so many times the source pieces, plus 10."""
+    min_length: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Shortest output in pieces."""
+    no_repeat_ngram: Annotated[int, Field(ge=0, le=1000)] = 0
+    """No so many pieces in a row come twice; 0: they may."""
     batch_tokens: Positive = 4096
     """Source pieces times beam in a batch."""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    """Of matrix products."""
 
 
 class Eval(Section):

@@ -6,6 +6,7 @@ tokenizer, once to encode. Only the sample, a window of pairs and histograms are
 
 import heapq
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +19,7 @@ from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.corpus.shards import FORMAT, SIDES, Prepared, ShardWriter
 from mtkit.errors import DataError
-from mtkit.text import filters, tokenizer
+from mtkit.text import case, filters, tokenizer
 from mtkit.text.bitext import Pair, Source, locate
 from mtkit.text.quality import Lengths, Overlap
 from mtkit.text.tokenizer import Tokenizer
@@ -129,6 +130,9 @@ class _Job:
         self.rules = filters.TextRules(self.config.filter.max_chars, self.config.filter.drop_copies)
         self.piece_rules = filters.PieceRules(self.config.filter.max_pieces, self.config.filter.max_ratio)
         self.drops = filters.Drops()
+        self.case_copies = dict.fromkeys(case.CASES, 0)
+        self.copy_drops = filters.Drops()  # apart, since `drops` says what is wrong with the text itself
+        self.sample_limit = max(1, self.config.tokenizer.train_lines // 2)  # a pair is two lines
         self.read = 0
         self.duplicates = 0
 
@@ -138,7 +142,7 @@ class _Job:
         self.held_out = self.hold_out(pairs_of)
         repeated = self.find_duplicates()
         sample = [pair for pair in sample if filters.key(pair[0]) not in self.held_out]
-        self.tokenizers = self.make_tokenizers(sample)
+        self.tokenizers = self.make_tokenizers(self.with_copies(sample))
         self.encode_all(repeated)
 
     def kept(self, count: bool) -> Iterator[Pair]:
@@ -152,15 +156,28 @@ class _Job:
                     continue
                 yield left, right
 
+    def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
+        """The copies of a training pair in other cases, each with the name of its case."""
+        return list(case.copies(pair, self.config.data.case_augment))
+
+    def with_copies(self, sample: list[Pair]) -> list[Pair]:
+        """A sample of the text, and the copies that come of it, for the tokenizer."""
+        more = [copy for pair in sample for _, copy in self.copies(pair) if not self.rules.broken(*copy)]
+        return (sample + more)[: self.sample_limit]
+
     def first_pass(self) -> tuple[list[Pair], dict[int, int]]:
-        """Write all keys to disk; return a sample of pairs, and how many pairs the smallest source keys have."""
-        limit = max(1, self.config.tokenizer.train_lines // 2)  # a pair is two lines
+        """Write all keys to disk; return a sample of pairs, and how many pairs the smallest source keys have.
+
+        Keys of copies come after all others, so that of an original and an equal copy it is the copy that goes.
+        """
+        copies_a_pair = len(case.CASES) * self.config.data.case_augment
+        limit = max(1, int(self.sample_limit / (1 + copies_a_pair)))  # the rest is for copies of the sample
         rng = random.Random(0)  # not the run's seed: runs of any seed share a prepared corpus
         sample: list[Pair] = []
         smallest: list[int] = []  # a heap of negated keys of sources
         pairs_of: dict[int, int] = {}  # pairs of each source in the heap
         self.total = 0
-        with (self.folder / "keys").open("wb") as keys:
+        with (self.folder / "keys").open("wb") as keys, (self.folder / "copies").open("w+b") as copies:
             for left, right in self.kept(count=True):
                 if len(sample) < limit:
                     sample.append((left, right))
@@ -168,6 +185,8 @@ class _Job:
                     sample[place] = (left, right)
                 self.total += 1
                 keys.write(filters.key(left, right).to_bytes(8, "little"))
+                for _, copy in self.copies((left, right)):
+                    copies.write(filters.key(*copy).to_bytes(8, "little"))
                 if self.corpus.dev is None:
                     source_key = filters.key(left)
                     if source_key in pairs_of:
@@ -177,6 +196,8 @@ class _Job:
                         heapq.heappush(smallest, -source_key)
                         if len(smallest) > HELD_OUT[1]:
                             del pairs_of[-heapq.heappop(smallest)]
+            copies.seek(0)
+            shutil.copyfileobj(copies, keys)
         if not self.total:
             dropped = ", ".join(f"{rule} {count}" for rule, count in self.drops.counts.items() if count)
             raise DataError(
@@ -206,12 +227,12 @@ class _Job:
         return chosen
 
     def find_duplicates(self) -> "np.memmap[Any, np.dtype[np.uint8]]":
-        """A flag a pair: 1 where an equal pair stood before."""
+        """A flag a pair, and then one a copy: 1 where an equal one stood before."""
         keys = np.memmap(self.folder / "keys", np.uint64, "r")
-        flags = np.memmap(self.folder / "repeated", np.uint8, "w+", shape=(self.total,))
+        flags = np.memmap(self.folder / "repeated", np.uint8, "w+", shape=keys.shape)
         for position, _ in filters.first_of_each(keys):
             flags[position] = 1
-            self.duplicates += 1
+            self.duplicates += position < self.total
         return flags
 
     def make_tokenizers(self, sample: list[Pair]) -> list[Tokenizer]:
@@ -253,14 +274,25 @@ class _Job:
             if not dev_pairs:
                 raise DataError(f"{self.corpus.dev.files[0]} holds no pair; data.dev needs text, or leave it out")
 
-        def training_pairs() -> Iterator[Pair]:
-            for position, (left, right) in enumerate(self.kept(count=False)):
+        def training_pairs() -> Iterator[tuple[Pair, str]]:
+            """What is encoded, each pair with the case that it is a copy in, or ""; copies follow their original."""
+            repeated_copies = iter(repeated[self.total :])
+            for position, pair in enumerate(self.kept(count=False)):
+                copies = [(name, copy, next(repeated_copies)) for name, copy in self.copies(pair)]
                 if repeated[position] and self.config.filter.dedupe:
-                    self.drops.add("dedupe", left, right)
-                elif self.held_out and filters.key(left) in self.held_out:
-                    dev_pairs.append((left, right))
-                else:
-                    yield left, right
+                    self.drops.add("dedupe", *pair)
+                    continue
+                if self.held_out and filters.key(pair[0]) in self.held_out:
+                    dev_pairs.append(pair)
+                    continue
+                yield pair, ""
+                for name, copy, again in copies:
+                    if rule := self.rules.broken(*copy):
+                        self.copy_drops.add(rule, *copy)
+                    elif again and self.config.filter.dedupe:
+                        self.copy_drops.add("dedupe", *copy)
+                    elif filters.key(copy[0]) not in self.held_out:
+                        yield copy, name
 
         tests = [[pair for pair in source if pair[0].strip() and pair[1].strip()] for source in self.corpus.test]
         overlap = Overlap({"test": [pair for test in tests for pair in test]})
@@ -268,11 +300,20 @@ class _Job:
             overlap.add("dev", dev_pairs)
         self.say("encoding")
         stream = training_pairs()
+        left_out = False  # whether the last original is, and so its copies
         while chunk := list(islice(stream, CHUNK)):
-            for pair, source, target in self.encoded(chunk):
-                if rule := self.piece_rules.broken(len(source), len(target)):
-                    self.drops.add(rule, *pair)
+            encoded = self.encoded([pair for pair, _ in chunk])
+            for (pair, source, target), (_, copied) in zip(encoded, chunk, strict=True):
+                if copied and left_out:
                     continue
+                rule = self.piece_rules.broken(len(source), len(target))
+                if not copied:
+                    left_out = rule is not None
+                if rule:
+                    (self.copy_drops if copied else self.drops).add(rule, *pair)
+                    continue
+                if copied:
+                    self.case_copies[copied] += 1
                 writers["train"].add(source, target)
                 lengths["train"].add(pair, source, target)
                 overlap.see(pair)
@@ -298,10 +339,10 @@ class _Job:
         for side, lines in zip(SIDES, zip(*short, strict=True), strict=True):
             (self.folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
         repeated._mmap.close()  # type: ignore[attr-defined]
-        for name in ("keys", "repeated"):
+        for name in ("keys", "copies", "repeated"):
             (self.folder / name).unlink()
         lost = self.drops.total / self.read
-        report = {
+        report: dict[str, Any] = {
             "pairs_read": self.read,
             "pairs": pairs,
             "held_out": self.corpus.dev is None,
@@ -316,6 +357,13 @@ class _Job:
             "train_overlap": overlap.counts,
             "vocab_size": list(vocab),
         }
+        if self.config.data.case_augment:
+            report["case_copies"] = self.case_copies | {"dropped": self.copy_drops.counts}
+            self.say(
+                "copies added to train: "
+                + ", ".join(f"{count:,} in {name} case" for name, count in self.case_copies.items())
+                + f" ({self.copy_drops.total:,} dropped)"
+            )
         (self.folder / "report.json").write_text(files.to_json(report), encoding="utf-8")
         manifest = {
             "format_version": FORMAT,

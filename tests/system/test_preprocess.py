@@ -2,9 +2,14 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from toy import mtkit, ran
+
+from mtkit.corpus.shards import Prepared
+from mtkit.text.case import title
+from mtkit.text.tokenizer import Tokenizer
 
 
 def prepared(folder: Path) -> list[Path]:
@@ -130,3 +135,103 @@ def test_the_demo_text_without_arguments(tmp_path: Path) -> None:
     ran(done)
     assert "built-in recipe demo (there is no mtkit.toml here)" in done.stderr
     assert [path.name[:6] for path in prepared(tmp_path)] == ["en-de-"]
+
+
+def train_text(where: Path) -> list[tuple[str, str]]:
+    """The training pairs of a prepared corpus, decoded again."""
+    corpus = Prepared.open(where)
+    tokenizer = Tokenizer.read(where / "tokenizer.model")
+    shards = [corpus.split("train").open(number) for number in range(len(corpus.split("train").shard_sizes))]
+    return [
+        (tokenizer.decode(shard.source[index].tolist()), tokenizer.decode(shard.target[index].tolist()))
+        for shard in shards
+        for index in range(len(shard))
+    ]
+
+
+def in_case(change: Callable[[str], str], pairs: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    return {(change(source), change(target)) for source, target in pairs}
+
+
+def test_copies_in_other_cases(folder: Path) -> None:
+    more = [("THE CAT SEES", "DIE KATZE SIEHT"), ("the cat sees", "die Katze sieht"), ("개", "日本"), ("a b", "A b")]
+    for side, name in enumerate(("train.en", "train.de")):
+        with (folder / name).open("a") as file:
+            file.writelines(pair[side] + "\n" for pair in more)
+    sets = ["-s", "data.dev=", "-s", "filter.max_pieces=150", "-s", "filter.max_ratio=9.0"]
+    plain_done = mtkit(folder, "preprocess", *sets)
+    ran(plain_done)
+    (plain,) = prepared(folder)
+    done = mtkit(folder, "preprocess", *sets, "-s", "data.case_augment=0.3")
+    ran(done)
+    (where,) = set(prepared(folder)) - {plain}
+    before, report = (json.loads((path / "report.json").read_text()) for path in (plain, where))
+
+    for name in ("dev.source.txt", "dev.target.txt"):  # dev is held out of the text as it is
+        assert (where / name).read_bytes() == (plain / name).read_bytes()
+    assert report["pairs"]["dev"] == before["pairs"]["dev"]
+    for key in ("pairs_read", "dropped", "duplicates", "share_dropped"):
+        assert report[key] == before[key]
+
+    copies = report["case_copies"]
+    originals, pairs = train_text(plain), train_text(where)
+    assert len(pairs) == report["pairs"]["train"] == before["pairs"]["train"] + copies["upper"] + copies["title"]
+    assert set(originals) < set(pairs)
+    assert len(set(pairs)) == len(pairs)
+    added = set(pairs) - set(originals)
+    upper, titled = in_case(str.upper, originals), in_case(title, originals)
+    assert added <= upper | titled
+    assert len(added & upper) == copies["upper"]
+    assert len(added & titled - upper) == copies["title"]
+    for name in ("upper", "title"):
+        assert 0.2 < copies[name] / len(originals) < 0.4
+    dev = [(where / f"dev.{side}.txt").read_text().split("\n")[:-1] for side in ("source", "target")]
+    held_out = list(zip(*dev, strict=True))
+    assert not added & (in_case(str.upper, held_out) | in_case(title, held_out))  # nor do copies bring it back
+
+    tokenizer, small = (Tokenizer.read(path / "tokenizer.model") for path in (where, plain))
+    assert tokenizer.byte_pieces(tokenizer.encode(["HOUSE FÜNF"])[0]) == 0
+    assert small.byte_pieces(small.encode(["HOUSE FÜNF"])[0]) > 0
+    assert f"copies added to train: {copies['upper']} in upper case, {copies['title']} in title case" in done.stderr
+    assert "case_copies" not in before
+    assert "copies" not in plain_done.stderr
+
+
+def test_copies_do_not_hang_on_the_order_of_the_text(folder: Path) -> None:
+    def prepare(*sets: str) -> list[tuple[str, str]]:
+        before = set(prepared(folder)) if (folder / "prepared").exists() else set()
+        ran(mtkit(folder, "preprocess", "-s", "data.case_augment=0.5", *sets))
+        (where,) = set(prepared(folder)) - before
+        return train_text(where)
+
+    first = prepare()
+    assert prepare("-s", "filter.max_chars=1999") == first
+    for side in ("en", "de"):
+        lines = (folder / f"train.{side}").read_text().split("\n")[:-1]
+        (folder / f"train.{side}").write_text("".join(line + "\n" for line in reversed(lines)))
+    turned = prepare()
+    assert turned != first
+    assert set(turned) == set(first)
+
+
+def test_copies_go_through_the_filters(folder: Path) -> None:
+    text = [
+        ("THE DOG", "DER HUND"),
+        ("the dog", "der Hund"),
+        ("straße " * 3, "weg " * 3),
+        ("ab", "AB"),
+        ("xx " * 6, "y"),
+    ]
+    for side, name in enumerate(("train.en", "train.de")):
+        (folder / name).write_text("".join(pair[side] + "\n" for pair in text))
+    sets = ["tokenizer.kind=char", "filter.max_chars=22", "filter.max_pieces=22", "filter.max_ratio=4.0"]
+    sets = [part for key in [*sets, "data.case_augment=1.0"] for part in ("-s", key)]
+    ran(mtkit(folder, "preprocess", *sets))
+    (where,) = prepared(folder)
+    report = json.loads((where / "report.json").read_text())
+    copies = report["case_copies"]
+    dropped = {rule: count for rule, count in copies["dropped"].items() if count}
+    assert {rule: count for rule, count in report["dropped"].items() if count} == {"max_ratio": 1}
+    # The dog stands there in upper case, Straße gets longer, AB becomes a copy; what is dropped itself has no copies.
+    assert dropped == {"dedupe": 1, "max_chars": 1, "drop_copies": 1}
+    assert (copies["upper"], copies["title"], report["pairs"]["train"]) == (0, 3, 7)
