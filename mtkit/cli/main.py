@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import evaluate, info, preprocess, train, translate
+from mtkit.cli import evaluate, export, info, preprocess, score, train, translate
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 
 app = typer.Typer(
@@ -64,6 +64,8 @@ app.command("train")(_guarded(train.command))
 app.command("translate")(_guarded(translate.command))
 app.command("eval")(_guarded(evaluate.command))
 app.command("evaluate", hidden=True)(_guarded(evaluate.command))
+app.command("score")(_guarded(score.command))
+app.command("export")(_guarded(export.command))
 app.command("info")(_guarded(info.command))
 
 

@@ -9,6 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from mtkit.config import Loaded
+    from mtkit.pipeline.translate import Translator
+    from mtkit.schema import Decode
 
 ConfigOption = Annotated[
     str | None,
@@ -20,6 +22,18 @@ SetOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
+ModelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model", "-m", metavar="DIR", help="A bundle or a run; repeated: an ensemble; default: the config's run."
+    ),
+]
+PrecisionOption = Annotated[
+    str | None, typer.Option("--precision", metavar="fp32|bf16|int8", help="Of matrix products.")
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=1, help="Processes that share the work, of one thread each.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the resolved config among it.")]
 
@@ -55,6 +69,49 @@ def load_config(config: str | None, overrides: list[str] | None, messages: Messa
     messages.say(f"config: {loaded.origin}")
     messages.detail(loaded.config.model_dump_json(indent=1))
     return loaded
+
+
+def load_translator(
+    models: list[Path] | None,
+    config: str | None,
+    overrides: list[str] | None,
+    device: str,
+    threads: int | None,
+    workers: int,
+    messages: Messages,
+    flags: dict[str, float | str | None],
+) -> "Translator":
+    """The translator that a command's options ask for; `flags` are its own for [decode], None where not given."""
+    from mtkit import files
+    from mtkit.config import parse_decode
+    from mtkit.pipeline.device import set_threads
+    from mtkit.pipeline.translate import load_for, missing_run
+    from mtkit.schema import Decode
+
+    set_threads(1 if workers > 1 and threads is None else threads)
+    if models and config is None:
+        decode: Decode | None = parse_decode(overrides or [])
+    else:
+        loaded = load_config(config, overrides, messages)
+        decode = loaded.config.decode
+        if not models:
+            models = [loaded.run_folder]
+            if not files.standing(loaded.run_folder / "best").exists():
+                raise missing_run(loaded.run_folder)
+    translator = load_for(models, device, decode)
+    translator.decode = _with_flags(translator.decode, {k: v for k, v in flags.items() if v is not None})
+    return translator
+
+
+def _with_flags(decode: "Decode", flags: dict[str, float | str]) -> "Decode":
+    from pydantic import ValidationError
+
+    try:
+        return type(decode).model_validate(decode.model_dump() | flags)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{flag} {first['input']}: {first['msg']}") from None
 
 
 def shown(path: Path) -> str:

@@ -103,6 +103,11 @@ class Split:
     def target_pieces(self) -> int:
         return sum(shard["target_pieces"] for shard in self._shards)
 
+    @property
+    def longest_source(self) -> int:
+        """Pieces of the longest source."""
+        return max((int(self.open(i).source.lengths.max()) for i in range(len(self._shards))), default=0)
+
     def open(self, number: int) -> Shard:
         """Map a shard.
 

@@ -1,71 +1,170 @@
-"""Many sentences through search: batches of like length, the results in the order of the input."""
+"""Many sentences through search: batches of like length, each result as soon as its batch is done.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+Must not know text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
-from mtkit.corpus.batch import pad
-from mtkit.decode.search import Hypothesis, search
+from mtkit.decode.choice import Beam, Choice, Sample
+from mtkit.decode.models import Models
+from mtkit.decode.rules import Rules
+from mtkit.decode.search import Hypothesis, Ranking, search
+from mtkit.decode.shortlist import Shortlist
 from mtkit.errors import BundleError
-from mtkit.model.seq2seq import Seq2Seq
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Draw translations instead of searching for the best.
+
+    Attributes:
+        temperature: logits are divided by it.
+        top_k: only the best so many words are drawn; 0: all.
+        seed: the same seed draws the same.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    seed: int = 1
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to search.
+    """How to search; see `Rules` and `Ranking`.
 
     Attributes:
         max_ratio: the longest output is so many times the source pieces, plus 10.
         batch_tokens: source pieces times beam in a batch.
+        details: tell the scores of words, and attention.
     """
 
     beam_size: int = 5
-    length_penalty: float = 1.0
+    ranking: Ranking = field(default_factory=Ranking)
     max_ratio: float = 3.0
+    min_length: int = 0
+    no_repeat_ngram: int = 0
     batch_tokens: int = 4096
     n_best: int = 1
-    with_attention: bool = False
+    details: bool = False
+    sampling: Sampling | None = None
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is to be translated.
+
+    Attributes:
+        sources: ids as each model's source tokenizer makes them, without their end; none may be empty.
+        prefix: words that the translation begins with.
+        number: with the seed, what chance depends on.
+    """
+
+    sources: Sequence[list[int]]
+    prefix: Sequence[int] = ()
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The special words of the target side."""
+
+    bos: int
+    eos: int
+    never: list[int]
+    """Words that must not be produced."""
 
 
 def translate_ids(
-    model: Seq2Seq, sources: list[list[int]], options: Options, *, source_eos: int, bos: int, eos: int, never: list[int]
+    models: Models,
+    sentences: list[Sentence],
+    options: Options,
+    vocabulary: Vocabulary,
+    shortlist: Shortlist | None = None,
 ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
-    """Yield, batch by batch, which sources were translated and their hypotheses, the shortest sources first.
+    """Yield, batch by batch, which sentences were translated and their hypotheses, the shortest sources first.
 
     Args:
-        sources: ids of each sentence, without its end; none may be empty.
+        shortlist: by the first model's source words; None: every word is a candidate.
 
     Raises:
         BundleError: the model's scores are not numbers.
     """
-    device = model.source_VE.device
-    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
+    width = options.n_best if options.sampling else options.beam_size
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * (len(sources[order[end]]) + 1) * options.beam_size <= (
+        while end < len(order) and (end + 1 - start) * (len(sentences[order[end]].sources[0]) + 1) * width <= (
             options.batch_tokens
         ):
             end += 1
         rows = order[start:end]
         start = end
-        source_BS, packing = pad([sources[i] for i in rows], source_eos)
-        with torch.inference_mode():
-            state = model.start(source_BS.to(device), packing.to(device))
-            limits_B = ((packing.lengths_B - 1) * options.max_ratio + 10).long().to(device)
-            found = search(
-                model.step,
-                state,
-                limits_B,
-                bos=bos,
-                eos=eos,
-                never=never,
-                beam_size=options.beam_size,
-                alpha=options.length_penalty,
-                n_best=options.n_best,
-                with_attention=options.with_attention,
-            )
+        found = _batch(models, [sentences[i] for i in rows], options, vocabulary, shortlist)
         if not all(found):
             raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
         yield rows, found
+
+
+def _batch(
+    models: Models,
+    sentences: list[Sentence],
+    options: Options,
+    vocabulary: Vocabulary,
+    shortlist: Shortlist | None,
+) -> list[list[Hypothesis]]:
+    device = models.device
+    sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
+    candidates = None
+    if shortlist is not None:  # from here on words are places among the candidates
+        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
+        candidates = shortlist.candidates(sources[0], needed, device)
+        bos, eos = candidates.places([vocabulary.bos, vocabulary.eos])
+        vocabulary = Vocabulary(bos, eos, candidates.among(vocabulary.never))
+        sentences = [replace(s, prefix=candidates.places(s.prefix)) for s in sentences]
+    started = models.start(sources, candidates)
+    limits = [
+        max(int(len(s.sources[0]) * options.max_ratio + 10), options.min_length, len(s.prefix)) for s in sentences
+    ]
+    rules = Rules(
+        eos=vocabulary.eos,
+        never=vocabulary.never,
+        limits_B=torch.tensor(limits, device=device),
+        min_length=options.min_length,
+        no_repeat_ngram=options.no_repeat_ngram,
+        prefix_BP=_prefixes(sentences, device),
+    )
+    found = search(
+        started.step,
+        started.state,
+        rules,
+        options.ranking,
+        _choice(options, sentences, device),
+        bos=vocabulary.bos,
+        n_best=options.n_best,
+        source_lengths=started.source_lengths,
+        details=options.details,
+    )
+    if candidates is None:
+        return found
+    return [[replace(h, words=candidates.words[h.words].tolist()) for h in some] for some in found]
+
+
+def _choice(options: Options, sentences: list[Sentence], device: torch.device) -> Choice:
+    drawn = options.sampling
+    if drawn is None:
+        return Beam(options.beam_size)
+    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in sentences]
+    return Sample(options.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
+
+
+def _prefixes(sentences: list[Sentence], device: torch.device) -> Tensor | None:
+    longest = max(len(sentence.prefix) for sentence in sentences)
+    if not longest:
+        return None
+    rows = [[*sentence.prefix] + [-1] * (longest - len(sentence.prefix)) for sentence in sentences]
+    return torch.tensor(rows, device=device)

@@ -1,4 +1,4 @@
-"""Batched beam search over a step function; greedy search is a beam of one.
+"""Batched search over a step function: beam search, of which greedy search is a beam of one, and sampling.
 
 Dimensions: B sentences still searched, K hypotheses of each, V vocabulary, S source positions, L words so far.
 
@@ -9,12 +9,18 @@ hypothesis is ended, so that every score is that of a complete translation.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from mtkit.decode.choice import Beam, Choice, log_sums
+from mtkit.decode.rules import Rules
+
 MINUS_INFINITY = float("-inf")
+LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
+DEVICE_STEPS = 8  # between two looks at what has ended, where every look makes the device wait
 S = TypeVar("S", bound="State")
 
 
@@ -29,7 +35,7 @@ class State(Protocol):
 
 
 Step = Callable[[Tensor, S], tuple[Tensor, S, Tensor]]
-"""last words_BK, state -> logits_BKV, state, attention weights_BKS."""
+"""last words_BK, state -> logits_BKV (to be overwritten), state, attention weights_BKS."""
 
 
 @dataclass(frozen=True)
@@ -41,110 +47,178 @@ class Hypothesis:
     logprob: float
     """Natural logarithm, the end of sentence included."""
     score: float
-    """What search ranks by: the log-probability over the length penalty."""
+    """What search ranks by: the log-probability over the length penalty, and the coverage penalty added."""
+    word_logprobs: list[float] | None = None
+    """Of each word and of the end, if asked for."""
     attention: Tensor | None = None
     """A row of weights over the source a word and one for the end, if asked for."""
 
 
-def length_penalty(length: int, alpha: float) -> float:
-    """((5 + length) / 6)^alpha, the end of sentence counted (Wu et al. 2016)."""
-    return float(((5 + length) / 6) ** alpha)
+@dataclass(frozen=True)
+class Ranking:
+    """What a complete translation is worth.
+
+    Attributes:
+        length_penalty: A in log-probability / ((5 + length) / 6)^A, the end of sentence counted (Wu et al. 2016).
+        coverage_penalty: b in + b * sum over source positions of log(min(1, attention paid to it)), of the same paper.
+    """
+
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+
+    def normal(self, length: int) -> float:
+        """What the log-probability of so many words, the end counted, is divided by."""
+        return float(((5 + length) / 6) ** self.length_penalty)
+
+    def score(self, logprob: float, length: int, attention_LS: Tensor | None) -> float:
+        """Of a translation; attention only over real positions."""
+        score = logprob / self.normal(length)
+        if self.coverage_penalty:
+            assert attention_LS is not None
+            covered_S = attention_LS.sum(0).clamp(LEAST_COVERED, 1)
+            score += self.coverage_penalty * float(covered_S.log().sum())
+        return score
+
+    def bound(self, logprob: float, length: int, longest: int) -> float:
+        """The best that can become of a beginning of so many words: its log-probability can only fall, its normal lies
+        between those of the next and the greatest length, and penalties of coverage are never positive."""
+        return max(logprob / self.normal(length + 1), logprob / self.normal(longest + 1))
 
 
 @torch.inference_mode()
 def search(
     step: Step[S],
     state: S,
-    limits_B: Tensor,
+    rules: Rules,
+    ranking: Ranking,
+    choice: Choice | None = None,
     *,
     bos: int,
-    eos: int,
-    never: list[int],
-    beam_size: int,
-    alpha: float,
     n_best: int = 1,
-    with_attention: bool = False,
+    source_lengths: list[int] | None = None,
+    details: bool = False,
 ) -> list[list[Hypothesis]]:
     """Find the best translations of each sentence, best first.
 
     Args:
         state: before the first word, one hypothesis a sentence.
-        limits_B: the most words of each sentence, its end not counted; on the model's device.
-        never: words that must not be produced.
-        alpha: exponent of the length penalty.
+        rules: what a translation may be.
+        choice: how hypotheses are chosen; default: a beam of one.
+        source_lengths: positions that attention sees of each sentence; for details and the coverage penalty.
+        details: tell the scores of words, and attention.
 
     Returns:
-        At most n_best hypotheses a sentence; fewer where the beam holds fewer.
+        At most n_best hypotheses a sentence; fewer where fewer were found.
     """
-    B, device = len(limits_B), limits_B.device
-    max_lengths = limits_B.tolist()
+    choice = choice or Beam(1)
+    B, device = len(rules.limits_B), rules.limits_B.device
+    longest = rules.limits_B.tolist()
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
     sentences = list(range(B))  # numbers of those still searched
     ended_B = torch.zeros(B, dtype=torch.long, device=device)
     totals_BK = torch.zeros(B, 1, device=device)
     words_BKL = torch.full((B, 1, 1), bos, device=device)
-    seen_BKLS: Tensor | None = None
-    while sentences:
-        length = words_BKL.shape[2]  # of the hypotheses after this step, their end included
-        logits_BKV, state, weights_BKS = step(words_BKL[:, :, -1], state)
-        B, K, V = logits_BKV.shape
-        candidates_BKV = torch.log_softmax(logits_BKV.float(), -1)
-        candidates_BKV[:, :, never] = MINUS_INFINITY
-        if bool((full_B := limits_B < length).any()):
-            end_BK = candidates_BKV[:, :, eos].clone()
-            candidates_BKV[full_B] = MINUS_INFINITY
-            candidates_BKV[:, :, eos] = end_BK
-        candidates_BKV += totals_BK.unsqueeze(2)
-        best_BK, places_BK = candidates_BKV.flatten(1).topk(min(beam_size, K * V), 1)
-        # Places in the beam that ended hypotheses hold are not given away again.
-        ranks_K = torch.arange(best_BK.shape[1], device=device)
-        best_BK = best_BK.masked_fill(ranks_K >= (beam_size - ended_B).unsqueeze(1), MINUS_INFINITY)
-        parents_BK, last_BK = places_BK // V, places_BK % V
-        words_BKL = torch.cat([_pick(words_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
-        if with_attention:
-            now_BK1S = weights_BKS.unsqueeze(2)
-            seen = now_BK1S if seen_BKLS is None else torch.cat([seen_BKLS, now_BK1S], 2)
-            seen_BKLS = _pick(seen, parents_BK)
-        ends_BK = (last_BK == eos) & (best_BK > MINUS_INFINITY)
-        penalty = length_penalty(length, alpha)
-        for b, k in ends_BK.nonzero().tolist():
-            total = float(best_BK[b, k])
-            attention = None if seen_BKLS is None else seen_BKLS[b, k]
-            words = words_BKL[b, k, 1:-1].tolist()
-            found[sentences[b]].append(Hypothesis(words, total, total / penalty, attention))
-        ended_B = ended_B + ends_BK.sum(1)
-        totals_BK = best_BK.masked_fill(last_BK == eos, MINUS_INFINITY)
-        state = state.reorder(parents_BK)
+    looks = details or bool(ranking.coverage_penalty)
+    past = _Past(None, None)
+    unseen: list[_Ended] = []
+    patience = 1 if device.type == "cpu" else DEVICE_STEPS
 
+    for length in range(1, max(longest) + 2):  # of the hypotheses after this step, their end included
+        logits_BKV, state, weights_BKS = step(words_BKL[:, :, -1], state)
+        logits_BKV = logits_BKV.float()
+        added_BK = totals_BK - log_sums(logits_BKV)
+        rules.apply(logits_BKV, words_BKL[:, :, 1:])
+        best_BK, parents_BK, last_BK = choice(logits_BKV, added_BK, ended_B, length)
+
+        words_BKL = torch.cat([pick(words_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
+        if looks:
+            past = past.grown(best_BK, weights_BKS, parents_BK)
+        ends_BK = (last_BK == rules.eos) & (best_BK > MINUS_INFINITY)
+        unseen.append(_Ended(ends_BK, best_BK, words_BKL, past))
+        ended_B = ended_B + ends_BK.sum(1)
+        totals_BK = best_BK.masked_fill(last_BK == rules.eos, MINUS_INFINITY)
+        state = state.reorder(parents_BK)
+        if length % patience and length <= max(longest):
+            continue
+
+        for ended in unseen:
+            for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, details):
+                found[sentences[b]].append(hypothesis)
+        unseen.clear()
         alive_B = totals_BK.max(1).values.tolist()
         left = [
             b
             for b, sentence in enumerate(sentences)
             if alive_B[b] > MINUS_INFINITY
-            and not _settled(found[sentence], n_best, alive_B[b], length, max_lengths[sentence], alpha)
+            and not (
+                len(found[sentence]) >= n_best
+                and sorted(h.score for h in found[sentence])[-n_best]
+                >= ranking.bound(alive_B[b], length, longest[sentence])
+            )
         ]
-        if len(left) < B:
-            rows = torch.tensor(left, dtype=torch.long, device=device)
+        if not left:
+            break
+        if len(left) < len(sentences):
             sentences = [sentences[b] for b in left]
-            state = state.keep(rows)
-            limits_B, ended_B, totals_BK, words_BKL = (x[rows] for x in (limits_B, ended_B, totals_BK, words_BKL))
-            seen_BKLS = None if seen_BKLS is None else seen_BKLS[rows]
+            rows = torch.tensor(left, dtype=torch.long, device=device)
+            state, rules, choice, past = state.keep(rows), rules.keep(rows), choice.keep(rows), past.keep(rows)
+            ended_B, totals_BK, words_BKL = ended_B[rows], totals_BK[rows], words_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
 
 
-def _settled(found: list[Hypothesis], n_best: int, alive: float, length: int, max_length: int, alpha: float) -> bool:
-    """Whether no living hypothesis can still come among the n best.
+@dataclass(frozen=True)
+class _Past:
+    """What was seen of every hypothesis; nothing, where nobody asks."""
 
-    Its log-probability can only fall, and its penalty lies between those of the next and the greatest length.
-    """
-    if len(found) < n_best:
-        return False
-    bound = max(alive / length_penalty(end, alpha) for end in (length + 1, max_length + 1))
-    return sorted((h.score for h in found), reverse=True)[n_best - 1] >= bound
+    totals_BKL: Tensor | None
+    weights_BKLS: Tensor | None
+
+    def grown(self, totals_BK: Tensor, weights_BKS: Tensor, parents_BK: Tensor) -> "_Past":
+        weights_BKS = pick(weights_BKS, parents_BK)
+        if self.totals_BKL is None or self.weights_BKLS is None:
+            return _Past(totals_BK.unsqueeze(2), weights_BKS.unsqueeze(2))
+        return _Past(
+            torch.cat([pick(self.totals_BKL, parents_BK), totals_BK.unsqueeze(2)], 2),
+            torch.cat([pick(self.weights_BKLS, parents_BK), weights_BKS.unsqueeze(2)], 2),
+        )
+
+    def keep(self, rows: Tensor) -> "_Past":
+        return _Past(*(None if x is None else x[rows] for x in (self.totals_BKL, self.weights_BKLS)))
 
 
-def _pick(x: Tensor, parents_BK: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Ended:
+    """What has ended in a step, to be read when the device is waited for."""
+
+    ends_BK: Tensor
+    totals_BK: Tensor
+    words_BKL: Tensor
+    past: _Past
+
+    def hypotheses(
+        self, ranking: Ranking, sentences: list[int], source_lengths: list[int] | None, details: bool
+    ) -> list[tuple[int, Hypothesis]]:
+        """Each with the row of its sentence."""
+        at = self.ends_BK.nonzero(as_tuple=True)
+        rows, totals, words = at[0].tolist(), self.totals_BK[at].tolist(), self.words_BKL[at].tolist()
+        made = []
+        for i, (b, total, line) in enumerate(zip(rows, totals, words, strict=True)):
+            parts: list[float] | None = None
+            attention: Tensor | None = None
+            if self.past.totals_BKL is not None and self.past.weights_BKLS is not None:
+                assert source_lengths is not None
+                sums = [0.0, *self.past.totals_BKL[at[0][i], at[1][i]].tolist()]
+                parts = [after - before for before, after in pairwise(sums)]
+                attention = self.past.weights_BKLS[at[0][i], at[1][i], :, : source_lengths[sentences[b]]]
+            score = ranking.score(total, len(line) - 1, attention)
+            made.append((b, Hypothesis(line[1:-1], total, score, *((parts, attention) if details else ()))))
+        return made
+
+
+def pick(x: Tensor, parents_BK: Tensor) -> Tensor:
     """x (B, K', ...) -> rows parents of each sentence (B, K, ...)."""
     B, K = x.shape[:2]
+    if K == 1:
+        return x.expand(-1, parents_BK.shape[1], *x.shape[2:])
     rows = parents_BK + torch.arange(B, device=x.device).unsqueeze(1) * K
-    return x.flatten(0, 1)[rows.flatten()].view(*parents_BK.shape, *x.shape[2:])
+    return x.flatten(0, 1).index_select(0, rows.flatten()).view(*parents_BK.shape, *x.shape[2:])

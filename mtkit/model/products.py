@@ -1,36 +1,46 @@
-"""Matrix products in the precision of training: fp32, or bf16 with everything else kept in fp32.
+"""Matrix products in the precision that is entered: fp32, or bf16 or int8 with everything else kept in fp32.
 
 bf16 means: operands are rounded, the product is formed by the processor's bf16 units and comes back in the operands'
 own type. Where a CPU has matrix tiles and a compiler is at hand that is done in one go and sums stay in fp32
 (`mtkit.model.native.tiles`); elsewhere torch does it, and rounds the sums to bf16, too. Hand-written backward passes
 run after the precision was left and enter it again.
+
+int8 is for translating only: weights are rounded to 8 bits with a scale a row, and so is what they meet
+(`mtkit.model.native.quantised`); sums are whole numbers, and exact.
 """
 
 import contextlib
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mtkit.model.native import tiles
+from mtkit.model.native import quantised, tiles
 
-_bf16 = False
+_entered = "fp32"
+_kept: "dict[int, Operand] | None" = None
 
 
 @contextlib.contextmanager
-def precision(name: str) -> Iterator[None]:
-    """Form products in "fp32" (the operands' own type) or "bf16" while this is entered."""
-    global _bf16
-    before, _bf16 = _bf16, name == "bf16"
+def precision(name: str, kept: "dict[int, Operand] | None" = None) -> Iterator[None]:
+    """Form products in "fp32" (the operands' own type), "bf16" or "int8" while this is entered.
+
+    Args:
+        kept: where parameters that do not change any more are kept as operands, from one time to the next; there is no
+            autograd then. "int8" needs it.
+    """
+    global _entered, _kept
+    before = _entered, _kept
+    _entered, _kept = name, kept
     try:
         yield
     finally:
-        _bf16 = before
+        _entered, _kept = before
 
 
 def entered() -> str:
     """The precision that is entered."""
-    return "bf16" if _bf16 else "fp32"
+    return _entered
 
 
 class Operand:
@@ -102,16 +112,55 @@ class _Tiles(Operand):
         return made
 
 
+class _Quantised(Operand):
+    """Both operands rounded to 8 bits with a scale a row; sums are exact. There is no way back."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self.native = quantised.fits(weight)
+        self.ready = [quantised.quantise(matrix) for matrix in (weight if weight.dim() == 3 else (weight,))]
+        if self.native:
+            self.ready = [quantised.Quantised(quantised.packed(one.numbers_nk), one.scales_n) for one in self.ready]
+
+    def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        if self.weight.dim() == 2:
+            return self._one(self.ready[0], x, start, out)
+        made = x.new_empty(*x.shape[:-1], self.weight.shape[-2]) if out is None else out
+        for d, ready in enumerate(self.ready):
+            self._one(ready, x[d], None if start is None else start[d], made[d])
+        return made
+
+    def _one(self, ready: quantised.Quantised, x: Tensor, start: Tensor | None, out: Tensor | None) -> Tensor:
+        if self.native:
+            return quantised.product(x, *ready, start, out)
+        left = quantised.quantise(x)
+        made = left.numbers_nk.to(x.dtype) @ ready.numbers_nk.to(x.dtype).T
+        made = made * left.scales_n.unsqueeze(1) * ready.scales_n
+        if start is not None:
+            made = made + start
+        return made if out is None else out.copy_(made)
+
+
 def operand(weight: Tensor) -> Operand:
     """A weight as the products of the entered precision take it."""
-    if not _bf16:
+    if _kept is None or not isinstance(weight, nn.Parameter):
+        return _fresh(weight)
+    if id(weight) not in _kept:
+        _kept[id(weight)] = _fresh(weight)
+    return _kept[id(weight)]
+
+
+def _fresh(weight: Tensor) -> Operand:
+    if _entered == "int8":
+        return _Quantised(weight)
+    if _entered == "fp32":
         return Operand(weight)
     return _Tiles(weight) if tiles.fits(weight) else _Rounded(weight)
 
 
 def outer(grads: Tensor, x: Tensor, onto: Tensor | None = None) -> Tensor:
     """The gradient of a weight: gradsᵀ x of grads (..., N, O) and x (..., N, I); added to `onto` if that is given."""
-    if not _bf16:
+    if _entered == "fp32":
         return grads.mT @ x if onto is None else onto.addmm_(grads.mT, x)
     if not tiles.fits(x):
         made = (grads.mT.bfloat16() @ x.bfloat16()).to(x.dtype)
@@ -142,6 +191,9 @@ class _Linear(torch.autograd.Function):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x (..., I) @ weight (O, I)ᵀ + bias, differentiable, in the entered precision."""
-    if not _bf16:
-        return torch.nn.functional.linear(x, weight, bias)
+    if _kept is not None:
+        made = operand(weight).times(x.reshape(-1, x.shape[-1]), bias)
+        return made.view(*x.shape[:-1], weight.shape[0])
+    if _entered == "fp32":
+        return nn.functional.linear(x, weight, bias)
     return _Linear.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,5 +1,6 @@
 """Encoder, decoder, embeddings and output layer put together. Must not know loss, search or tokenizers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +13,10 @@ from mtkit.model.decoder.base import Decoder
 from mtkit.model.dropout import dropout, mask_like
 from mtkit.model.encoder.convolution import Convolution
 from mtkit.model.encoder.memory import Encoder, Memory
-from mtkit.model.products import linear
+from mtkit.model.products import linear, operand
+
+Candidate = Callable[[Tensor], Tensor]
+"""Features (..., H) -> logits of some words."""
 
 
 class Output(nn.Module):
@@ -33,7 +37,17 @@ class Output(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (..., H) -> logits (..., V)."""
-        return nn.functional.linear(self.project(features), self.weight_VE, self.bias_V)
+        return linear(self.project(features), self.weight_VE, self.bias_V)
+
+    def among(self, words_C: Tensor) -> Candidate:
+        """What makes logits of some words alone: features (..., H) -> (..., C). Without autograd."""
+        weight, bias_C = operand(self.weight_VE[words_C]), self.bias_V[words_C]
+
+        def logits(features: Tensor) -> Tensor:
+            projected = self.project(features)
+            return weight.times(projected.reshape(-1, projected.shape[-1]), bias_C).view(*features.shape[:-1], -1)
+
+        return logits
 
 
 class Seq2Seq(nn.Module):
@@ -89,10 +103,14 @@ class Seq2Seq(nn.Module):
         """The decoder's state before the first word, one hypothesis a sentence."""
         return self.decoder.start(self.encode(source_BS, packing))
 
-    def step(self, last_BK: Tensor, state: Any) -> tuple[Tensor, Any, Tensor]:
-        """Last words -> logits_BKV, the next state, attention weights_BKS."""
+    def step(self, last_BK: Tensor, state: Any, output: Candidate | None = None) -> tuple[Tensor, Any, Tensor]:
+        """Last words -> logits_BKV, the next state, attention weights_BKS.
+
+        Args:
+            output: what makes logits; default: of all words.
+        """
         features_BKH, state, weights_BKS = self.decoder.step(embedding(last_BK, self.target_VE), state)
-        return self.output(features_BKH), state, weights_BKS
+        return (output or self.output)(features_BKH), state, weights_BKS
 
     def forward(self, batch: Batch, plain: bool = False) -> tuple[Tensor, Tensor]:
         """Teacher forcing, real tokens only.

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Callable
 
+from mtkit.corpus.shards import Prepared
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.pipeline import bundle
@@ -23,7 +24,7 @@ class Best:
 
     Args:
         tokenizers: of both sides, or of source and target.
-        hashes: input file -> sha256.
+        prepared: what is trained on.
         say: tells the user a line.
     """
 
@@ -33,11 +34,11 @@ class Best:
         validator: Validator,
         run: Run,
         tokenizers: list[Tokenizer],
-        hashes: dict[str, str],
+        prepared: Prepared,
         say: Callable[[str], None],
     ) -> None:
         self.config, self.validator, self.run_folder = config, validator, run
-        self.tokenizers, self.hashes, self.say = tokenizers, hashes, say
+        self.tokenizers, self.prepared, self.say = tokenizers, prepared, say
 
     def validate(self, training: Training) -> tuple[bool, Sample]:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
@@ -95,9 +96,8 @@ class Best:
 
     def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
         languages = (self.config.data.source_lang, self.config.data.target_lang)
-        info = bundle.describe(
-            self.config.model, self.config.decode, self.tokenizers, languages, self.config.filter.max_pieces
-        )
+        longest = self.prepared.split("train").longest_source
+        info = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest)
         text = card(
             self.config,
             scores=scores,
@@ -105,7 +105,7 @@ class Best:
             update=progress.update,
             averaged=averaged,
             minutes=progress.seconds / 60,
-            hashes=self.hashes,
+            hashes=self.prepared.manifest["inputs"],
             parameters=sum(p.numel() for p in model.parameters()),
         )
         bundle.write(self.run_folder.best, model, self.tokenizers, info, text)

@@ -1,7 +1,7 @@
 """The bundle: all that translating needs, in one folder that people can share.
 
-config.json (with format_version), model.safetensors, the tokenizer's .model file(s), checksums.json over
-these, and README.md, the model card. No pickle.
+config.json (with format_version), model.safetensors, the tokenizer's .model file(s), in an exported bundle perhaps
+shortlist.safetensors, checksums.json over these, and README.md, the model card. No pickle.
 """
 
 import json
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -17,14 +18,17 @@ from safetensors.torch import load_file, save_file
 
 import mtkit
 from mtkit import files
+from mtkit.decode.shortlist import Shortlist
 from mtkit.errors import BundleError
 from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.pipeline import weights
 from mtkit.schema import Decode, Model
 from mtkit.text.tokenizer import Tokenizer
 
 FORMAT = 2
+EXPORTED = 3  # weights may be rounded, and there may be a shortlist
 RETRY_SECONDS = 0.3
 
 
@@ -38,6 +42,12 @@ class Bundle:
     info: dict[str, Any]
     """What config.json says."""
     folder: Path
+    shortlist: Shortlist | None = None
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is no longer what training wrote."""
+        return bool(self.info["format_version"] == EXPORTED)
 
     @property
     def decode(self) -> Decode:
@@ -65,9 +75,35 @@ def describe(
 
 def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], info: dict[str, Any], card: str) -> None:
     """Write a bundle atomically in place of what stands there."""
+    _write(folder, tensors.contiguous(model), tokenizers, info, card, None)
+
+
+def export(folder: Path, loaded: Bundle, precision: str, shortlist: Shortlist | None, card: str) -> None:
+    """Write a bundle anew, with its weights in a precision, which translating then takes too."""
+    info = loaded.info | {"format_version": EXPORTED, "decode": loaded.info["decode"] | {"precision": precision}}
+    if shortlist is not None:
+        info["shortlist"] = {"copies": shortlist.copies}
+    tokenizers = [loaded.source_tokenizer, loaded.target_tokenizer][: len(info["tokenizers"])]
+    values = weights.stored(tensors.contiguous(loaded.model), precision)
+    _write(folder, values, tokenizers, info, card, shortlist)
+
+
+def _write(
+    folder: Path,
+    values: dict[str, torch.Tensor],
+    tokenizers: list[Tokenizer],
+    info: dict[str, Any],
+    card: str,
+    shortlist: Shortlist | None,
+) -> None:
     with files.publish(folder) as path:
         with files.as_os_error(folder):
-            save_file(tensors.contiguous(model), path / "model.safetensors")
+            save_file(values, path / "model.safetensors")
+            if shortlist is not None:
+                width = np.int16 if max(info["vocab_sizes"]) < 1 << 15 else np.int32
+                table = {"likely_VN": shortlist.likely_VN, "always": shortlist.always}
+                words = {name: torch.from_numpy(ids.astype(width)) for name, ids in table.items()}
+                save_file(words, path / "shortlist.safetensors")
         for name, tokenizer in zip(info["tokenizers"], tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
         (path / "config.json").write_text(files.to_json(info), encoding="utf-8")
@@ -109,9 +145,9 @@ def _load(folder: Path, device: torch.device) -> Bundle:
     files.verify(folder, "bundle")
     try:
         info = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if info["format_version"] != FORMAT:
+        if info["format_version"] not in (FORMAT, EXPORTED):
             raise BundleError(
-                f"{folder} has bundle format {info['format_version']}, this mtkit reads {FORMAT}; "
+                f"{folder} has bundle format {info['format_version']}, this mtkit reads {FORMAT} and {EXPORTED}; "
                 "use the version of mtkit that wrote it"
             )
         tokenizers = [Tokenizer.read(folder / name) for name in info["tokenizers"]]
@@ -120,11 +156,16 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         with torch.device("meta"):
             source_vocab, target_vocab = info["vocab_sizes"]
             model = build(config, source_vocab, target_vocab, len(tokenizers) == 1)
-        values = load_file(folder / "model.safetensors", device=str(device))
+        values = weights.restored(load_file(folder / "model.safetensors", device=str(device)))
+        shortlist = None
+        if "shortlist" in info:
+            table = load_file(folder / "shortlist.safetensors")
+            copies = info["shortlist"]["copies"]
+            shortlist = Shortlist(table["likely_VN"].numpy(), table["always"].numpy(), copies)
     except (KeyError, ValueError, ValidationError, SafetensorError, OSError) as error:
         raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None
     _fill(model, values, folder)
-    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], info, folder)
+    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], info, folder, shortlist)
 
 
 def _fill(model: Seq2Seq, values: dict[str, torch.Tensor], folder: Path) -> None:

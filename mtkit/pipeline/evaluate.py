@@ -97,7 +97,7 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
     ]
     if not files.standing(loaded.run_folder / "best").exists():
         raise missing_run(loaded.run_folder)
-    translator = load_for(loaded.run_folder, device, config.decode)
+    translator = load_for([loaded.run_folder], device, config.decode)
     results: list[Result] = []
     for name, source in sources:
         pairs = list(source)

@@ -81,7 +81,7 @@ class _Job:
             _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
         )
         self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
-        self.best = Best(self.config, self.validator, run, tokenizers, prepared.manifest["inputs"], view.say)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
         self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
         torch.manual_seed(self.config.seed)
         model = build(

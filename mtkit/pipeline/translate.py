@@ -1,22 +1,29 @@
 """The job of translating: raw lines in, raw lines out, in order. Also the Python API.
 
 A blank line gives a blank line and never reaches the model; a line that the tokenizer makes nothing of does
-the same. Lines are read as they come and sorted by length within a window, so that a slow source is answered
-at once and an endless one fits into memory.
+the same. A line longer than all that the model was trained on is translated in parts.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from mtkit.decode.batched import Options, translate_ids
-from mtkit.decode.search import Hypothesis
-from mtkit.errors import BundleError, ConfigError
+import torch
+
+from mtkit.decode.batched import Options, Sampling, Sentence, Vocabulary, translate_ids
+from mtkit.decode.models import Models
+from mtkit.decode.search import Hypothesis, Ranking
+from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.pipeline import bundle
 from mtkit.pipeline.device import choose_device
+from mtkit.pipeline.workers import Workers
 from mtkit.schema import Decode
+from mtkit.text import sentences
 
-WINDOW = 2048  # lines sorted and batched together at most
+WINDOW = 1024  # lines sorted and batched together at most
+Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,12 @@ class Candidate:
     """What search ranks by: the log-probability over the length penalty."""
     logprob: float
     tokens: list[str]
+    token_logprobs: list[float] | None = None
+    """Of each token and of the end; None: not asked for."""
     alignment: list[tuple[int, int]] | None = None
     """(source word, target word), numbered from 0 over white-space words; None: not asked for."""
+    attention: list[list[float]] | None = None
+    """A row a token and one for the end, over source tokens and their end; None: not asked for, or a line in parts."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +58,89 @@ class Translation:
         return self.candidates[0].text if self.candidates else ""
 
 
+@dataclass(frozen=True)
+class Line:
+    """What is to be translated.
+
+    Attributes:
+        prefix: what the translation begins with.
+        number: from 0; what sampling depends on, and what messages name.
+    """
+
+    text: str
+    prefix: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of each line beyond its translation.
+
+    Attributes:
+        n_best: translations a line.
+        align: links between words, and attention.
+        details: the scores of tokens.
+        sampling: draw instead of search.
+        forced: a line's prefix is all of its translation, to be scored only; where a side is blank, nothing is.
+    """
+
+    n_best: int = 1
+    align: bool = False
+    details: bool = False
+    sampling: Sampling | None = None
+    forced: bool = False
+
+
 class Translator:
-    """A loaded model, ready to translate.
+    """A loaded model, or several (an ensemble), ready to translate.
 
     >>> Translator.load("runs/demo").translate(["Open file"])
     """
 
-    def __init__(self, loaded: bundle.Bundle) -> None:
-        self._bundle = loaded
-        self.decode = loaded.decode
-        self.target_lang: str = loaded.info["target_lang"]
-
-    @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> "Translator":
-        """Load a bundle, or a run's best one.
+    def __init__(self, loaded: list[bundle.Bundle], decode: Decode | None = None) -> None:
+        """Take bundles; settings of search are `decode`, or what the first bundle carries.
 
         Raises:
-            BundleError: it is missing, damaged or of another format.
+            ConfigError: bundles with target tokenizers that differ.
         """
-        return cls(bundle.load(Path(path), choose_device(device)))
+        self._bundles, first = loaded, loaded[0]
+        for other in loaded[1:]:
+            if other.target_tokenizer.model != first.target_tokenizer.model:
+                raise ConfigError(
+                    f"{other.folder} and {first.folder} have different target tokenizers: the models of an ensemble "
+                    "must share one; train them on the same prepared corpus, or set tokenizer.model"
+                )
+        self.decode = decode or first.decode
+        self.source_lang: str = first.info["source_lang"]
+        self.target_lang: str = first.info["target_lang"]
+        self._target = first.target_tokenizer
+        self._longest = min(one.info["max_pieces"] for one in loaded)
+        self._models: dict[str, Models] = {}
+
+    @classmethod
+    def load(cls, path: str | Path, *others: str | Path, device: str = "auto") -> "Translator":
+        """Load a bundle, or a run's best one; with others an ensemble.
+
+        Raises:
+            BundleError: one is missing, damaged or of another format.
+            ConfigError: they do not go together.
+        """
+        return cls([bundle.load(Path(one), choose_device(device)) for one in (path, *others)])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name: a process that was not forked loads the bundles again."""
+        device = str(self._bundles[0].model.source_VE.device)
+        return _loaded, ([one.folder for one in self._bundles], device, self.decode)
+
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu" or "cuda"."""
+        return self._bundles[0].model.source_VE.device.type
+
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention to look at."""
+        return self._bundles[0].model.decoder.attends
 
     def translate(self, lines: Iterable[str], **settings: object) -> list[str]:
         """The best translation of each line; settings are those of [decode]."""
@@ -73,101 +148,267 @@ class Translator:
         return [translation.text for translation in self.translations(lines, decode)]
 
     def translations(
-        self, lines: Iterable[str], decode: Decode | None = None, n_best: int = 1, align: bool = False
+        self, lines: Iterable[str], decode: Decode | None = None, request: Request | None = None
     ) -> Iterator[Translation]:
         """Translate lines with all that is known of each, window by window, in their order.
 
         Raises:
-            ConfigError: n_best is larger than the beam, or align without attention.
+            ConfigError: a request that cannot be met.
         """
-        window: list[str] = []
-        for line in lines:
-            window.append(line)
+        window: list[Line] = []
+        for number, text in enumerate(lines):
+            window.append(Line(text, number=number))
             if len(window) == WINDOW:
-                yield from self.window(window, decode, n_best, align)
+                yield from self.window(window, decode, request)
                 window = []
-        yield from self.window(window, decode, n_best, align)
+        yield from self.window(window, decode, request)
 
     def window(
-        self, lines: list[str], decode: Decode | None = None, n_best: int = 1, align: bool = False
+        self, lines: list[Line], decode: Decode | None = None, request: Request | None = None
     ) -> Iterator[Translation]:
         """Translate some lines together; yields each as soon as it and all before it are done."""
-        decode = decode or self.decode
-        self.check(decode, n_best, align)
-        source, target = self._bundle.source_tokenizer, self._bundle.target_tokenizer
-        done: dict[int, Translation] = {}
-        ids: list[list[int]] = []
-        numbers: list[int] = []
-        for number, (line, pieces) in enumerate(zip(lines, source.encode(lines), strict=True)):
-            if line.strip() and pieces:
-                ids.append(pieces)
-                numbers.append(number)
-            else:
-                done[number] = Translation(line, [])
-        options = Options(
-            beam_size=decode.beam_size,
-            length_penalty=decode.length_penalty,
-            max_ratio=decode.max_ratio,
-            batch_tokens=decode.batch_tokens,
-            n_best=n_best,
-            with_attention=align,
-        )
-        special = {"source_eos": source.eos, "bos": target.bos, "eos": target.eos}
+        decode, request = decode or self.decode, request or Request()
+        self.check(decode, request)
+        jobs = self._jobs(lines, request.forced)
+        done: dict[int, Translation] = {n: Translation(line.text, []) for n, line in enumerate(lines) if n not in jobs}
+        parts = [(number, place) for number, job in jobs.items() for place in range(len(job.parts))]
+        wanted = [jobs[number].sentences[place] for number, place in parts]
         following = 0
         while following in done:
             yield done.pop(following)
             following += 1
-        for rows, found in translate_ids(self._bundle.model, ids, options, **special, never=target.never):
+        models = self._in_precision(decode.precision)
+        for rows, found in self._found(models, wanted, decode, request):
             for row, hypotheses in zip(rows, found, strict=True):
-                line = lines[numbers[row]]
-                candidates = [self._candidate(line, ids[row], hypothesis) for hypothesis in hypotheses]
-                done[numbers[row]] = Translation(line, candidates, self._warnings(ids[row]))
+                number, place = parts[row]
+                job = jobs[number]
+                job.found[place] = [self._candidate(job, place, one, request) for one in hypotheses]
+                if all(job.found):
+                    ranking = _ranking(decode)
+                    done[number] = Translation(lines[number].text, self._joined(job, ranking), job.warnings)
             while following in done:
                 yield done.pop(following)
                 following += 1
 
-    def check(self, decode: Decode, n_best: int, align: bool) -> None:
+    def _found(
+        self, models: Models, wanted: list[Sentence], decode: Decode, request: Request
+    ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
+        """Search; or, of what is forced, only score, over all words and with none ruled out."""
+        target = self._target
+        vocabulary = Vocabulary(target.bos, target.eos, [] if request.forced else target.never)
+        shortlist = None if request.forced else self._bundles[0].shortlist
+        return translate_ids(models, wanted, _options(decode, request), vocabulary, shortlist)
+
+    def warm_up(self) -> None:
+        """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        list(self.window([Line("a")], request=Request()))
+        torch.set_num_threads(threads)
+
+    def check(self, decode: Decode, request: Request) -> None:
         """Refuse what cannot be done.
 
         Raises:
             ConfigError: says what and why.
         """
-        if n_best > decode.beam_size:
+        if request.sampling is None and request.n_best > decode.beam_size:
             raise ConfigError(
-                f"--n-best {n_best} is larger than the beam of {decode.beam_size}: raise --beam-size or lower --n-best"
+                f"--n-best {request.n_best} is larger than the beam of {decode.beam_size}: "
+                "raise --beam-size or lower --n-best"
             )
-        if align and not self._bundle.model.decoder.attends:
-            raise ConfigError("--align needs attention, and this model has none (attention.name = none)")
+        for wanted, flag in ((request.align, "--align"), (decode.coverage_penalty, "--coverage-penalty")):
+            if wanted and not self.attends:
+                raise ConfigError(f"{flag} needs attention, and this model has none (attention.name = none)")
 
-    def _candidate(self, line: str, ids: list[int], hypothesis: Hypothesis) -> Candidate:
-        target = self._bundle.target_tokenizer
-        text = target.decode(hypothesis.words)
-        alignment = self._align(line, ids, text, hypothesis) if hypothesis.attention is not None else None
-        return Candidate(text, hypothesis.score, hypothesis.logprob, target.pieces(hypothesis.words), alignment)
+    def _in_precision(self, precision: str) -> Models:
+        if precision not in self._models:
+            eos = [one.source_tokenizer.eos for one in self._bundles]
+            self._models[precision] = Models([one.model for one in self._bundles], eos, precision)
+        return self._models[precision]
 
-    def _align(self, line: str, ids: list[int], text: str, hypothesis: Hypothesis) -> list[tuple[int, int]]:
+    def _jobs(self, lines: list[Line], forced: bool) -> dict[int, "_Job"]:
+        """What is to be done for each line that is not blank; number in the window -> job."""
+        ids = [one.source_tokenizer.encode([line.text for line in lines]) for one in self._bundles]
+        jobs = {}
+        for number, line in enumerate(lines):
+            whole = [of_model[number] for of_model in ids]
+            if not line.text.strip() or not all(whole) or (forced and not line.prefix.strip()):
+                continue
+            prefix = self._target.encode([line.prefix])[0] if line.prefix else []
+            if forced:
+                prefix.append(self._target.eos)
+            elif line.prefix and self._target.decode(prefix) != line.prefix.strip():
+                raise DataError(
+                    f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
+                    f"vocabulary: it would become {self._target.decode(prefix)!r}; change it"
+                )
+            if len(whole[0]) <= self._longest or forced:
+                jobs[number] = _Job([line.text], [Sentence(whole, prefix, line.number)], [])
+                continue
+            if prefix:
+                raise DataError(
+                    f"line {line.number + 1} is too long for a prefix: it has {len(whole[0])} pieces, and what is "
+                    f"longer than {self._longest} is translated in parts; split it"
+                )
+            parts = self._split(line.text)
+            of_models = zip(*(one.source_tokenizer.encode(parts) for one in self._bundles), strict=True)
+            jobs[number] = _Job(
+                parts,
+                [Sentence(sources, (), line.number + (place << 40)) for place, sources in enumerate(of_models)],
+                [
+                    f"{len(whole[0])} pieces are more than the {self._longest} of the longest training sentence: "
+                    f"translated in {len(parts)} parts"
+                ],
+            )
+        return jobs
+
+    def _split(self, text: str) -> list[str]:
+        tokenizer = self._bundles[0].source_tokenizer
+        made = sentences.split(text, self._longest, lambda texts: [len(ids) for ids in tokenizer.encode(texts)])
+        # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
+        ids = zip(*(one.source_tokenizer.encode(made) for one in self._bundles), strict=True)
+        parts = [""]
+        for part, of_models in zip(made, ids, strict=True):
+            if all(of_models) and parts[-1].strip():
+                parts.append(part)
+            else:
+                parts[-1] += part
+        return parts
+
+    def _candidate(self, job: "_Job", place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
+        text = self._target.decode(hypothesis.words)
+        made = Candidate(text, hypothesis.score, hypothesis.logprob, self._target.pieces(hypothesis.words))
+        if request.details:
+            made = replace(made, token_logprobs=hypothesis.word_logprobs)
+        if request.align:
+            assert hypothesis.attention is not None
+            attention = hypothesis.attention.tolist()
+            links = self._align(job.parts[place], job.sentences[place].sources[0], text, hypothesis.words, attention)
+            made = replace(made, alignment=links, attention=attention if len(job.parts) == 1 else None)
+        return made
+
+    def _align(
+        self, line: str, ids: list[int], text: str, words: list[int], attention: list[list[float]]
+    ) -> list[tuple[int, int]]:
         # Each target word is linked to the source word that its pieces look at most; the end of the source,
         # where attention rests when nothing is to be looked at, is no word.
-        assert hypothesis.attention is not None
-        source_words = self._bundle.source_tokenizer.words(ids, line)
-        target_words = self._bundle.target_tokenizer.words(hypothesis.words, text)
+        source_words = self._bundles[0].source_tokenizer.words(ids, line)
+        target_words = self._target.words(words, text)
         table = [[0.0] * (max(source_words) + 1) for _ in range(max(target_words, default=-1) + 1)]
-        stride = self._bundle.model.stride  # a state of the memory stands for so many pieces
-        for row, target_word in zip(hypothesis.attention.tolist(), target_words, strict=False):
+        stride = self._bundles[0].model.stride  # a state of the memory stands for so many pieces
+        for row, target_word in zip(attention, target_words, strict=False):
             for piece, source_word in enumerate(source_words):
                 table[target_word][source_word] += row[piece // stride]
         return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
 
-    def _warnings(self, ids: list[int]) -> list[str]:
-        longest = self._bundle.info["max_pieces"]
-        if len(ids) > longest:
-            return [f"{len(ids)} pieces are more than the {longest} of the longest training sentence"]
-        return []
+    def _joined(self, job: "_Job", ranking: Ranking) -> list[Candidate]:
+        """The translations of a line from those of its parts: best to best, second to second."""
+        if len(job.parts) == 1:
+            return job.found[0]
+        made = []
+        together = sentences.join(["a", "b"], self.target_lang) == "ab"
+        for rank in range(max(len(found) for found in job.found)):
+            some = [found[min(rank, len(found) - 1)] for found in job.found]
+            links: list[tuple[int, int]] = []
+            source = target = 0  # white-space words so far
+            open_source = open_target = False  # whether the last one goes on
+            for part, one in zip(job.parts, some, strict=True):
+                source -= open_source and not part[0].isspace()
+                target -= open_target and bool(one.text)
+                links += [(s + source, t + target) for s, t in one.alignment or []]
+                source, target = source + len(part.split()), target + len(one.text.split())
+                open_source, open_target = not part[-1].isspace(), together and target > 0
+            logprob = sum(one.logprob for one in some)
+            tokens = [token for one in some for token in one.tokens]
+            scores = [score for one in some for score in one.token_logprobs or []]
+            made.append(
+                Candidate(
+                    sentences.join([one.text for one in some], self.target_lang),
+                    logprob / ranking.normal(len(tokens) + len(some)),
+                    logprob,
+                    tokens,
+                    scores if some[0].token_logprobs is not None else None,
+                    links if some[0].alignment is not None else None,
+                )
+            )
+        return made
 
 
-def load_for(path: Path, device: str, decode: Decode | None = None) -> Translator:
+@dataclass
+class _Job:
+    """A line that is to be translated: in one part, unless it is very long."""
+
+    parts: list[str]
+    sentences: list[Sentence]
+    warnings: list[str]
+    found: list[list[Candidate]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.found = [[] for _ in self.parts]
+
+
+def _ranking(decode: Decode) -> Ranking:
+    return Ranking(decode.length_penalty, decode.coverage_penalty)
+
+
+def _options(decode: Decode, request: Request) -> Options:
+    if request.forced:
+        decode = decode.model_copy(update={"beam_size": 1, "min_length": 0, "no_repeat_ngram": 0})
+    return Options(
+        beam_size=decode.beam_size,
+        ranking=_ranking(decode),
+        max_ratio=decode.max_ratio,
+        min_length=decode.min_length,
+        no_repeat_ngram=decode.no_repeat_ngram,
+        batch_tokens=decode.batch_tokens,
+        n_best=request.n_best,
+        details=request.align or request.details,
+        sampling=request.sampling,
+    )
+
+
+def _loaded(paths: list[Path], device: str, decode: Decode) -> Translator:
+    first, *others = paths
+    translator = Translator.load(first, *others, device=device)
+    translator.decode = decode
+    return translator
+
+
+def in_parallel(translator: Translator, request: Request, workers: int) -> Workers[list[Line], list[Translation]]:
+    """Processes that translate windows.
+
+    Raises:
+        ConfigError: on a GPU, which one process keeps busy.
+    """
+    return shared(translator, functools.partial(_window, translator, request), workers)
+
+
+def shared(translator: Translator, work: Callable[[list[Any]], Out], workers: int) -> Workers[list[Any], Out]:
+    """Processes that do something to windows of numbered lines with a translator.
+
+    Raises:
+        ConfigError: on a GPU, which one process keeps busy.
+    """
+    if translator.device != "cpu":
+        raise ConfigError(f"--workers {workers} is for CPUs, and this is a GPU: leave it out")
+    translator.warm_up()
+    return Workers(workers, work, _name)
+
+
+def _window(translator: Translator, request: Request, lines: list[Line]) -> list[Translation]:
+    return list(translator.window(lines, request=request))
+
+
+def _name(lines: list[Line]) -> str:
+    first, last = lines[0].number + 1, lines[-1].number + 1
+    return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
+def load_for(paths: list[Path], device: str, decode: Decode | None = None) -> Translator:
     """Load a translator; what `decode` says explicitly comes before what the bundle carries."""
-    translator = Translator.load(path, device)
+    first, *others = paths
+    translator = Translator.load(first, *others, device=device)
     if decode is not None:
         explicit = decode.model_dump(include=decode.model_fields_set)
         translator.decode = Decode.model_validate(translator.decode.model_dump() | explicit)

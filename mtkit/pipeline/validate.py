@@ -10,7 +10,8 @@ import torch
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Prepared
-from mtkit.decode.batched import Options, translate_ids
+from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
+from mtkit.decode.models import Models
 from mtkit.errors import RunError, out_of_memory
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Config
@@ -88,15 +89,9 @@ class Validator:
         translations = [""] * len(self.ids)
         target = self.target_tokenizer
         options = Options(beam_size=1, max_ratio=self.config.decode.max_ratio)
-        for rows, found in translate_ids(
-            model,
-            self.ids,
-            options,
-            source_eos=self.source_tokenizer.eos,
-            bos=target.bos,
-            eos=target.eos,
-            never=target.never,
-        ):
+        vocabulary = Vocabulary(target.bos, target.eos, target.never)
+        wanted = [Sentence([ids]) for ids in self.ids]
+        for rows, found in translate_ids(Models([model], [self.source_tokenizer.eos]), wanted, options, vocabulary):
             self.check()
             for row, hypotheses in zip(rows, found, strict=True):
                 translations[row] = target.decode(hypotheses[0].words)

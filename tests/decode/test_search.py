@@ -11,8 +11,11 @@ from family import cover, make, name_of
 from torch import Tensor
 
 from mtkit.corpus.batch import make_batch
-from mtkit.decode.batched import Options, translate_ids
-from mtkit.decode.search import Hypothesis, length_penalty, search
+from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
+from mtkit.decode.choice import Beam
+from mtkit.decode.models import Models
+from mtkit.decode.rules import Rules
+from mtkit.decode.search import Hypothesis, Ranking, search
 from mtkit.model.seq2seq import Seq2Seq
 
 BOS, EOS, NEVER = 0, 1, [0]
@@ -46,16 +49,21 @@ def table(sentences: int, seed: int) -> Table:
     return Table(logits, torch.zeros(sentences, 1, dtype=torch.long), torch.arange(sentences))
 
 
-def run(state: Table, limits: list[int], **options: object) -> list[list[Hypothesis]]:
-    defaults: dict[str, object] = {"beam_size": 4, "alpha": 1.0}
+def run(state: Table, limits: list[int], **options: Any) -> list[list[Hypothesis]]:
+    """Search with settings of Rules, Ranking and search itself."""
+    rules = {key: options.pop(key) for key in ("min_length", "no_repeat_ngram", "prefix_BP") if key in options}
+    ranking = Ranking(options.pop("alpha", 1.0), options.pop("coverage_penalty", 0.0))
+    choice = options.pop("choice", None) or Beam(options.pop("beam_size", 4))
+    lengths = [3] * len(limits)
     return search(
         step,
         state,
-        torch.tensor(limits),
+        Rules(EOS, NEVER, torch.tensor(limits), **rules),
+        ranking,
+        choice,
         bos=BOS,
-        eos=EOS,
-        never=NEVER,
-        **(defaults | options),  # type: ignore[arg-type]
+        source_lengths=lengths,
+        **options,
     )
 
 
@@ -73,7 +81,7 @@ def everything(state: Table, sentence: int, limit: int, alpha: float) -> list[tu
     for length in range(limit + 1):
         for translation in itertools.product(words, repeat=length):
             total = logprob(state, sentence, translation)
-            scored.append((total / length_penalty(length + 1, alpha), list(translation)))
+            scored.append((total / Ranking(alpha).normal(length + 1), list(translation)))
     return sorted(scored, reverse=True)
 
 
@@ -139,7 +147,7 @@ def test_a_sentence_does_not_depend_on_its_companions() -> None:
 
 
 def test_attention_follows_its_hypothesis() -> None:
-    for hypothesis in run(table(1, 2), [LONGEST], n_best=4, with_attention=True)[0]:
+    for hypothesis in run(table(1, 2), [LONGEST], n_best=4, details=True)[0]:
         assert hypothesis.attention is not None
         steps = len(hypothesis.words) + 1
         assert hypothesis.attention.argmax(-1).tolist() == [t % 3 for t in range(steps)]
@@ -150,14 +158,12 @@ SOURCES = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 6], [3, 4, 5, 6]]
 
 def translate(model: Seq2Seq, sources: list[list[int]], **options: object) -> list[list[Hypothesis]]:
     found: list[list[Hypothesis]] = [[] for _ in sources]
+    wanted = [Sentence([ids]) for ids in sources]
     for rows, hypotheses in translate_ids(
-        model,
-        sources,
-        Options(**options),
-        source_eos=2,
-        bos=1,
-        eos=2,
-        never=[0, 1],  # type: ignore[arg-type]
+        Models([model], [2]),
+        wanted,
+        Options(**options),  # type: ignore[arg-type]
+        Vocabulary(bos=1, eos=2, never=[0, 1]),
     ):
         for row, some in zip(rows, hypotheses, strict=True):
             found[row] = some
@@ -184,5 +190,5 @@ def test_score_equals_forced_decoding(choice: dict[str, Any]) -> None:
         logits = features @ model.output.weight_VE.T + model.output.bias_V
         forced = -float(torch.nn.functional.cross_entropy(logits, words, reduction="sum").detach())
         assert hypothesis.logprob == pytest.approx(forced, abs=1e-4)
-        penalty = length_penalty(len(hypothesis.words) + 1, 1.0)
+        penalty = Ranking(1.0).normal(len(hypothesis.words) + 1)
         assert hypothesis.score * penalty == pytest.approx(forced, abs=1e-4)

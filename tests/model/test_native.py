@@ -11,9 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from mtkit.corpus.packing import Packing
+from mtkit.decode import choice
 from mtkit.model import native, products
 from mtkit.model.attention.additive import AdditiveSteps
 from mtkit.model.dropout import mask_like
+from mtkit.model.encoder.memory import Memory
 from mtkit.model.native import elementwise, tiles
 from mtkit.registry import resolve
 
@@ -110,10 +113,63 @@ def test_looking(heads: int, threads: int) -> None:
     (grad_scores,) = torch.autograd.grad(context, scores, grad.double())
 
     ours, out = scores.detach().float(), torch.zeros(n, 90)[:, 3 : 3 + heads * d]
-    elementwise.attend_forward(ours, bias_RS, values, out)
+    elementwise.attend_forward(ours, bias, values.unflatten(0, (n, heads)), out)
     back = elementwise.attend_backward(grad.view(-1, d), values, ours)
     for got, wanted in ((ours, weights), (out, context), (back, grad_scores)):
         torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("name", ["additive", "dot", "multihead"])
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("queries", [1, 5])
+def test_an_attention_of_search(name: str, heads: int, queries: int, threads: int) -> None:
+    """Several queries a sentence, as hypotheses ask: the C form against torch's under autograd, in float64."""
+    torch.manual_seed(1)
+    B, S, H = 9, 17, 40
+    attention = resolve("attention", name)(H, 1 if name == "dot" else heads)
+    lengths = torch.randint(1, S + 1, (B,))
+    lengths[0] = S
+    packing = Packing(lengths.numpy())
+    memory = Memory(packing.unpack(torch.randn(packing.positions, H)), torch.randn(B, H), packing)
+    states = torch.randn(B, queries, H)
+    with torch.no_grad():
+        ours = attention(states, attention.source(memory))[:2]
+    double = attention.double()
+    exact = Memory(memory.states_BSH.double(), memory.last_BH.double(), packing)
+    theirs = double(states.double(), double.source(exact))[:2]
+    for got, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("shape", [(3, 1, 50), (4, 5, 301), (2, 3, 4)])
+def test_choosing(shape: tuple[int, int, int], threads: int) -> None:
+    """The best of all hypotheses, of words ruled out and hypotheses that have ended, against torch."""
+    torch.manual_seed(1)
+    B, K, V = shape
+    logits, totals = torch.randn(shape) * 4, torch.randn(B, K)
+    sums = choice.log_sums(logits)
+    torch.testing.assert_close(sums, logits.logsumexp(-1), atol=1e-5, rtol=1e-5)
+    totals[:, 1:2] = -torch.inf
+    logits[:, :, [0, 2]] = -torch.inf
+    logits[0, :, 1:] = -torch.inf  # fewer than are asked for
+    for count in (1, 3, min(7, K * V)):
+        best, places = choice.best_words(logits, totals - sums, count)
+        with native.off():
+            wanted, wanted_places = choice.best_words(logits, totals - sums, count)
+        torch.testing.assert_close(best, wanted)
+        real = best > -torch.inf
+        assert torch.equal(places[real], wanted_places[real])
+
+
+@here
+def test_choosing_takes_the_first_of_equals_and_no_nan(threads: int) -> None:
+    logits = torch.zeros(2, 2, 70)
+    logits[1, 0, 3] = torch.nan
+    best, places = choice.best_words(logits, torch.zeros(2, 2) - choice.log_sums(logits), 3)
+    assert places.tolist() == [[0, 1, 2], [70, 71, 72]]
+    assert bool(best.isfinite().all())
 
 
 @here

@@ -13,6 +13,7 @@ import pytest
 from toy import COMMAND, WORDS, failed, hear, mtkit, ran
 
 import mtkit as package
+from mtkit.pipeline.translate import Request
 
 SENTENCE = "the small dog sees the red house"
 EXPECTED = " ".join(WORDS[word] for word in SENTENCE.split())
@@ -107,7 +108,8 @@ def test_jsonl(trained: Path) -> None:
     text = f"{SENTENCE}\n\n"
     out = ran(mtkit(trained, "translate", "--format", "jsonl", "--n-best", "2", "--align", stdin=text))
     first, blank = [json.loads(line) for line in out.split("\n")[:-1]]
-    keys = ["id", "source", "translation", "score", "logprob", "tokens", "nbest", "alignment", "warnings"]
+    keys = ["id", "source", "translation", "score", "logprob", "tokens", "token_logprobs"]
+    keys += ["nbest", "alignment", "attention", "warnings"]
     assert list(first) == list(blank) == keys
     assert (first["id"], first["source"], first["translation"]) == (0, SENTENCE, EXPECTED)
     assert "".join(first["tokens"]).replace("▁", " ").strip() == EXPECTED
@@ -115,6 +117,9 @@ def test_jsonl(trained: Path) -> None:
     penalty = (5 + len(first["tokens"]) + 1) / 6
     assert first["score"] == pytest.approx(first["logprob"] / penalty, rel=1e-5)
     assert len(first["alignment"]) == 7
+    assert sum(first["token_logprobs"]) == pytest.approx(first["logprob"], abs=1e-4)
+    assert len(first["token_logprobs"]) == len(first["attention"]) == len(first["tokens"]) + 1
+    assert all(sum(row) == pytest.approx(1, abs=1e-4) for row in first["attention"])
     assert (blank["translation"], blank["nbest"], blank["tokens"]) == ("", [], [])
 
 
@@ -146,7 +151,7 @@ def test_the_python_api(trained: Path) -> None:
     translator = package.Translator.load(trained / "runs/toy")
     assert translator.translate([SENTENCE, "", "two cat"]) == [EXPECTED, "", "zwei Katze"]
     assert translator.translate(["two cat"], beam_size=1) == ["zwei Katze"]
-    (result,) = translator.translations(["two cat"], n_best=2)
+    (result,) = translator.translations(["two cat"], request=Request(n_best=2))
     assert [candidate.score for candidate in result.candidates] == sorted(
         (candidate.score for candidate in result.candidates), reverse=True
     )

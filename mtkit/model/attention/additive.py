@@ -27,7 +27,13 @@ class Additive(Attention):
     def keys(self, memory_BSH: Tensor) -> Tensor:
         return linear(memory_BSH, self.key.weight, self.key.bias)
 
-    def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
+    def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
+        if not torch.is_grad_enabled() and native.fits(query_BKA, keys_BSA):
+            (B, K, A), S = query_BKA.shape, keys_BSA.shape[1]
+            scores_BKhS = keys_BSA.new_zeros(B, K, self.heads, S)
+            rows = query_BKA.reshape(-1, A), self.energy_A, bias_BS, scores_BKhS.flatten(0, 2)
+            native.elementwise.additive_forward(keys_BSA, *rows)
+            return scores_BKhS.transpose(1, 2)
         layer_BKSA = (keys_BSA[:, None] + query_BKA[:, :, None]).tanh()
         return (layer_BKSA @ by_heads(self.energy_A, self.heads)).permute(0, 3, 1, 2)
 

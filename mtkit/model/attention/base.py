@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import native
 from mtkit.model.attention.steps import ScoreSteps
 from mtkit.model.encoder.memory import Memory
 from mtkit.model.products import linear
@@ -71,8 +72,8 @@ class Attention(nn.Module):
         """What the context is made of, values_BSH."""
         return memory_BSH
 
-    def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
-        """scores_BhKS of each head, before the mask."""
+    def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
+        """scores_BhKS of each head, before the mask: what stands at padding does not matter."""
         raise TypeError(f"{type(self).__name__} has no scores")
 
     def score_parameters(self) -> tuple[Tensor, ...]:
@@ -108,26 +109,34 @@ class Attention(nn.Module):
             remember.
         """
         query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
-        scores_BhKS = self._moved(query_BKA, source.keys_BSA, past)
+        scores_BhKS = self._moved(query_BKA, source, past)
         prior_BKS = self.prior(query_BKA, source.bias_BS)
         if prior_BKS is not None:
             scores_BhKS = scores_BhKS + prior_BKS.unsqueeze(1)
-        weights_BhKS = (scores_BhKS + source.bias_BS[:, None, None]).softmax(-1)
         values_BhSd = self.split(source.values_BSH)
-        context_BKH = (weights_BhKS @ values_BhSd).transpose(1, 2).flatten(-2)
-        weights_BKS = weights_BhKS.mean(1)
+        if torch.is_grad_enabled() or not native.fits(scores_BhKS, values_BhSd):
+            weights_BhKS = (scores_BhKS + source.bias_BS[:, None, None]).softmax(-1)
+            context_BKH = (weights_BhKS @ values_BhSd).transpose(1, 2).flatten(-2)
+            weights_BKS = weights_BhKS.mean(1)
+        else:
+            weights_BKhS = scores_BhKS.transpose(1, 2).contiguous()
+            context_BKH = torch.empty(*query_BKA.shape[:2], self.context_dim)
+            rows = weights_BKhS.flatten(0, 2), source.bias_BS, values_BhSd, context_BKH.flatten(0, 1)
+            native.elementwise.attend_forward(*rows)
+            weights_BKS = weights_BKhS.squeeze(2) if self.heads == 1 else weights_BKhS.mean(2)
         return context_BKH, weights_BKS, (weights_BKS, past[1] + weights_BKS) if self.has_past else ()
 
     def split(self, x_BXA: Tensor) -> Tensor:
         """Each head's share of the width: BhXd."""
         return x_BXA.view(*x_BXA.shape[:2], self.heads, -1).transpose(1, 2)
 
-    def _moved(self, query_BKA: Tensor, keys_BSA: Tensor, past: Past) -> Tensor:
+    def _moved(self, query_BKA: Tensor, source: Source, past: Past) -> Tensor:
         shift_BKSA = self.shift(past)
         if shift_BKSA is None:
-            return self.scores(query_BKA, keys_BSA)
+            return self.scores(query_BKA, source.keys_BSA, source.bias_BS)
         # Each hypothesis has keys of its own: ask as if each were a sentence.
         B, K, S, _ = shift_BKSA.shape
-        keys_NSA = (keys_BSA.unsqueeze(1) + shift_BKSA).flatten(0, 1)
-        scores_NhS = self.scores(query_BKA.flatten(0, 1).unsqueeze(1), keys_NSA).squeeze(2)
+        keys_NSA = (source.keys_BSA.unsqueeze(1) + shift_BKSA).flatten(0, 1)
+        bias_NS = source.bias_BS.repeat_interleave(K, 0)
+        scores_NhS = self.scores(query_BKA.flatten(0, 1).unsqueeze(1), keys_NSA, bias_NS).squeeze(2)
         return scores_NhS.view(B, K, self.heads, S).transpose(1, 2)

@@ -13,7 +13,7 @@ from mtkit.model.products import linear
 class Dot(Attention):
     """score = state . memory (Luong et al. 2015)."""
 
-    def scores(self, query_BKA: Tensor, keys_BSA: Tensor) -> Tensor:
+    def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
         return self.split(query_BKA) @ self.split(keys_BSA).transpose(2, 3)
 
     def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:

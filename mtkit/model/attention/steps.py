@@ -74,6 +74,7 @@ class AttentionSteps:
             return
         assert given.bias_BS is not None
         self.values_RSd = by_head(given.values_BSH, self.heads).contiguous()
+        self.bias_BS = given.bias_BS
         self.bias_RS = given.bias_BS.repeat_interleave(self.heads, 0) if self.heads > 1 else given.bias_BS
         self.query = None if given.query_weight is None else MapSteps(given.query_weight)
         self.score = attention.score_steps(
@@ -92,7 +93,10 @@ class AttentionSteps:
         weights_rS, bias_rS, values_rSd = self.weights_TRS[t, :r], self.bias_RS[:r], self.values_RSd[:r]
         self.score.forward(t, query_nA, weights_rS)
         if native.fits(context_nH, values_rSd):
-            native.elementwise.attend_forward(weights_rS, bias_rS, values_rSd, context_nH)
+            n = len(context_nH)
+            native.elementwise.attend_forward(
+                weights_rS, self.bias_BS[:n], values_rSd.view(n, self.heads, *values_rSd.shape[1:]), context_nH
+            )
             return context_nH
         torch.softmax(weights_rS.add_(bias_rS), -1, out=weights_rS)
         return context_nH.copy_(torch.bmm(weights_rS.unsqueeze(1), values_rSd).view_as(context_nH))

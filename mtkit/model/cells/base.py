@@ -13,6 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mtkit.model.products import linear
+
 State = tuple[Tensor, ...]
 """Tensors (..., H); the first is the output."""
 
@@ -47,9 +49,14 @@ class Cell(nn.Module):
         """Give biases their first values, after `mtkit.model.initialise` has zeroed them."""
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step, the plain way: x (..., I), state -> output (..., H), next state."""
-        from_hidden = None if self.hidden is None else self.hidden(state[0])
-        next_state, _ = self.combine(self.input(x), from_hidden, state, self.extras())
+        """One step: x (..., I), state -> output (..., H), next state."""
+        lead = x.shape[:-1]
+        x, state = x.flatten(0, -2), tuple(part.flatten(0, -2) for part in state)
+        from_hidden = None if self.hidden is None else linear(state[0], self.hidden.weight, self.hidden.bias)
+        from_input = linear(x, self.input.weight, self.input.bias)
+        out = None if torch.is_grad_enabled() else torch.empty_like(state[0])
+        made, _ = self.combine(from_input, from_hidden, state, self.extras(), out)
+        next_state = tuple(part.view(*lead, -1) for part in made)
         return next_state[0], next_state
 
     @classmethod

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 SOURCES = sorted(Path(__file__).parent.glob("*.c"))
+HEADERS = sorted(Path(__file__).parent.glob("*.h"))
 FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC"]
 if platform.machine() == "x86_64":
     FLAGS.append("-mprefer-vector-width=512")
@@ -91,7 +92,11 @@ def _name(compiler: str) -> str:
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=COMPILE_SECONDS).stdout
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     processor = {line for line in text.splitlines() if line.startswith(("model name", "flags", "Features"))}
-    parts = [*(source.read_bytes() for source in SOURCES), version, " ".join((*FLAGS, *sorted(processor))).encode()]
+    parts = [
+        *(source.read_bytes() for source in SOURCES + HEADERS),
+        version,
+        " ".join((*FLAGS, *sorted(processor))).encode(),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -5,68 +5,7 @@
 // width, by row stride, in numbers of floats. Loops are written so that a compiler makes
 // vector code of them: no calls, no branches but selections.
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-typedef float *restrict out_t;
-typedef const float *restrict in_t;
-
-#define ENOUGH 16384 // numbers of work that are worth a second thread
-#define PRAGMA(x) _Pragma(#x)
-#define SIMD _Pragma("omp simd")
-#define ROWS(work) PRAGMA(omp parallel for schedule(static) if ((work) > ENOUGH) num_threads(threads))
-
-// exp by Cody and Waite's reduction and the polynomial of the Cephes library; relative error about 1e-7.
-static inline float exp_(float x) {
-    x = x > 88.0f ? 88.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float k = floorf(x * 1.44269504f + 0.5f);
-    float r = x - k * 0.693359375f + k * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    union { int32_t i; float f; } scale = {((int32_t)k + 127) << 23};
-    return p * scale.f;
-}
-
-// tanh as a quotient of polynomials, fitted to the least relative error on [-7.9, 7.9], beyond which it is 1 to within
-// 3e-7, as it is everywhere. The division is the slow part, so that two share one where they can.
-static inline float over(float x) {
-    float y = x * x;
-    return x * (1.0f + y * (0.13450628f + y * (3.5790014e-3f + y * (2.2023402e-5f + y * 1.5428199e-8f))));
-}
-
-static inline float under(float x) {
-    float y = x * x;
-    return 1.0f + y * (0.46783956f + y * (2.6192273e-2f + y * (3.4236660e-4f + y * 8.5988707e-7f)));
-}
-
-static inline float bounded(float x) { return x > 7.9f ? 7.9f : x < -7.9f ? -7.9f : x; }
-
-static inline float tanh_(float x) {
-    x = bounded(x);
-    return over(x) / under(x);
-}
-
-static inline void tanh_pair(float x, float y, float *tanh_x, float *tanh_y) {
-    x = bounded(x);
-    y = bounded(y);
-    float below_x = under(x), below_y = under(y), one = 1.0f / (below_x * below_y);
-    *tanh_x = over(x) * below_y * one;
-    *tanh_y = over(y) * below_x * one;
-}
-
-static inline void sigmoid_pair(float x, float y, float *sigmoid_x, float *sigmoid_y) {
-    float a, b;
-    tanh_pair(0.5f * x, 0.5f * y, &a, &b);
-    *sigmoid_x = 0.5f + 0.5f * a;
-    *sigmoid_y = 0.5f + 0.5f * b;
-}
+#include "functions.h"
 
 void gru_forward(int64_t n, int64_t H, in_t input, int64_t input_row, in_t hidden, int64_t hidden_row, in_t last,
                  int64_t last_row, out_t next, int64_t next_row, out_t rz, out_t candidate, int threads) {
@@ -198,16 +137,16 @@ void norm_backward(int64_t n, int64_t G, int64_t H, in_t grad, in_t unit, in_t r
         }
 }
 
-// scores (n * heads, S): v . tanh(key + query), each head over its share of A.
-// Where bias (n, S) is minus infinity there is nothing to score.
-void additive_forward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys, in_t query, in_t v, in_t bias,
-                      out_t scores, int threads) {
+// scores (n * heads, S): v . tanh(key + query), each head over its share of A, for `queries` rows a sentence.
+// Where bias (n / queries, S) is minus infinity there is nothing to score.
+void additive_forward(int64_t n, int64_t S, int64_t A, int64_t heads, int64_t queries, in_t keys, in_t query, in_t v,
+                      in_t bias, out_t scores, int threads) {
     int64_t width = A / heads, half = width / 2;
     ROWS(n * 8 * S * A)
     for (int64_t b = 0; b < n; b++)
         for (int64_t s = 0; s < S; s++)
-            for (int64_t h = 0; h < heads && bias[b * S + s] == 0; h++) {
-                in_t k = keys + (b * S + s) * A + h * width, q = query + b * A + h * width, w = v + h * width;
+            for (int64_t h = 0; h < heads && bias[b / queries * S + s] == 0; h++) {
+                in_t k = keys + (b / queries * S + s) * A + h * width, q = query + b * A + h * width, w = v + h * width;
                 int64_t last = width - 1;
                 float sum = width % 2 ? w[last] * tanh_(k[last] + q[last]) : 0;
                 PRAGMA(omp simd reduction(+ : sum))
@@ -303,21 +242,25 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
     }
 }
 
-// Scores (R, S), each row with its bias (minus infinity: not a position) -> their softmax, in their place, and the
-// sum of values (R, S, d) weighted by it.
-void attend_forward(int64_t R, int64_t S, int64_t d, int64_t heads, out_t scores, in_t bias, in_t values,
-                    out_t context, int64_t context_row, int threads) {
+// Scores (R, S) of `heads` rows a query and `queries` of them a sentence, each sentence with its bias (minus infinity:
+// not a position) -> their softmax, in their place, and the sum of values weighted by it. Those of sentence b, head h
+// and position s begin at b * of_sentence + h * of_head + s * of_position.
+void attend_forward(int64_t R, int64_t S, int64_t d, int64_t heads, int64_t queries, int64_t of_sentence,
+                    int64_t of_head, out_t scores, in_t bias, in_t values, int64_t of_position, out_t context,
+                    int64_t context_row, int threads) {
     ROWS(R * S * d)
     for (int64_t r = 0; r < R; r++) {
-        out_t w = scores + r * S, y = context + r / heads * context_row + r % heads * d;
+        int64_t q = r / heads, h = r % heads, b = q / queries;
+        out_t w = scores + r * S, y = context + q * context_row + h * d;
+        in_t real = bias + b * S, first = values + b * of_sentence + h * of_head;
         float top = -INFINITY, sum = 0;
         for (int64_t s = 0; s < S; s++)
-            if (bias[r * S + s] == 0) top = w[s] > top ? w[s] : top;
-        for (int64_t s = 0; s < S; s++) sum += w[s] = bias[r * S + s] < 0 ? 0 : exp_(w[s] - top);
+            if (real[s] == 0) top = w[s] > top ? w[s] : top;
+        for (int64_t s = 0; s < S; s++) sum += w[s] = real[s] < 0 ? 0 : exp_(w[s] - top);
         memset(y, 0, d * sizeof(float));
         for (int64_t s = 0; s < S; s++) {
             float share = w[s] /= sum;
-            in_t v = values + (r * S + s) * d;
+            in_t v = first + s * of_position;
             if (share == 0) continue;
             SIMD
             for (int64_t j = 0; j < d; j++) y[j] += share * v[j];

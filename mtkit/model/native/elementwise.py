@@ -82,11 +82,13 @@ def norm_backward(
     call("norm_backward", (n, G, G // rstd.shape[-1]), (*given, (grad_gain, False), (grad_shift, False), (to, True)))
 
 
-def additive_forward(keys_nSA: Tensor, query_nA: Tensor, energy_A: Tensor, bias_nS: Tensor, out_rS: Tensor) -> None:
-    """Scores (n * heads, S) of additive attention; padding, where bias is minus infinity, is passed over."""
+def additive_forward(keys_nSA: Tensor, query_rA: Tensor, energy_A: Tensor, bias_nS: Tensor, out_RS: Tensor) -> None:
+    """Scores (r * heads, S) of additive attention, r / n queries a sentence; padding, where bias is minus infinity, is
+    passed over."""
     n, S, A = keys_nSA.shape
-    rows = (keys_nSA.view(-1, A), query_nA, energy_A, bias_nS, out_rS)
-    call("additive_forward", (n, S, A, len(out_rS) // n), tuple((x, False) for x in rows))
+    r = len(query_rA)
+    rows = (keys_nSA.view(-1, A), query_rA, energy_A, bias_nS, out_RS)
+    call("additive_forward", (r, S, A, len(out_RS) // r, r // n), tuple((x, False) for x in rows))
 
 
 def additive_backward(
@@ -115,11 +117,17 @@ def softmax_loss(
     return losses_N.sum()
 
 
-def attend_forward(scores_rS: Tensor, bias_rS: Tensor, values_rSd: Tensor, out_nH: Tensor) -> None:
-    """Scores -> their softmax over real positions, in their place, and the context of all heads in `out_nH`."""
-    r, S, d = values_rSd.shape
-    given = ((scores_rS, False), (bias_rS, False), (values_rSd.view(-1, d), False), (out_nH, True))
-    call("attend_forward", (r, S, d, r // len(out_nH)), given)
+def attend_forward(scores_RS: Tensor, bias_nS: Tensor, values_nhSd: Tensor, out_rH: Tensor) -> None:
+    """Scores -> their softmax over real positions, in their place, and the context of all heads in `out_rH`.
+
+    Args:
+        scores_RS: a row a query and head, R = r * h.
+        bias_nS: of each sentence, r / n queries of which follow each other.
+        values_nhSd: laid in any order, but the numbers of a position side by side.
+    """
+    n, heads, S, d = values_nhSd.shape
+    sizes = (len(scores_RS), S, d, heads, len(out_rH) // n, *values_nhSd.stride()[:2])
+    call("attend_forward", sizes, ((scores_RS, False), (bias_nS, False), (values_nhSd, True), (out_rH, True)))
 
 
 def attend_backward(grad_Rd: Tensor, values_RSd: Tensor, weights_RS: Tensor) -> Tensor:

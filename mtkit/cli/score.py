@@ -1,0 +1,118 @@
+"""`mtkit score`: how likely a model finds given translations."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtkit.cli import forms
+from mtkit.cli.lines import Target, windows
+from mtkit.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    Messages,
+    ModelsOption,
+    PrecisionOption,
+    QuietOption,
+    SetOption,
+    ThreadsOption,
+    VerboseOption,
+    WorkersOption,
+    load_translator,
+)
+
+if TYPE_CHECKING:
+    from mtkit.pipeline.score import Scored
+    from mtkit.pipeline.translate import Line, Translator
+
+
+def command(
+    file: Annotated[
+        Path | None, typer.Argument(help="Pairs, SOURCE<TAB>TARGET a line; default: stdin.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
+    model: ModelsOption = None,
+    length_penalty: Annotated[
+        float | None, typer.Option("--length-penalty", help="A in log-probability / ((5+|Y|)/6)^A, of --scores.")
+    ] = None,
+    coverage_penalty: Annotated[
+        float | None, typer.Option("--coverage-penalty", min=0, help="B of the coverage penalty, of --scores.")
+    ] = None,
+    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", min=1, help="Source pieces in a batch.")] = None,
+    precision: PrecisionOption = None,
+    workers: WorkersOption = 1,
+    scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>target: what translate ranks by.")] = False,
+    align: Annotated[
+        bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
+    ] = False,
+    form: forms.FormatOption = "text",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Score pairs: the log-probability of each target given its source, one a line."""
+    forms.checked(form)
+    messages = Messages(quiet, verbose)
+    if file is not None:
+        from mtkit.text.bitext import must_exist
+
+        must_exist(file)
+    flags = {
+        "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+        "batch_tokens": batch_tokens,
+        "precision": precision,
+    }
+    translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
+
+    from mtkit.pipeline.translate import Request
+
+    translator.check(translator.decode, Request(align=align))
+    number = 0
+    with Target(output) as out, contextlib.closing(_scored(translator, align, file, workers)) as lines:  # type: ignore[type-var]
+        for number, scored in enumerate(lines, 1):
+            for warning in scored.warnings:
+                messages.say(f"WARNING: line {number}: {warning}")
+            if form == "jsonl":
+                out.write(forms.scored_jsonl(number - 1, scored))
+            else:
+                out.write(forms.scored_text(scored, scores, align))
+            out.flush()
+    messages.detail(f"{number:,} pairs scored")
+
+
+def _scored(translator: "Translator", align: bool, file: Path | None, workers: int) -> Iterator["Scored"]:
+    from mtkit.pipeline.score import in_parallel, score
+
+    with file.open("rb") if file else contextlib.nullcontext(sys.stdin.buffer) as source:
+        name = str(file) if file else "stdin"
+        if workers > 1:
+            with in_parallel(translator, align, workers) as pool:
+                for some in pool.in_order(chunk or None for chunk in _pairs(source, name, pool.ends)):
+                    yield from some
+        else:
+            for chunk in _pairs(source, name):
+                yield from score(translator, align, chunk)
+
+
+def _pairs(source, name, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-untyped-def]
+    """Windows of pairs with their numbers."""
+    from mtkit.errors import DataError
+    from mtkit.pipeline.translate import WINDOW, Line
+
+    number = 0
+    for window in windows(source, name, WINDOW, ends):
+        chunk = []
+        for text in window:
+            number += 1
+            left, tab, right = text.partition("\t")
+            if not tab:
+                raise DataError(f"{name}, line {number}: expected SOURCE<TAB>TARGET, got no tab: {text[:60]!r}")
+            chunk.append(Line(left, right, number - 1))
+        yield chunk

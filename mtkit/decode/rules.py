@@ -1,0 +1,64 @@
+"""What a translation may be, whatever the model says. Must not know models, nor how hypotheses are chosen."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+MINUS_INFINITY = float("-inf")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Words that are ruled out at a step, by minus infinity in place of their logits.
+
+    Dimensions: B sentences, K hypotheses of each, V vocabulary, L words so far, P of the longest prefix.
+
+    Attributes:
+        eos: the end of sentence.
+        never: words that must not be produced.
+        limits_B: the most words of each sentence, its end not counted; on the model's device.
+        min_length: the least words, the end not counted.
+        no_repeat_ngram: no so many words in a row come twice; 0: they may.
+        prefix_BP: words that each translation begins with, -1 where it is free.
+    """
+
+    eos: int
+    never: list[int]
+    limits_B: Tensor
+    min_length: int = 0
+    no_repeat_ngram: int = 0
+    prefix_BP: Tensor | None = None
+
+    def keep(self, sentences: Tensor) -> "Rules":
+        """Those of some of the sentences."""
+        prefix_BP = None if self.prefix_BP is None else self.prefix_BP[sentences]
+        return replace(self, limits_B=self.limits_B[sentences], prefix_BP=prefix_BP)
+
+    def apply(self, logits_BKV: Tensor, words_BKL: Tensor) -> None:
+        """Rule words out, given what was said so far."""
+        said = words_BKL.shape[2]
+        forced_B = torch.full_like(self.limits_B, -1)  # -1: any word
+        if self.prefix_BP is not None and said < self.prefix_BP.shape[1]:
+            forced_B = self.prefix_BP[:, said]
+        at_prefix_B = forced_B >= 0
+        if self.never:
+            logits_BKV[:, :, self.never] = MINUS_INFINITY
+        if said < self.min_length:
+            logits_BKV[:, :, self.eos] = MINUS_INFINITY
+        if self.no_repeat_ngram and said >= self.no_repeat_ngram:
+            self._rule_out_repeats(logits_BKV, words_BKL, at_prefix_B)
+        forced_B = forced_B.masked_fill(self.limits_B <= said, self.eos)
+        rows = (forced_B >= 0).nonzero().squeeze(1)
+        if len(rows):
+            alone_BK = logits_BKV[rows, :, forced_B[rows]]
+            logits_BKV[rows] = MINUS_INFINITY
+            logits_BKV[rows, :, forced_B[rows]] = alone_BK
+
+    def _rule_out_repeats(self, logits_BKV: Tensor, words_BKL: Tensor, at_prefix_B: Tensor) -> None:
+        n = self.no_repeat_ngram
+        grams_BKWn = words_BKL.unfold(2, n, 1)
+        last_BK1n = words_BKL[:, :, words_BKL.shape[2] - n + 1 :].unsqueeze(2)
+        repeats_BKW = (grams_BKWn[..., :-1] == last_BK1n).all(3) & ~at_prefix_B[:, None, None]
+        places = repeats_BKW.nonzero(as_tuple=True)
+        logits_BKV[places[0], places[1], grams_BKWn[..., -1][places]] = MINUS_INFINITY

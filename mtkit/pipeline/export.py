@@ -1,0 +1,82 @@
+"""The job of exporting: a smaller bundle that says the same, or nearly, and says it faster."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mtkit import files
+from mtkit.config import Loaded
+from mtkit.corpus import lexicon
+from mtkit.corpus.shards import Prepared
+from mtkit.decode.shortlist import Shortlist
+from mtkit.errors import BundleError, ConfigError, DataError
+from mtkit.pipeline import bundle, preprocess
+
+LIKELY, FREQUENT = 40, 100  # target words kept of each source word, and for every sentence
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    bytes_before: int
+    bytes_after: int
+    """Of the files of weights, tokenizer and shortlist."""
+
+
+def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -> Exported:
+    """Write a bundle with its weights in a precision, which is then also what it computes in by default.
+
+    Args:
+        corpus: prepared text to learn a lexical shortlist from; None: without one.
+
+    Raises:
+        BundleError: there is no model, it is an exported one already, or `out` is something else.
+        ConfigError: the corpus has another tokenizer than the model.
+    """
+    loaded = bundle.load(model, torch.device("cpu"))
+    if loaded.exported:
+        raise BundleError(f"{loaded.folder} was exported before: export from the bundle that training wrote")
+    if out.resolve() in (loaded.folder.resolve(), model.resolve()):
+        raise BundleError(f"{out} is the model itself: name another folder to export to")
+    if out.exists() and not (out / files.CHECKSUMS).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} is no bundle: it would be lost; name a new folder, or remove it")
+    shortlist = None
+    if corpus is not None:
+        shortlist = _shortlist(loaded, corpus)
+    card = (loaded.folder / "README.md").read_text(encoding="utf-8")
+    bundle.export(out, loaded, precision, shortlist, card + _note(precision, shortlist))
+    return Exported(_size(loaded.folder), _size(out))
+
+
+def prepared_of(loaded: Loaded) -> Prepared:
+    """The prepared corpus of a config.
+
+    Raises:
+        DataError: there is none: preprocess makes it.
+    """
+    found = preprocess.standing(preprocess.find(loaded))
+    if found is None:
+        raise DataError("a shortlist is learnt from the prepared corpus, and there is none: run mtkit preprocess first")
+    return found
+
+
+def _shortlist(loaded: bundle.Bundle, corpus: Prepared) -> Shortlist:
+    for name in loaded.info["tokenizers"]:
+        if (loaded.folder / name).read_bytes() != (corpus.folder / name).read_bytes():
+            raise ConfigError(
+                f"{corpus.folder} has another tokenizer than {loaded.folder}: give the config that it was trained with"
+            )
+    source_vocab, target_vocab = loaded.info["vocab_sizes"]
+    learnt = lexicon.learn(corpus.split("train"), source_vocab, target_vocab, LIKELY, FREQUENT)
+    return Shortlist(learnt.likely_VN, learnt.frequent, copies=len(loaded.info["tokenizers"]) == 1)
+
+
+def _note(precision: str, shortlist: Shortlist | None) -> str:
+    words = "" if shortlist is None else f", with a shortlist of {shortlist.likely_VN.shape[1]} words a source word"
+    return f"\nExported in {precision}{words}; the scores above are those of the model that it was made of.\n"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".model"))
