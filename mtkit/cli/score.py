@@ -75,30 +75,33 @@ def command(
 
     translator.check(translator.decode, Request(align=align))
     number = 0
-    with Target(output) as out, contextlib.closing(_scored(translator, align, file, workers)) as lines:  # type: ignore[type-var]
-        for number, scored in enumerate(lines, 1):
-            for warning in scored.warnings:
-                messages.say(f"WARNING: line {number}: {warning}")
-            if form == "jsonl":
-                out.write(forms.scored_jsonl(number - 1, scored))
-            else:
-                out.write(forms.scored_text(scored, scores, align))
+    windows_of = _scored(translator, align, file, workers)
+    with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
+        for window in windows_of:
+            for scored in window:
+                for warning in scored.warnings:
+                    messages.say(f"WARNING: line {number + 1}: {warning}")
+                if form == "jsonl":
+                    out.write(forms.scored_jsonl(number, scored))
+                else:
+                    out.write(forms.scored_text(scored, scores, align))
+                number += 1
             out.flush()
     messages.detail(f"{number:,} pairs scored")
 
 
-def _scored(translator: "Translator", align: bool, file: Path | None, workers: int) -> Iterator["Scored"]:
+def _scored(translator: "Translator", align: bool, file: Path | None, workers: int) -> Iterator[list["Scored"]]:
+    """Window by window."""
     from mtkit.pipeline.score import in_parallel, score
 
     with file.open("rb") if file else contextlib.nullcontext(sys.stdin.buffer) as source:
         name = str(file) if file else "stdin"
         if workers > 1:
             with in_parallel(translator, align, workers) as pool:
-                for some in pool.in_order(chunk or None for chunk in _pairs(source, name, pool.ends)):
-                    yield from some
+                yield from pool.in_order(chunk or None for chunk in _pairs(source, name, pool.ends))
         else:
             for chunk in _pairs(source, name):
-                yield from score(translator, align, chunk)
+                yield score(translator, align, chunk)
 
 
 def _pairs(source, name, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-untyped-def]

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,18 +113,20 @@ def command(
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     if interactive:
-        lines: Iterator[Translation] = _typed(translator, request, messages)
+        windows_of: Iterator[Iterable[Translation]] = _typed(translator, request, messages)
     else:
-        lines = _translations(translator, request, file, prefix, workers, messages)
+        windows_of = _translations(translator, request, file, prefix, workers, messages)
     number = 0
-    with Target(output) as out, contextlib.closing(lines):  # type: ignore[type-var]
-        for number, translation in enumerate(lines, 1):
-            for warning in translation.warnings:
-                messages.say(f"WARNING: line {number}: {warning}")
-            if form == "jsonl":
-                out.write(forms.jsonl(number - 1, translation))
-            else:
-                out.write(forms.text(number - 1, translation, n_best, scores, align))
+    with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
+        for window in windows_of:
+            for translation in window:
+                for warning in translation.warnings:
+                    messages.say(f"WARNING: line {number + 1}: {warning}")
+                if form == "jsonl":
+                    out.write(forms.jsonl(number, translation))
+                else:
+                    out.write(forms.text(number, translation, n_best, scores, align))
+                number += 1
             out.flush()
     messages.detail(f"{number:,} lines translated")
 
@@ -136,7 +138,8 @@ def _translations(
     prefix: Path | None,
     workers: int,
     messages: Messages,
-) -> Iterator["Translation"]:
+) -> Iterator[Iterable["Translation"]]:
+    """Window by window."""
     from mtkit.pipeline.translate import in_parallel
 
     if file is None and sys.stdin.isatty():
@@ -146,11 +149,10 @@ def _translations(
         if workers > 1:
             with in_parallel(translator, request, workers) as pool:
                 chunks = (chunk or None for chunk in _numbered(source, name, prefix, messages, pool.ends))
-                for translations in pool.in_order(chunks):
-                    yield from translations
+                yield from pool.in_order(chunks)
         else:
             for chunk in _numbered(source, name, prefix, messages):
-                yield from translator.window(chunk, request=request)
+                yield translator.window(chunk, request=request)
 
 
 def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-untyped-def]
@@ -174,7 +176,7 @@ def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]
         messages.say(f"WARNING: {prefix} has more lines than {name}, which has {number}")
 
 
-def _typed(translator: "Translator", request: "Request", messages: Messages) -> Iterator["Translation"]:
+def _typed(translator: "Translator", request: "Request", messages: Messages) -> Iterator[Iterable["Translation"]]:
     """Translations of what is typed at a prompt."""
     from mtkit.pipeline.translate import Line
 
@@ -193,5 +195,5 @@ def _typed(translator: "Translator", request: "Request", messages: Messages) -> 
         except UnicodeDecodeError as error:
             messages.say(f"WARNING: that is not UTF-8 ({error.reason}); type it again")
             continue
-        yield from translator.window([Line(line, number=number)], request=request)
+        yield translator.window([Line(line, number=number)], request=request)
         number += 1

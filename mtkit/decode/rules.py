@@ -1,5 +1,6 @@
 """What a translation may be, whatever the model says. Must not know models, nor how hypotheses are chosen."""
 
+import functools
 from dataclasses import dataclass, replace
 
 import torch
@@ -41,13 +42,12 @@ class Rules:
         forced_B = torch.full_like(self.limits_B, -1)  # -1: any word
         if self.prefix_BP is not None and said < self.prefix_BP.shape[1]:
             forced_B = self.prefix_BP[:, said]
-        at_prefix_B = forced_B >= 0
-        if self.never:
-            logits_BKV[:, :, self.never] = MINUS_INFINITY
+        for first, end in _stretches(tuple(self.never)):
+            logits_BKV[:, :, first:end] = MINUS_INFINITY
         if said < self.min_length:
             logits_BKV[:, :, self.eos] = MINUS_INFINITY
         if self.no_repeat_ngram and said >= self.no_repeat_ngram:
-            self._rule_out_repeats(logits_BKV, words_BKL, at_prefix_B)
+            self._rule_out_repeats(logits_BKV, words_BKL, forced_B >= 0)
         forced_B = forced_B.masked_fill(self.limits_B <= said, self.eos)
         rows = (forced_B >= 0).nonzero().squeeze(1)
         if len(rows):
@@ -62,3 +62,15 @@ class Rules:
         repeats_BKW = (grams_BKWn[..., :-1] == last_BK1n).all(3) & ~at_prefix_B[:, None, None]
         places = repeats_BKW.nonzero(as_tuple=True)
         logits_BKV[places[0], places[1], grams_BKWn[..., -1][places]] = MINUS_INFINITY
+
+
+@functools.cache
+def _stretches(ids: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Ids as few stretches (first, end): to fill those is quicker than to fill single columns."""
+    found: list[tuple[int, int]] = []
+    for word in sorted(ids):
+        if found and found[-1][1] == word:
+            found[-1] = (found[-1][0], word + 1)
+        else:
+            found.append((word, word + 1))
+    return found

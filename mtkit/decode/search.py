@@ -20,7 +20,9 @@ from mtkit.decode.rules import Rules
 
 MINUS_INFINITY = float("-inf")
 LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
-DEVICE_STEPS = 8  # between two looks at what has ended, where every look makes the device wait
+WORTHWHILE = 1 / 16  # of the sentences must be done before the others are moved together
+STEPS = {"cpu": 1}  # between two looks at what has ended, ...
+STEPS_ELSEWHERE = 8  # ... since every look makes another device wait
 S = TypeVar("S", bound="State")
 
 
@@ -121,7 +123,7 @@ def search(
     looks = details or bool(ranking.coverage_penalty)
     past = _Past(None, None)
     unseen: list[_Ended] = []
-    patience = 1 if device.type == "cpu" else DEVICE_STEPS
+    patience = STEPS.get(device.type, STEPS_ELSEWHERE)
 
     for length in range(1, max(longest) + 2):  # of the hypotheses after this step, their end included
         logits_BKV, state, weights_BKS = step(words_BKL[:, :, -1], state)
@@ -158,9 +160,13 @@ def search(
         ]
         if not left:
             break
-        if len(left) < len(sentences):
+        gone = len(sentences) - len(left)
+        rows = torch.tensor(left, dtype=torch.long, device=device)
+        if 0 < gone < WORTHWHILE * len(sentences):
+            still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool, device=device).index_fill_(0, rows, True)
+            totals_BK = totals_BK.masked_fill(~still_B1, MINUS_INFINITY)
+        elif gone:
             sentences = [sentences[b] for b in left]
-            rows = torch.tensor(left, dtype=torch.long, device=device)
             state, rules, choice, past = state.keep(rows), rules.keep(rows), choice.keep(rows), past.keep(rows)
             ended_B, totals_BK, words_BKL = ended_B[rows], totals_BK[rows], words_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]

@@ -28,6 +28,8 @@ class DecoderState:
         steps_B1 = torch.arange(B, device=parents_BK.device).unsqueeze(1)
 
         def pick(x: Tensor) -> Tensor:
+            if x.shape[1] == 1:  # all have the same parent
+                return x.expand(-1, K, *x.shape[2:])
             rows = (parents_BK + steps_B1 * x.shape[1]).flatten()
             return x.flatten(0, 1).index_select(0, rows).view(B, K, *x.shape[2:])
 

@@ -1,0 +1,68 @@
+"""A trained model of every family member translates a sentence alike, alone or with others, in any order, in fp32."""
+
+import random
+from typing import Any
+
+import pytest
+import torch
+from family import EOS, VOCAB, cover, make, name_of
+
+from mtkit.corpus.batch import make_batch
+from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
+from mtkit.decode.models import Models
+from mtkit.decode.search import Hypothesis
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.train.loss import batch_loss
+
+UPDATES = 120
+SENTENCES = 64
+TIE = 1e-4
+pytestmark = pytest.mark.slow
+
+
+def sentences(rng: random.Random, count: int) -> list[list[int]]:
+    return [[rng.randint(3, VOCAB - 1) for _ in range(rng.randint(1, 9))] for _ in range(count)]
+
+
+def train(model: Seq2Seq) -> None:
+    """Some updates of copying: enough to be sure of something, and not of everything."""
+    rng = random.Random(1)
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(UPDATES):
+        rows = sentences(rng, 16)
+        loss, count = batch_loss(model, make_batch(rows, rows, source_eos=EOS, target_bos=1, target_eos=EOS))
+        optimizer.zero_grad()
+        (loss / count).backward()
+        optimizer.step()
+    model.eval()
+
+
+def translate(models: Models, sources: list[list[int]], together: int) -> list[list[Hypothesis]]:
+    found: list[list[Hypothesis]] = []
+    for start in range(0, len(sources), together):
+        batch = [Sentence([ids]) for ids in sources[start : start + together]]
+        made: dict[int, list[Hypothesis]] = {}
+        options, vocabulary = Options(n_best=2, batch_tokens=10**6), Vocabulary(1, EOS, [0, 1])
+        for rows, some in translate_ids(models, batch, options, vocabulary):
+            made |= dict(zip(rows, some, strict=True))
+        found += [made[i] for i in range(len(batch))]
+    return found
+
+
+@pytest.mark.parametrize("choice", cover(), ids=name_of)
+def test_batches_and_order_change_nothing(choice: dict[str, Any]) -> None:
+    model = make(choice)
+    train(model)
+    models = Models([model], [EOS])
+    rng = random.Random(2)
+    sources = sentences(rng, SENTENCES)
+    alone = translate(models, sources, 1)
+    for together in (7, 64):
+        order = rng.sample(range(SENTENCES), SENTENCES)
+        found = translate(models, [sources[i] for i in order], together)
+        for i, others in zip(order, found, strict=True):
+            scores = [h.score for h in alone[i]]
+            assert [h.score for h in others] == pytest.approx(scores, abs=TIE)
+            if [h.words for h in others] != [h.words for h in alone[i]]:
+                assert scores[0] - scores[1] < TIE, "not a tie"

@@ -1,0 +1,191 @@
+"""Whatever comes down a pipe: as many lines out as in, in bounded memory, and no process left behind."""
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from toy import COMMAND, ENVIRONMENT, hear, mtkit, ran
+
+WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def all_gone(pids: list[int], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while any(map(alive, pids)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not any(map(alive, pids))
+
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start(trained: Path) -> Iterator[Start]:
+    """Starts the command; whatever becomes of the test, it ends and its pipes are closed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(*arguments: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            [*COMMAND, "translate", "-q", *arguments],
+            cwd=trained,
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=hear,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait(10)
+        for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+def ready(process: "subprocess.Popen[bytes]") -> list[int]:
+    """Translate a line, so that all processes are there; returns the workers."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"two cat\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"zwei Katze\n"
+    return children(process.pid)
+
+
+@WORKERS
+def test_many_blank_lines(trained: Path, workers: str) -> None:
+    count = 100_000
+    assert ran(mtkit(trained, "translate", "--workers", workers, stdin=b"\n" * count, limit=120)) == "\n" * count
+
+
+@WORKERS
+def test_a_line_of_a_hundred_kilobytes(trained: Path, workers: str) -> None:
+    text = "two cat\n" + "x" * 100_000 + "\nthe dog\n"
+    done = mtkit(trained, "translate", "-q", "--workers", workers, "--beam-size", "1", stdin=text, limit=300)
+    first, long, last, end = ran(done).split("\n")
+    assert (first, last, end) == ("zwei Katze", "das Hund", "")
+    assert "translated in" in done.stderr
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 3 << 20  # kB
+    assert len(long) > 0
+
+
+@WORKERS
+def test_odd_characters(trained: Path, workers: str) -> None:
+    odd = ["\0", "a\0b", "\u2028", "a\u2028b\u2029c", "مرحبا שלום", "😀" * 50, "\x01\x02\x7f", "\x85", "\x0b\x0c"]
+    odd += ["\r\r"]
+    odd += ["e\u0301" * 40, "\U000e0001", "\ufeff", "\u202e abc", "ﬁ", "𝔘𝔫𝔦"]
+    out = ran(mtkit(trained, "translate", "-q", "--workers", workers, stdin="\n".join(odd) + "\n"))
+    assert out.count("\n") == len(odd)
+
+
+@WORKERS
+def test_what_is_not_utf8_ends_it_after_all_before(trained: Path, workers: str) -> None:
+    done = mtkit(trained, "translate", "-q", "--workers", workers, stdin=b"two cat\n" * 3000 + b"\xff\n" + b"two cat\n")
+    assert done.returncode == 1
+    assert done.stdout == "zwei Katze\n" * 3000
+    assert done.stderr.startswith("error: stdin, line 3001, byte 1: 0xff is not UTF-8")
+
+
+@WORKERS
+def test_who_stops_reading_ends_it_quietly(start: Start, workers: str) -> None:
+    process = start("--workers", workers)
+    pids = ready(process)
+    assert len(pids) == (2 if workers == "2" else 0)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):
+        for _ in range(3000):
+            process.stdin.write(b"two cat\n" * 100)
+        process.stdin.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == b""
+    assert all_gone(pids)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+def test_no_worker_is_left_behind(start: Start, number: int, code: int) -> None:
+    process = start("--workers", "2")
+    pids = ready(process)
+    assert len(pids) == 2
+    os.kill(process.pid, number)
+    assert process.wait(30) == code
+    assert all_gone(pids)
+    assert process.stderr is not None
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_worker_that_dies_ends_it_and_names_the_lines(start: Start) -> None:
+    process = start("--workers", "2", "--beam-size", "50")
+    pids = ready(process)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    process.stdin.write(b"two cat\n" * 50)
+    process.stdin.flush()
+    time.sleep(0.5)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(30) == 1
+    message = process.stderr.read().decode()
+    assert message.startswith("error: a worker died (killed by signal 9) at lines 2 to 51; ")
+    assert "Traceback" not in message
+    assert all_gone(pids)
+
+
+def test_an_endless_stream_fits_into_memory(start: Start) -> None:
+    process = start("--workers", "2", "--beam-size", "1")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    sizes = []
+    ready(process)
+    os.set_blocking(process.stdin.fileno(), False)
+    wanted, sent, got = 60_000, 0, 0
+    line = b"the small dog sees the red house\n"
+    pending = b""
+    while got < wanted:
+        readable, writable, _ = select.select([process.stdout], [process.stdin] if sent < wanted else [], [], 60)
+        if readable:
+            got += os.read(process.stdout.fileno(), 1 << 16).count(b"\n")
+            if not sizes or got // 10_000 > len(sizes):
+                sizes.append(sum(pss(pid) for pid in (process.pid, *children(process.pid))))
+        if writable:
+            if not pending:
+                pending, sent = line * 1000, sent + 1000
+            pending = pending[os.write(process.stdin.fileno(), pending) :]
+    process.stdin.close()
+    assert process.wait(30) == 0
+    assert len(sizes) >= 4
+    assert sizes[-1] < 1.2 * sizes[1]
+
+
+def pss(pid: int) -> int:
+    """kB of a process; of what it shares, its part."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return 0
