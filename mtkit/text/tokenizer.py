@@ -38,8 +38,8 @@ class Tokenizer:
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
-        pieces = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
-        breaks = {i for i, piece in enumerate(pieces) if any(part in piece for part in LINE_BREAKS)}
+        self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        breaks = {i for i, piece in enumerate(self._names) if any(part in piece for part in LINE_BREAKS)}
         self.never: list[int] = sorted(special | breaks)
         """Ids that search must not produce."""
         self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))
@@ -64,7 +64,7 @@ class Tokenizer:
 
     def pieces(self, ids: list[int]) -> list[str]:
         """The pieces that ids stand for."""
-        return [self._pieces.id_to_piece(i) for i in ids]
+        return [self._names[i] for i in ids]
 
     def byte_pieces(self, ids: list[int]) -> int:
         """How many of the ids are single bytes."""

@@ -1,6 +1,9 @@
 """The C forms against the torch ones, in fp32, and what happens where they cannot be had."""
 
+import contextlib
+import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +20,7 @@ from mtkit.model import native, products
 from mtkit.model.attention.additive import AdditiveSteps
 from mtkit.model.dropout import mask_like
 from mtkit.model.encoder.memory import Memory
-from mtkit.model.native import elementwise, tiles
+from mtkit.model.native import elementwise, quantised, tiles
 from mtkit.registry import resolve
 
 NATIVE = native.compiled() is not None
@@ -170,6 +173,64 @@ def test_choosing_takes_the_first_of_equals_and_no_nan(threads: int) -> None:
     best, places = choice.best_words(logits, torch.zeros(2, 2) - choice.log_sums(logits), 3)
     assert places.tolist() == [[0, 1, 2], [70, 71, 72]]
     assert bool(best.isfinite().all())
+
+
+SHAPES = [(1, 5, 3), (17, 16, 64), (33, 100, 70), (70, 31, 200), (300, 500, 256)]
+
+
+def rounded(x: Tensor) -> Tensor:
+    """A row at a time to whole numbers of a 127th of the largest, halves away from zero; in float64."""
+    scales = x.double().abs().amax(1, keepdim=True) / 127
+    whole = x.double() / scales.clamp(min=1e-300)
+    return (whole + whole.sign() * 0.5).trunc() * scales
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("native_form", [True, False])
+def test_products_in_8_bits(shape: tuple[int, int, int], native_form: bool, threads: int) -> None:
+    """Sums of whole numbers are exact, so that only the scales round."""
+    if native_form and not NATIVE:
+        pytest.skip("no C compiler, or no OpenMP in torch, on this machine")
+    torch.manual_seed(1)
+    m, n, k = shape
+    # Some columns of a wider matrix, as a pass cuts them out.
+    x, weight, start = torch.randn(m, k + 3)[:, 2 : k + 2], torch.randn(n, k), torch.randn(n)
+    x[0] = 0
+    with contextlib.nullcontext() if native_form else native.off(), products.precision("int8", {}):
+        made = products.operand(weight)
+        assert isinstance(made, products._Quantised)
+        assert made.native is native_form
+        for base in (None, start, torch.randn(m, n)):
+            got = made.times(x, base)
+            wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
+            torch.testing.assert_close(got.double(), wanted, atol=2e-5, rtol=1e-5)
+        bad = x.clone()
+        bad[m // 2, 0] = torch.nan
+        broken = made.times(bad).isnan().any(1)
+        assert broken.tolist() == [i == m // 2 for i in range(m)]
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
+def test_products_in_8_bits_on_a_processor_without_tiles(tmp_path: Path) -> None:
+    """The other half of quantised.c, which this machine may never take by itself."""
+    source = Path(native.__file__).with_name("quantised.c")
+    made = tmp_path / "plain.so"
+    subprocess.run(["gcc", "-O3", "-fopenmp", "-fPIC", "-shared", str(source), "-o", str(made), "-lm"], check=True)
+    library = ctypes.CDLL(str(made))
+    assert library.quantised_tiles() == 0
+    work = library.quantised_product
+    work.argtypes = [*(ctypes.c_int64,) * 6, *(ctypes.c_void_p,) * 5, ctypes.c_int]
+    torch.manual_seed(1)
+    for m, n, k in SHAPES:
+        x, weight, start = torch.randn(m, k), torch.randn(n, k), torch.randn(m, n)
+        numbers, scales = quantised.quantise(weight)
+        for base in (None, start):
+            out = torch.empty(m, n)
+            at = None if base is None else base.data_ptr()
+            pointers = (x.data_ptr(), numbers.data_ptr(), scales.data_ptr(), at, out.data_ptr())
+            assert work(m, n, k, k, 0 if base is None else n, n, *pointers, 2)
+            wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
+            torch.testing.assert_close(out.double(), wanted, atol=2e-5, rtol=1e-5)
 
 
 @here

@@ -53,15 +53,15 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [6, 5, 1, 2]
-    demo, install, commands, info, trained, using = blocks("sh")
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [8, 5, 1, 2]
+    demo, install, commands, info, trained, using, more, small = blocks("sh")
     assert demo.split("\n")[0] == "make demo"
     assert install.strip() == "pip install torch==2.13.0 && pip install ."
     assert [line.split()[:2] for line in lines(commands)] == [
         ["mtkit", command] for command in ("preprocess", "train", "translate", "eval")
     ]
     assert all(line.startswith("mtkit info") for line in lines(info))
-    assert all(line.startswith("mtkit ") for line in [*lines(trained), *lines(using)])
+    assert all(line.startswith("mtkit ") for block in (trained, using, more, small) for line in lines(block))
     shown = re.findall(r"`(mtkit [a-z][^`/]*)`", (ROOT / "README.md").read_text())
     assert set(shown) == {"mtkit train", "mtkit train --fresh"}
 
@@ -102,6 +102,30 @@ def test_using_a_model(own_text: Path) -> None:
     shutil.copy(own_text / "runs/en-de/eval/test.de", own_text / "output.de")
     for command in lines(blocks("sh")[5]):
         assert sh(command, own_text)
+
+
+def test_ways_of_translating(copy: Path) -> None:
+    sh(quickly("mtkit train", (*QUICK_TEXT, "name=other", "seed=2", "train.max_updates=3")), copy)
+    source = (copy / "input.txt").read_text()
+    (copy / "beginnings.txt").write_text("das\n" * source.count("\n"))
+    prompt, *others = lines(blocks("sh")[6])
+    assert sh(f"{prompt} < input.txt", copy).count("\n") == source.count("\n")
+    for command in others:
+        out = sh(command, copy)
+        if "output.de" in command:
+            out = (copy / "output.de").read_text()
+        assert out.count("\n") == source.count("\n")
+        if "beginnings" in command:
+            assert all(line.startswith("das") for line in out.splitlines())
+
+
+def test_scoring_and_exporting(copy: Path) -> None:
+    (copy / "pairs.tsv").write_text("the dog\tdas Hund\ntwo cat\tzwei Katze\n")
+    score, export, translate = lines(blocks("sh")[7])
+    assert all(float(line) < 0 for line in lines(sh(score, copy)))
+    sh(quickly(export, QUICK_TEXT), copy)
+    assert (copy / "small/shortlist.safetensors").exists()
+    assert sh(translate, copy).count("\n") == (copy / "input.txt").read_text().count("\n")
 
 
 @pytest.mark.parametrize(
