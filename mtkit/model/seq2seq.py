@@ -141,4 +141,4 @@ class Seq2Seq(nn.Module):
 
 
 def _embedding(vocab: int, width: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(vocab, width) * width**-0.5)
+    return nn.Parameter(torch.empty(vocab, width).normal_(std=width**-0.5))

@@ -15,6 +15,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 
 import mtkit
 from mtkit import files
@@ -153,7 +154,7 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         tokenizers = [Tokenizer.read(folder / name) for name in info["tokenizers"]]
         config = Model.model_validate(info["model"])
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
-        with torch.device("meta"):
+        with torch.device("meta"), _NoValues():
             source_vocab, target_vocab = info["vocab_sizes"]
             model = build(config, source_vocab, target_vocab, len(tokenizers) == 1)
         values = weights.restored(load_file(folder / "model.safetensors", device=str(device)))
@@ -166,6 +167,17 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None
     _fill(model, values, folder)
     return Bundle(model.eval(), tokenizers[0], tokenizers[-1], info, folder, shortlist)
+
+
+class _NoValues(TorchFunctionMode):
+    """Nothing is drawn. To draw numbers that have no memory torch would load its compiler: half of the time to start."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _fill(model: Seq2Seq, values: dict[str, torch.Tensor], folder: Path) -> None:

@@ -13,7 +13,7 @@ from mtkit.decode.shortlist import Shortlist
 from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.pipeline import bundle, preprocess
 
-LIKELY, FREQUENT = 40, 100  # target words kept of each source word, and for every sentence
+LIKELY, FREQUENT = 60, 200  # target words kept of each source word, and for every sentence
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pexpect
@@ -223,3 +225,11 @@ def test_a_prompt(trained: Path) -> None:
     child.close()
     assert child.exitstatus == 0
     assert mtkit(trained, "translate", "--interactive", "--workers", "2").returncode == 2
+
+
+def test_to_begin_takes_no_compiler_of_torch(trained: Path) -> None:
+    """It would take longer to load than all the rest but torch."""
+    code = "import sys; from mtkit import Translator; print(Translator.load('runs/toy').translate(['two cat'])); "
+    code += "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=trained, capture_output=True, text=True)
+    assert done.stdout == "['zwei Katze']\n[]\n", done.stderr
