@@ -8,7 +8,7 @@ BIN := $(CURDIR)/.venv/bin
 .PHONY: help setup demo test slow faults bench-train bench-translate check clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it needs
 

@@ -170,7 +170,7 @@ def _load(folder: Path, device: torch.device) -> Bundle:
 
 
 class _NoValues(TorchFunctionMode):
-    """Nothing is drawn: to draw numbers without memory torch would load its compiler, which is half the time to start."""
+    """Nothing is drawn: for numbers without memory torch would load its compiler, half of the time to start."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
