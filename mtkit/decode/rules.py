@@ -42,24 +42,24 @@ class Rules:
         forced_B = torch.full_like(self.limits_B, -1)  # -1: any word
         if self.prefix_BP is not None and said < self.prefix_BP.shape[1]:
             forced_B = self.prefix_BP[:, said]
+        forced_B = forced_B.masked_fill(self.limits_B <= said, self.eos)
+        rows = (forced_B >= 0).nonzero().squeeze(1)
+        alone_BK = logits_BKV[rows, :, forced_B[rows]]  # a prefix may say what nothing else may
         for first, end in _stretches(tuple(self.never)):
             logits_BKV[:, :, first:end] = MINUS_INFINITY
         if said < self.min_length:
             logits_BKV[:, :, self.eos] = MINUS_INFINITY
         if self.no_repeat_ngram and said >= self.no_repeat_ngram:
-            self._rule_out_repeats(logits_BKV, words_BKL, forced_B >= 0)
-        forced_B = forced_B.masked_fill(self.limits_B <= said, self.eos)
-        rows = (forced_B >= 0).nonzero().squeeze(1)
+            self._rule_out_repeats(logits_BKV, words_BKL)
         if len(rows):
-            alone_BK = logits_BKV[rows, :, forced_B[rows]]
             logits_BKV[rows] = MINUS_INFINITY
             logits_BKV[rows, :, forced_B[rows]] = alone_BK
 
-    def _rule_out_repeats(self, logits_BKV: Tensor, words_BKL: Tensor, at_prefix_B: Tensor) -> None:
+    def _rule_out_repeats(self, logits_BKV: Tensor, words_BKL: Tensor) -> None:
         n = self.no_repeat_ngram
         grams_BKWn = words_BKL.unfold(2, n, 1)
         last_BK1n = words_BKL[:, :, words_BKL.shape[2] - n + 1 :].unsqueeze(2)
-        repeats_BKW = (grams_BKWn[..., :-1] == last_BK1n).all(3) & ~at_prefix_B[:, None, None]
+        repeats_BKW = (grams_BKWn[..., :-1] == last_BK1n).all(3)
         places = repeats_BKW.nonzero(as_tuple=True)
         logits_BKV[places[0], places[1], grams_BKWn[..., -1][places]] = MINUS_INFINITY
 

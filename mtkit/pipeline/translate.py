@@ -23,6 +23,7 @@ from mtkit.schema import Decode
 from mtkit.text import sentences
 
 WINDOW = 1024  # lines sorted and batched together at most
+PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of other lines
 Out = TypeVar("Out")
 
 
@@ -255,7 +256,7 @@ class Translator:
             of_models = zip(*(one.source_tokenizer.encode(parts) for one in self._bundles), strict=True)
             jobs[number] = _Job(
                 parts,
-                [Sentence(sources, (), line.number + (place << 40)) for place, sources in enumerate(of_models)],
+                [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
                 [
                     f"{len(whole[0])} pieces are more than the {self._longest} of the longest training sentence: "
                     f"translated in {len(parts)} parts"

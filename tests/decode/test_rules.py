@@ -48,6 +48,14 @@ def test_prefixes_are_kept_and_scored(beam_size: int) -> None:
     assert found[1] == free[1]
 
 
+def test_a_prefix_may_break_rules() -> None:
+    state = table(1, 3)
+    (h,) = run(state, [LONGEST], prefix_BP=torch.tensor([[0, 3, 3, 3]]), no_repeat_ngram=1)[0]  # 0 is never said
+    assert h.words[:4] == [0, 3, 3, 3]
+    assert h.logprob == pytest.approx(logprob(state, 0, tuple(h.words)), abs=1e-5)
+    assert 0 not in h.words[4:]
+
+
 def test_a_whole_translation_as_prefix_is_forced_decoding() -> None:
     state = table(2, 5)
     (one, other) = run(state, [LONGEST] * 2, prefix_BP=torch.tensor([[2, 3, 3, EOS], [EOS, -1, -1, -1]]), details=True)
