@@ -1,5 +1,6 @@
 """Lines in and out: read as they come, written so that nothing half-done passes for whole."""
 
+import contextlib
 import os
 import select
 import sys
@@ -19,6 +20,10 @@ class Target:
 
     def __enter__(self) -> TextIO:
         if self.path is None:
+            if sys.stdout is None:
+                from mtkit.errors import DataError
+
+                raise DataError("stdout is closed: there is nowhere to write; name a file with --output")
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
             return sys.stdout
         # A device, a pipe or a link is written as it is; to put a file in its place would be to destroy it.
@@ -36,6 +41,27 @@ class Target:
                 self.part.replace(self.path)
             else:  # hours of work may lie in it
                 print(f"what was done so far is in {self.part}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def opened(file: Path | None) -> Iterator[tuple[BinaryIO, str]]:
+    """A file, or stdin, and what it is called.
+
+    Raises:
+        DataError: it is closed, or compressed.
+    """
+    from mtkit.errors import DataError
+    from mtkit.text.bitext import SUFFIXES
+
+    if file is None:
+        if sys.stdin is None:
+            raise DataError("stdin is closed: there is nothing to read; name a file, or pipe one in")
+        yield sys.stdin.buffer, "stdin"
+    elif file.suffix in SUFFIXES[1:]:
+        raise DataError(f"{file} is compressed, expected plain text: decompress it into a pipe, as zcat does")
+    else:
+        with file.open("rb") as source:
+            yield source, str(file)
 
 
 def windows(source: BinaryIO, name: str, most: int, others: Sequence[Any] = ()) -> Iterator[list[str]]:
@@ -75,8 +101,7 @@ def windows(source: BinaryIO, name: str, most: int, others: Sequence[Any] = ()) 
             del pending[:most]
             size = sum(map(len, pending))
             continue
-        if others and handle not in (ready := select.select([handle, *others], [], [])[0]):
-            assert ready
+        if handle not in select.select([handle, *others], [], [])[0]:
             yield []
             continue
         data = os.read(handle, READ)

@@ -88,7 +88,8 @@ def load_translator(
     from mtkit.pipeline.translate import load_for, missing_run
     from mtkit.schema import Decode
 
-    set_threads(1 if workers > 1 and threads is None else threads)
+    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
+    set_threads(1 if workers > 1 else threads)
     if models and config is None:
         decode: Decode | None = parse_decode(overrides or [])
     else:

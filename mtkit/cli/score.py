@@ -1,7 +1,6 @@
 """`mtkit score`: how likely a model finds given translations."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtkit.cli import forms
-from mtkit.cli.lines import Target, windows
+from mtkit.cli.lines import Target, opened, windows
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -75,7 +74,7 @@ def command(
 
     translator.check(translator.decode, Request(align=align))
     number = 0
-    windows_of = _scored(translator, align, file, workers)
+    windows_of = _scored(translator, align, file, (workers, threads or 1))
     with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
         for window in windows_of:
             for scored in window:
@@ -90,14 +89,15 @@ def command(
     messages.detail(f"{number:,} pairs scored")
 
 
-def _scored(translator: "Translator", align: bool, file: Path | None, workers: int) -> Iterator[list["Scored"]]:
-    """Window by window."""
+def _scored(
+    translator: "Translator", align: bool, file: Path | None, processes: tuple[int, int]
+) -> Iterator[list["Scored"]]:
+    """Window by window, by so many workers of so many threads."""
     from mtkit.pipeline.score import in_parallel, score
 
-    with file.open("rb") if file else contextlib.nullcontext(sys.stdin.buffer) as source:
-        name = str(file) if file else "stdin"
-        if workers > 1:
-            with in_parallel(translator, align, workers) as pool:
+    with opened(file) as (source, name):
+        if processes[0] > 1:
+            with in_parallel(translator, align, *processes) as pool:
                 yield from pool.in_order(chunk or None for chunk in _pairs(source, name, pool.ends))
         else:
             for chunk in _pairs(source, name):
@@ -111,11 +111,13 @@ def _pairs(source, name, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-
 
     number = 0
     for window in windows(source, name, WINDOW, ends):
-        chunk = []
+        chunk: list[Line] = []
         for text in window:
             number += 1
-            left, tab, right = text.partition("\t")
-            if not tab:
+            left, *rest = text.split("\t")
+            if not rest:
+                if chunk:
+                    yield chunk  # what came before the error is good
                 raise DataError(f"{name}, line {number}: expected SOURCE<TAB>TARGET, got no tab: {text[:60]!r}")
-            chunk.append(Line(left, right, number - 1))
+            chunk.append(Line(left, rest[0], number - 1))  # further columns are somebody else's, as in training
         yield chunk

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtkit.cli import forms
-from mtkit.cli.lines import Target, windows
+from mtkit.cli.lines import Target, opened, windows
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -55,7 +55,8 @@ def command(
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.01, help="Of --sample: below 1 sharper, above 1 flatter.")
+        float | None,
+        typer.Option("--temperature", min=0.01, max=100, help="Of --sample: below 1 sharper, above 1 flatter."),
     ] = None,
     top_k: Annotated[
         int | None, typer.Option("--top-k", min=0, help="Of --sample: draw among the best so many; 0: all.")
@@ -115,7 +116,7 @@ def command(
     if interactive:
         windows_of: Iterator[Iterable[Translation]] = _typed(translator, request, messages)
     else:
-        windows_of = _translations(translator, request, file, prefix, workers, messages)
+        windows_of = _translations(translator, request, file, prefix, (workers, threads or 1), messages)
     number = 0
     with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
         for window in windows_of:
@@ -136,18 +137,17 @@ def _translations(
     request: "Request",
     file: Path | None,
     prefix: Path | None,
-    workers: int,
+    processes: tuple[int, int],
     messages: Messages,
 ) -> Iterator[Iterable["Translation"]]:
-    """Window by window."""
+    """Window by window, by so many workers of so many threads."""
     from mtkit.pipeline.translate import in_parallel
 
-    if file is None and sys.stdin.isatty():
+    if file is None and sys.stdin is not None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
-    with file.open("rb") if file else contextlib.nullcontext(sys.stdin.buffer) as source:
-        name = str(file) if file else "stdin"
-        if workers > 1:
-            with in_parallel(translator, request, workers) as pool:
+    with opened(file) as (source, name):
+        if processes[0] > 1:
+            with in_parallel(translator, request, *processes) as pool:
                 chunks = (chunk or None for chunk in _numbered(source, name, prefix, messages, pool.ends))
                 yield from pool.in_order(chunks)
         else:
@@ -164,10 +164,12 @@ def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]
     prefixes = (line for line, _ in bitext.lines(prefix)) if prefix else None
     number = 0
     for window in windows(source, name, WINDOW, ends):
-        chunk = []
+        chunk: list[Line] = []
         for text in window:
             start = next(prefixes, None) if prefixes is not None else ""
             if start is None:
+                if chunk:
+                    yield chunk
                 raise DataError(f"{prefix} has {number} lines, {name} has more: expected a prefix (or nothing) a line")
             chunk.append(Line(text, start, number))
             number += 1
@@ -177,8 +179,12 @@ def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]
 
 
 def _typed(translator: "Translator", request: "Request", messages: Messages) -> Iterator[Iterable["Translation"]]:
-    """Translations of what is typed at a prompt."""
+    """Translations of what is typed at a prompt, or comes down a pipe."""
     from mtkit.pipeline.translate import Line
+
+    if sys.stdin is None or not sys.stdin.isatty() or not sys.stdout.isatty():
+        yield from _translations(translator, request, None, None, (1, 1), messages)
+        return
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (input() then has a history and keys to edit with)
@@ -187,13 +193,13 @@ def _typed(translator: "Translator", request: "Request", messages: Messages) -> 
     number = 0
     while True:
         try:
-            line = input(f"{translator.source_lang}> " if sys.stdin.isatty() else "")
+            line = input(f"{translator.source_lang}> ")
+            line.encode()  # what is not UTF-8 may have come through in disguise
         except EOFError:
-            if sys.stdin.isatty():
-                messages.say("")
+            messages.say("")
             return
-        except UnicodeDecodeError as error:
-            messages.say(f"WARNING: that is not UTF-8 ({error.reason}); type it again")
+        except UnicodeError as error:
+            messages.say(f"WARNING: that is not UTF-8 ({error}); type it again")
             continue
         yield translator.window([Line(line, number=number)], request=request)
         number += 1

@@ -14,7 +14,7 @@ from mtkit.decode.models import Models
 from mtkit.decode.rules import Rules
 from mtkit.decode.search import Hypothesis, Ranking, search
 from mtkit.decode.shortlist import Shortlist
-from mtkit.errors import BundleError
+from mtkit.errors import BundleError, ConfigError
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Options:
     Attributes:
         max_ratio: the longest output is so many times the source pieces, plus 10.
         batch_tokens: source pieces times beam in a batch.
-        details: tell the scores of words, and attention.
+        details: tell the scores of words.
+        attention: tell attention.
     """
 
     beam_size: int = 5
@@ -50,6 +51,7 @@ class Options:
     batch_tokens: int = 4096
     n_best: int = 1
     details: bool = False
+    attention: bool = False
     sampling: Sampling | None = None
 
 
@@ -92,6 +94,7 @@ def translate_ids(
 
     Raises:
         BundleError: the model's scores are not numbers.
+        ConfigError: the options leave nothing to say.
     """
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
     width = options.n_best if options.sampling else options.beam_size
@@ -106,6 +109,11 @@ def translate_ids(
         start = end
         found = _batch(models, [sentences[i] for i in rows], options, vocabulary, shortlist)
         if not all(found):
+            if options.min_length or options.no_repeat_ngram:
+                raise ConfigError(
+                    f"min_length = {options.min_length} and no_repeat_ngram = {options.no_repeat_ngram} leave nothing "
+                    "to say: lower the one or raise the other"
+                )
             raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
         yield rows, found
 
@@ -133,10 +141,10 @@ def _batch(
     rules = Rules(
         eos=vocabulary.eos,
         never=vocabulary.never,
-        limits_B=torch.tensor(limits, device=device),
+        limits_B=torch.tensor(limits),
         min_length=options.min_length,
         no_repeat_ngram=options.no_repeat_ngram,
-        prefix_BP=_prefixes(sentences, device),
+        prefix_BP=_prefixes(sentences),
     )
     found = search(
         started.step,
@@ -146,8 +154,10 @@ def _batch(
         _choice(options, sentences, device),
         bos=vocabulary.bos,
         n_best=options.n_best,
+        device=device,
         source_lengths=started.source_lengths,
         details=options.details,
+        attention=options.attention,
     )
     if candidates is None:
         return found
@@ -162,9 +172,9 @@ def _choice(options: Options, sentences: list[Sentence], device: torch.device) -
     return Sample(options.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
 
 
-def _prefixes(sentences: list[Sentence], device: torch.device) -> Tensor | None:
+def _prefixes(sentences: list[Sentence]) -> Tensor | None:
     longest = max(len(sentence.prefix) for sentence in sentences)
     if not longest:
         return None
     rows = [[*sentence.prefix] + [-1] * (longest - len(sentence.prefix)) for sentence in sentences]
-    return torch.tensor(rows, device=device)
+    return torch.tensor(rows)

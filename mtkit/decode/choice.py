@@ -62,9 +62,9 @@ class Beam:
 
 @dataclass(frozen=True)
 class Sample:
-    """Independent draws (by Gumbel noise) from the model's distribution, sharpened or flattened by a temperature.
+    """Independent draws from the model's distribution, sharpened or flattened by a temperature.
 
-    Noise is a function of a sentence's seed, the draw, the length and the word, so that no other sentence matters.
+    Chance is a function of a sentence's seed, the draw and the length, so that no other sentence matters.
 
     Attributes:
         draws: of each sentence.
@@ -91,19 +91,19 @@ class Sample:
         if self.top_k and self.top_k < V:
             least_BK1 = logits_BKV.topk(self.top_k, -1).values[..., -1:]
             wanted_BKV = wanted_BKV.masked_fill(logits_BKV < least_BK1, MINUS_INFINITY)
-        last_BM = (wanted_BKV + self._noise(length, V)).argmax(-1)
+        # The word at which the sum of chances passes a number from 0 to 1.
+        sums_BKV = wanted_BKV.double().softmax(-1).cumsum(-1)
+        passed_BM1 = (self._numbers(length) * sums_BKV[..., -1]).unsqueeze(2)
+        last_BM = torch.searchsorted(sums_BKV.expand(B, self.draws, V).contiguous(), passed_BM1, right=True).squeeze(2)
         logprobs_BM = (logits_BKV + added_BK.unsqueeze(2)).expand(B, self.draws, V).gather(2, last_BM.unsqueeze(2))
         return logprobs_BM.squeeze(2), parents_BM, last_BM
 
-    def _noise(self, length: int, V: int) -> Tensor:
-        """Gumbel noise_BMV: -log(-log(u)) of uniform numbers u made by a hash."""
+    def _numbers(self, length: int) -> Tensor:
+        """Of each draw a number of at least 0 and below 1, made by a hash, BM."""
         device = self.seeds_B.device
-        draws_M1 = torch.arange(self.draws, device=device).unsqueeze(1)
-        places_MV = torch.arange(V, device=device) + draws_M1 * V
         hashed_B = _hash(self.seeds_B ^ _hash(torch.tensor(length, device=device)))
-        hashed_BMV = _hash(hashed_B[:, None, None] ^ _hash(places_MV + 1))
-        uniform_BMV = (hashed_BMV.double() + 0.5) / 2**32
-        return -(-uniform_BMV.log()).log().float()
+        hashed_BM = _hash(hashed_B.unsqueeze(1) ^ _hash(torch.arange(self.draws, device=device) + 1))
+        return hashed_BM.double() / 2**32
 
     def keep(self, sentences: Tensor) -> "Sample":
         """See Choice."""

@@ -18,7 +18,8 @@ class Rules:
     Attributes:
         eos: the end of sentence.
         never: words that must not be produced.
-        limits_B: the most words of each sentence, its end not counted; on the model's device.
+        limits_B: the most words of each sentence, its end not counted. This and prefix_BP lie in the processor's own
+            memory, so that to ask them makes no other device wait.
         min_length: the least words, the end not counted.
         no_repeat_ngram: no so many words in a row come twice; 0: they may.
         prefix_BP: words that each translation begins with, -1 where it is free.
@@ -43,8 +44,9 @@ class Rules:
         if self.prefix_BP is not None and said < self.prefix_BP.shape[1]:
             forced_B = self.prefix_BP[:, said]
         forced_B = forced_B.masked_fill(self.limits_B <= said, self.eos)
-        rows = (forced_B >= 0).nonzero().squeeze(1)
-        alone_BK = logits_BKV[rows, :, forced_B[rows]]  # a prefix may say what nothing else may
+        at = (forced_B >= 0).nonzero().squeeze(1)
+        rows, words = at.to(logits_BKV.device), forced_B[at].to(logits_BKV.device)
+        alone_BK = logits_BKV[rows, :, words]  # a prefix may say what nothing else may
         for first, end in _stretches(tuple(self.never)):
             logits_BKV[:, :, first:end] = MINUS_INFINITY
         if said < self.min_length:
@@ -53,7 +55,7 @@ class Rules:
             self._rule_out_repeats(logits_BKV, words_BKL)
         if len(rows):
             logits_BKV[rows] = MINUS_INFINITY
-            logits_BKV[rows, :, forced_B[rows]] = alone_BK
+            logits_BKV[rows, :, words] = alone_BK
 
     def _rule_out_repeats(self, logits_BKV: Tensor, words_BKL: Tensor) -> None:
         n = self.no_repeat_ngram

@@ -8,7 +8,7 @@ hypothesis is ended, so that every score is that of a complete translation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
@@ -97,31 +97,34 @@ def search(
     *,
     bos: int,
     n_best: int = 1,
+    device: torch.device | None = None,
     source_lengths: list[int] | None = None,
     details: bool = False,
+    attention: bool = False,
 ) -> list[list[Hypothesis]]:
     """Find the best translations of each sentence, best first.
 
     Args:
         state: before the first word, one hypothesis a sentence.
         rules: what a translation may be.
+        device: where the step function computes; default: the processor.
         choice: how hypotheses are chosen; default: a beam of one.
-        source_lengths: positions that attention sees of each sentence; for details and the coverage penalty.
-        details: tell the scores of words, and attention.
+        source_lengths: positions that attention sees of each sentence; for attention and the coverage penalty.
+        details: tell the scores of words.
+        attention: tell attention; both take a little time, and this one memory, too.
 
     Returns:
         At most n_best hypotheses a sentence; fewer where fewer were found.
     """
-    choice = choice or Beam(1)
-    B, device = len(rules.limits_B), rules.limits_B.device
+    choice, device = choice or Beam(1), device or torch.device("cpu")
+    B = len(rules.limits_B)
     longest = rules.limits_B.tolist()
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
     sentences = list(range(B))  # numbers of those still searched
     ended_B = torch.zeros(B, dtype=torch.long, device=device)
     totals_BK = torch.zeros(B, 1, device=device)
     words_BKL = torch.full((B, 1, 1), bos, device=device)
-    looks = details or bool(ranking.coverage_penalty)
-    past = _Past(None, None)
+    past = _Past(details, attention or bool(ranking.coverage_penalty))
     unseen: list[_Ended] = []
     patience = STEPS.get(device.type, STEPS_ELSEWHERE)
 
@@ -133,8 +136,7 @@ def search(
         best_BK, parents_BK, last_BK = choice(logits_BKV, added_BK, ended_B, length)
 
         words_BKL = torch.cat([pick(words_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
-        if looks:
-            past = past.grown(best_BK, weights_BKS, parents_BK)
+        past = past.grown(best_BK, weights_BKS, parents_BK)
         ends_BK = (last_BK == rules.eos) & (best_BK > MINUS_INFINITY)
         unseen.append(_Ended(ends_BK, best_BK, words_BKL, past))
         ended_B = ended_B + ends_BK.sum(1)
@@ -144,7 +146,7 @@ def search(
             continue
 
         for ended in unseen:
-            for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, details):
+            for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, attention):
                 found[sentences[b]].append(hypothesis)
         unseen.clear()
         alive_B = totals_BK.max(1).values.tolist()
@@ -161,35 +163,44 @@ def search(
         if not left:
             break
         gone = len(sentences) - len(left)
-        rows = torch.tensor(left, dtype=torch.long, device=device)
+        here = torch.tensor(left, dtype=torch.long)
+        rows = here.to(device)
         if 0 < gone < WORTHWHILE * len(sentences):
             still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool, device=device).index_fill_(0, rows, True)
             totals_BK = totals_BK.masked_fill(~still_B1, MINUS_INFINITY)
         elif gone:
             sentences = [sentences[b] for b in left]
-            state, rules, choice, past = state.keep(rows), rules.keep(rows), choice.keep(rows), past.keep(rows)
+            state, rules, choice, past = state.keep(rows), rules.keep(here), choice.keep(rows), past.keep(rows)
             ended_B, totals_BK, words_BKL = ended_B[rows], totals_BK[rows], words_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
 
 
 @dataclass(frozen=True)
 class _Past:
-    """What was seen of every hypothesis; nothing, where nobody asks."""
+    """What was seen of every hypothesis, as far as somebody asks: log-probabilities, and attention."""
 
-    totals_BKL: Tensor | None
-    weights_BKLS: Tensor | None
+    scored: bool
+    looked: bool
+    totals_BKL: Tensor | None = None
+    weights_BKLS: Tensor | None = None
 
     def grown(self, totals_BK: Tensor, weights_BKS: Tensor, parents_BK: Tensor) -> "_Past":
-        weights_BKS = pick(weights_BKS, parents_BK)
-        if self.totals_BKL is None or self.weights_BKLS is None:
-            return _Past(totals_BK.unsqueeze(2), weights_BKS.unsqueeze(2))
-        return _Past(
-            torch.cat([pick(self.totals_BKL, parents_BK), totals_BK.unsqueeze(2)], 2),
-            torch.cat([pick(self.weights_BKLS, parents_BK), weights_BKS.unsqueeze(2)], 2),
-        )
+        totals_BKL, weights_BKLS = None, None
+        if self.scored:
+            totals_BKL = _longer(self.totals_BKL, totals_BK, parents_BK)
+        if self.looked:
+            weights_BKLS = _longer(self.weights_BKLS, pick(weights_BKS, parents_BK), parents_BK)
+        return replace(self, totals_BKL=totals_BKL, weights_BKLS=weights_BKLS)
 
     def keep(self, rows: Tensor) -> "_Past":
-        return _Past(*(None if x is None else x[rows] for x in (self.totals_BKL, self.weights_BKLS)))
+        totals_BKL, weights_BKLS = (None if x is None else x[rows] for x in (self.totals_BKL, self.weights_BKLS))
+        return replace(self, totals_BKL=totals_BKL, weights_BKLS=weights_BKLS)
+
+
+def _longer(before_BKL: Tensor | None, now_BK: Tensor, parents_BK: Tensor) -> Tensor:
+    """What was before, of each parent, and what is now, side by side."""
+    now_BK1 = now_BK.unsqueeze(2)
+    return now_BK1 if before_BKL is None else torch.cat([pick(before_BKL, parents_BK), now_BK1], 2)
 
 
 @dataclass(frozen=True)
@@ -202,7 +213,7 @@ class _Ended:
     past: _Past
 
     def hypotheses(
-        self, ranking: Ranking, sentences: list[int], source_lengths: list[int] | None, details: bool
+        self, ranking: Ranking, sentences: list[int], source_lengths: list[int] | None, attention: bool
     ) -> list[tuple[int, Hypothesis]]:
         """Each with the row of its sentence."""
         at = self.ends_BK.nonzero(as_tuple=True)
@@ -210,15 +221,20 @@ class _Ended:
         made = []
         for i, (b, total, line) in enumerate(zip(rows, totals, words, strict=True)):
             parts: list[float] | None = None
-            attention: Tensor | None = None
-            if self.past.totals_BKL is not None and self.past.weights_BKLS is not None:
-                assert source_lengths is not None
-                sums = [0.0, *self.past.totals_BKL[at[0][i], at[1][i]].tolist()]
+            weights_LS: Tensor | None = None
+            if self.past.totals_BKL is not None:
+                sums = [0.0, *self._of(self.past.totals_BKL, at, i).tolist()]
                 parts = [after - before for before, after in pairwise(sums)]
-                attention = self.past.weights_BKLS[at[0][i], at[1][i], :, : source_lengths[sentences[b]]]
-            score = ranking.score(total, len(line) - 1, attention)
-            made.append((b, Hypothesis(line[1:-1], total, score, *((parts, attention) if details else ()))))
+            if self.past.weights_BKLS is not None:
+                assert source_lengths is not None
+                weights_LS = self._of(self.past.weights_BKLS, at, i)[:, : source_lengths[sentences[b]]]
+            score = ranking.score(total, len(line) - 1, weights_LS)
+            made.append((b, Hypothesis(line[1:-1], total, score, parts, weights_LS if attention else None)))
         return made
+
+    @staticmethod
+    def _of(x_BKL: Tensor, at: tuple[Tensor, ...], i: int) -> Tensor:
+        return x_BKL[at[0][i], at[1][i]]
 
 
 def pick(x: Tensor, parents_BK: Tensor) -> Tensor:

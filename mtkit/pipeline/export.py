@@ -1,11 +1,11 @@
 """The job of exporting: a smaller bundle that says the same, or nearly, and says it faster."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus import lexicon
 from mtkit.corpus.shards import Prepared
@@ -40,14 +40,26 @@ def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -
         raise BundleError(f"{loaded.folder} was exported before: export from the bundle that training wrote")
     if out.resolve() in (loaded.folder.resolve(), model.resolve()):
         raise BundleError(f"{out} is the model itself: name another folder to export to")
-    if out.exists() and not (out / files.CHECKSUMS).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BundleError(f"{out} is no bundle: it would be lost; name a new folder, or remove it")
+    if out.exists() and not _exported(out) and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
+    if (old := out.with_name(out.name + ".old")).exists():
+        raise BundleError(f"{old} is in the way of replacing {out}: remove it")
     shortlist = None
     if corpus is not None:
         shortlist = _shortlist(loaded, corpus)
     card = (loaded.folder / "README.md").read_text(encoding="utf-8")
     bundle.export(out, loaded, precision, shortlist, card + _note(precision, shortlist))
     return Exported(_size(loaded.folder), _size(out))
+
+
+def _exported(folder: Path) -> bool:
+    """Whether it is a bundle that was exported, which may be replaced."""
+    try:
+        return bool(
+            json.loads((folder / "config.json").read_text(encoding="utf-8"))["format_version"] == bundle.EXPORTED
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def prepared_of(loaded: Loaded) -> Prepared:

@@ -52,6 +52,8 @@ def score(translator: Translator, align: bool, pairs: list[Line]) -> list[Scored
     return scored
 
 
-def in_parallel(translator: Translator, align: bool, workers: int) -> Workers[list[Line], list[Scored]]:
-    """Processes that score windows of pairs."""
-    return shared(translator, functools.partial(score, translator, align), workers)
+def in_parallel(
+    translator: Translator, align: bool, workers: int, threads: int = 1
+) -> Workers[list[Line], list[Scored]]:
+    """Processes that score windows of pairs, each with so many threads."""
+    return shared(translator, functools.partial(score, translator, align), workers, threads)

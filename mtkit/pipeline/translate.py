@@ -33,11 +33,12 @@ class Candidate:
 
     text: str
     score: float
-    """What search ranks by: the log-probability over the length penalty."""
+    """What search ranks by; of a line in parts the sum of the log-probabilities over the length penalty of all."""
     logprob: float
+    """With a shortlist, among its words."""
     tokens: list[str]
     token_logprobs: list[float] | None = None
-    """Of each token and of the end; None: not asked for."""
+    """Of each token and of the end; of a line in parts, of each part's tokens and end in turn. None: not asked for."""
     alignment: list[tuple[int, int]] | None = None
     """(source word, target word), numbered from 0 over white-space words; None: not asked for."""
     attention: list[list[float]] | None = None
@@ -115,7 +116,7 @@ class Translator:
         self.source_lang: str = first.info["source_lang"]
         self.target_lang: str = first.info["target_lang"]
         self._target = first.target_tokenizer
-        self._longest = min(one.info["max_pieces"] for one in loaded)
+        self._longest: int = first.info["max_pieces"]
         self._models: dict[str, Models] = {}
 
     @classmethod
@@ -239,12 +240,14 @@ class Translator:
             prefix = self._target.encode([line.prefix])[0] if line.prefix else []
             if forced:
                 prefix.append(self._target.eos)
-            elif line.prefix and self._target.decode(prefix) != line.prefix.strip():
+            elif self._target.decode(prefix) != line.prefix.strip(" ") or set(prefix) & set(self._target.never):
                 raise DataError(
                     f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
                     f"vocabulary: it would become {self._target.decode(prefix)!r}; change it"
                 )
-            if len(whole[0]) <= self._longest or forced:
+            if forced or all(
+                len(of_model) <= one.info["max_pieces"] for of_model, one in zip(whole, self._bundles, strict=True)
+            ):
                 jobs[number] = _Job([line.text], [Sentence(whole, prefix, line.number)], [])
                 continue
             if prefix:
@@ -264,17 +267,28 @@ class Translator:
             )
         return jobs
 
+    def _pieces(self, texts: list[str]) -> list[int]:
+        """How long texts are for the model that has seen the shortest in its training, in the first model's pieces."""
+        of_models = []
+        for one in self._bundles:
+            own = one.info["max_pieces"]
+            of_models.append([-(-len(ids) * self._longest // own) for ids in one.source_tokenizer.encode(texts)])
+        return [max(lengths) for lengths in zip(*of_models, strict=True)]
+
     def _split(self, text: str) -> list[str]:
-        tokenizer = self._bundles[0].source_tokenizer
-        made = sentences.split(text, self._longest, lambda texts: [len(ids) for ids in tokenizer.encode(texts)])
+        made = sentences.split(text, self._longest, self._pieces)
         # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
         ids = zip(*(one.source_tokenizer.encode(made) for one in self._bundles), strict=True)
-        parts = [""]
+        parts: list[str] = []
+        nothing = ""
         for part, of_models in zip(made, ids, strict=True):
-            if all(of_models) and parts[-1].strip():
-                parts.append(part)
-            else:
+            if all(of_models):
+                parts.append(nothing + part)
+                nothing = ""
+            elif parts:
                 parts[-1] += part
+            else:
+                nothing += part
         return parts
 
     def _candidate(self, job: "_Job", place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
@@ -304,7 +318,8 @@ class Translator:
         return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
 
     def _joined(self, job: "_Job", ranking: Ranking) -> list[Candidate]:
-        """The translations of a line from those of its parts: best to best, second to second."""
+        """The translations of a line from those of its parts: best to best, second to second, then by their scores, in
+        which coverage does not count."""
         if len(job.parts) == 1:
             return job.found[0]
         made = []
@@ -333,7 +348,7 @@ class Translator:
                     links if some[0].alignment is not None else None,
                 )
             )
-        return made
+        return sorted(made, key=lambda one: -one.score)
 
 
 @dataclass
@@ -364,7 +379,8 @@ def _options(decode: Decode, request: Request) -> Options:
         no_repeat_ngram=decode.no_repeat_ngram,
         batch_tokens=decode.batch_tokens,
         n_best=request.n_best,
-        details=request.align or request.details,
+        details=request.details,
+        attention=request.align,
         sampling=request.sampling,
     )
 
@@ -376,16 +392,20 @@ def _loaded(paths: list[Path], device: str, decode: Decode) -> Translator:
     return translator
 
 
-def in_parallel(translator: Translator, request: Request, workers: int) -> Workers[list[Line], list[Translation]]:
-    """Processes that translate windows.
+def in_parallel(
+    translator: Translator, request: Request, workers: int, threads: int = 1
+) -> Workers[list[Line], list[Translation]]:
+    """Processes that translate windows, each with so many threads.
 
     Raises:
         ConfigError: on a GPU, which one process keeps busy.
     """
-    return shared(translator, functools.partial(_window, translator, request), workers)
+    return shared(translator, functools.partial(_window, translator, request), workers, threads)
 
 
-def shared(translator: Translator, work: Callable[[list[Any]], Out], workers: int) -> Workers[list[Any], Out]:
+def shared(
+    translator: Translator, work: Callable[[list[Any]], Out], workers: int, threads: int = 1
+) -> Workers[list[Any], Out]:
     """Processes that do something to windows of numbered lines with a translator.
 
     Raises:
@@ -394,7 +414,7 @@ def shared(translator: Translator, work: Callable[[list[Any]], Out], workers: in
     if translator.device != "cpu":
         raise ConfigError(f"--workers {workers} is for CPUs, and this is a GPU: leave it out")
     translator.warm_up()
-    return Workers(workers, work, _name)
+    return Workers(workers, work, _name, functools.partial(torch.set_num_threads, threads))
 
 
 def _window(translator: Translator, request: Request, lines: list[Line]) -> list[Translation]:

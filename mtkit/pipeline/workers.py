@@ -41,9 +41,16 @@ class Workers(Generic[In, Out]):
     Args:
         work: what is done to a chunk.
         name: what a chunk is called in the message if its worker dies.
+        begin: what each does first.
     """
 
-    def __init__(self, count: int, work: Callable[[In], Out], name: Callable[[In], str]) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[In], Out],
+        name: Callable[[In], str],
+        begin: Callable[[], object] = lambda: None,
+    ) -> None:
         self._name = name
         self._workers: list[_Worker[In]] = []
         self._done: dict[int, tuple[MtkitError | None, Out | None]] = {}
@@ -53,7 +60,7 @@ class Workers(Generic[In, Out]):
             ours, theirs = context.Pipe()
             # A worker that held the others' ends would keep their pipes open when this process has gone.
             inherited = [ours, *(worker.end for worker in self._workers)] if METHOD == "fork" else []
-            process = context.Process(target=_serve, args=(work, theirs, inherited), daemon=True)
+            process = context.Process(target=_serve, args=(work, begin, theirs, inherited), daemon=True)
             process.start()
             theirs.close()
             self._workers.append(_Worker(process, ours))
@@ -128,9 +135,10 @@ class Workers(Generic[In, Out]):
             yield result  # type: ignore[misc]
 
     def _receive(self, wait_for_it: bool) -> None:
-        busy = {worker.end: worker for worker in self._workers if worker.given}
-        for ready in wait(list(busy), None if wait_for_it else 0) if busy else ():
-            worker = busy[ready]  # type: ignore[index]
+        # Those without a chunk, too: they have nothing to say, so that one that can be read has died.
+        ends = {worker.end: worker for worker in self._workers}
+        for ready in wait(list(ends), None if wait_for_it else 0):
+            worker = ends[ready]  # type: ignore[index]
             try:
                 said = worker.end.recv()
             except (EOFError, ConnectionResetError):
@@ -142,18 +150,21 @@ class Workers(Generic[In, Out]):
         worker.process.join(STOP_SECONDS)
         code = worker.process.exitcode
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        at = f"at {self._name(worker.given[0][1])}" if worker.given else "while it had nothing to do"
         return WorkerError(
-            f"a worker died ({how}) at {self._name(worker.given[0][1])}; "
-            "if memory is short, use fewer --workers or a smaller --batch-tokens"
+            f"a worker died ({how}) {at}; if memory is short, use fewer --workers or a smaller --batch-tokens"
         )
 
 
-def _serve(work: Callable[[In], Out], pipe: Connection, inherited: list[Connection]) -> None:
+def _serve(
+    work: Callable[[In], Out], begin: Callable[[], object], pipe: Connection, inherited: list[Connection]
+) -> None:
     """A worker's life: until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for end in inherited:
         end.close()
+    begin()
     chunks: queue.SimpleQueue[In] = queue.SimpleQueue()
 
     def read() -> None:  # beside the work, so that who sends chunks never waits for one who sends results

@@ -40,6 +40,7 @@ class Tokenizer:
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
         self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
         breaks = {i for i, piece in enumerate(self._names) if any(part in piece for part in LINE_BREAKS)}
+        special |= {i for i, piece in enumerate(self._names) if piece in RESERVED}  # never in a target so far
         self.never: list[int] = sorted(special | breaks)
         """Ids that search must not produce."""
         self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))

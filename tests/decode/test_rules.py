@@ -84,12 +84,14 @@ def end(state: Any, sentence: int, words: list[int]) -> float:
 
 
 def test_coverage_ranks_what_is_complete() -> None:
-    """Position t % 3 is looked at in step t: of 3 positions, two steps leave one without any attention."""
+    """A step looks at one of 3 positions: which are left without any attention follows from the words."""
     state = table(8, 6)
     found = run(state, [LONGEST] * 8, beam_size=2000, n_best=1, coverage_penalty=2.0)
     for (h,) in found:
-        assert len(h.words) + 1 >= 3
+        seen = {(t + word) % 3 for t, word in enumerate([0, *h.words])}
+        assert len(seen) == 3  # any other would cost 46
         assert h.score == pytest.approx(h.logprob / Ranking(1.0).normal(len(h.words) + 1), abs=1e-5)
+        assert h.attention is None
     attention = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
     want = -3 / Ranking(1.0).normal(2) + 0.7 * math.log(0.5)
     assert Ranking(1.0, 0.7).score(-3.0, 2, attention) == pytest.approx(want)

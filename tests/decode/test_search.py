@@ -39,7 +39,7 @@ class Table:
 
 def step(last_BK: Tensor, state: Table) -> tuple[Tensor, Table, Tensor]:
     logits = state.logits_BTVV[state.rows_B[:, None], state.steps_BK, last_BK]
-    weights = torch.nn.functional.one_hot(state.steps_BK % 3, 3).float()
+    weights = torch.nn.functional.one_hot((state.steps_BK + last_BK) % 3, 3).float()
     return logits, Table(state.logits_BTVV, state.steps_BK + 1, state.rows_B), weights
 
 
@@ -138,6 +138,17 @@ def test_stopping_early_changes_nothing() -> None:
         assert [h[0].words for h in one] == [h[0].words for h in all_of_them]
 
 
+def test_a_long_translation_that_becomes_better_late_is_waited_for() -> None:
+    """Its beginning is worse than what has ended; only at its greatest length does it come out before it."""
+    logits = torch.full((1, LONGEST + 1, VOCAB, VOCAB), -9.0)
+    logits[0, 0, 0, 1:] = torch.tensor([2.0, 1.5, 0.5, 0.5, 0.5])
+    logits[0, 1:5, 2, 2] = logits[0, 5, 2, 1] = 9.0
+    state = Table(logits, torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, dtype=torch.long))
+    (found,) = run(state, [LONGEST], beam_size=4)[0]
+    assert found.words == [2] * LONGEST
+    assert found.score == pytest.approx(everything(state, 0, LONGEST, 1.0)[0][0], abs=1e-5)
+
+
 def test_a_sentence_does_not_depend_on_its_companions() -> None:
     state = table(5, 3)
     together = run(state, [5, 1, 4, 0, 3], n_best=3)
@@ -147,10 +158,10 @@ def test_a_sentence_does_not_depend_on_its_companions() -> None:
 
 
 def test_attention_follows_its_hypothesis() -> None:
-    for hypothesis in run(table(1, 2), [LONGEST], n_best=4, details=True)[0]:
+    for hypothesis in run(table(1, 2), [LONGEST], n_best=4, attention=True)[0]:
         assert hypothesis.attention is not None
-        steps = len(hypothesis.words) + 1
-        assert hypothesis.attention.argmax(-1).tolist() == [t % 3 for t in range(steps)]
+        said = [BOS, *hypothesis.words]
+        assert hypothesis.attention.argmax(-1).tolist() == [(t + word) % 3 for t, word in enumerate(said)]
 
 
 SOURCES = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 6], [3, 4, 5, 6]]

@@ -1,6 +1,7 @@
 """What `mtkit translate`, `mtkit score` and `mtkit export` offer beyond the plain translation of lines."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -109,6 +110,7 @@ def test_scoring_pairs(trained: Path) -> None:
     assert "WARNING: line 2: one side is blank" in done.stderr
     done = mtkit(trained, "score", "-q", stdin=good + "no tab\n")
     assert done.returncode == 1
+    assert done.stdout == f"{float(out[0]):.4f}\n"  # what came before the error
     assert "line 2: expected SOURCE<TAB>TARGET" in done.stderr
 
 
@@ -127,6 +129,9 @@ def test_prefixes(trained: Path, tmp_path: Path) -> None:
     assert "has 60 lines, stdin has more" in short.stderr
     done = mtkit(trained, "translate", "--prefix", str(tmp_path / "starts"), stdin="two cat\n")
     assert "WARNING" in done.stderr
+    assert short.stdout == out
+    (tmp_path / "starts").write_text("a\rb\n")
+    failed(mtkit(trained, "translate", "-q", "--prefix", str(tmp_path / "starts"), stdin="x"), "prefix of line 1")
     (tmp_path / "starts").write_text("zwei  Katze\n")
     failed(mtkit(trained, "translate", "-q", "--prefix", str(tmp_path / "starts"), stdin="x"), "prefix of line 1")
 
@@ -177,6 +182,42 @@ def test_a_line_longer_than_any_in_training_is_translated_in_parts(trained: Path
     assert sum(WORDS.get(line.split()[s].strip("."), "?") == words[t].strip(".") for s, t in late) > len(late) / 2
 
 
+def test_the_best_of_a_long_line_comes_first(trained: Path) -> None:
+    line = ". ".join(LINES[:20])
+    (found,) = jsonl(trained, "--n-best", "4", stdin=line)
+    nbest = found["nbest"]
+    assert isinstance(nbest, list)
+    scores = [one["score"] for one in nbest]
+    assert len(scores) == 4
+    assert scores == sorted(scores, reverse=True)
+    assert found["score"] == scores[0]
+
+
+def test_what_leaves_nothing_to_say(trained: Path) -> None:
+    done = mtkit(trained, "translate", "-q", "--min-length", "500", "--no-repeat-ngram", "1", stdin="two cat")
+    failed(done, "min_length = 500 and no_repeat_ngram = 1 leave nothing to say")
+
+
+def test_closed_ends(trained: Path) -> None:
+    for redirection, message in (("<&-", "stdin is closed"), (">&-", "stdout is closed")):
+        command = " ".join([*COMMAND, "translate", "-q", redirection])
+        done = subprocess.run(["bash", "-c", command], cwd=trained, capture_output=True, text=True, input="two cat\n")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_workers_of_several_threads(trained: Path, tmp_path: Path) -> None:
+    """Weights of 8 bits are made fp32 before processes are forked; had that used threads, they would wait for ever."""
+    ran(mtkit(tmp_path, "export", "-q", str(trained / "runs/toy"), "small"))
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    command = [*COMMAND, "translate", "-q", "-m", "small", "--workers", "2", "--threads", "2"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, input=TEXT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.count("\n") == len(LINES)
+
+
 def test_an_exported_bundle(trained: Path, tmp_path: Path) -> None:
     run = str(trained / "runs/toy")
     plain = ran(mtkit(trained, "translate", "-q", stdin=TEXT)).split("\n")
@@ -194,7 +235,7 @@ def test_an_exported_bundle(trained: Path, tmp_path: Path) -> None:
         out = ran(mtkit(tmp_path, "translate", "-q", "-m", name, stdin=TEXT)).split("\n")
         assert sum(a == b for a, b in zip(plain, out, strict=True)) > 0.9 * len(plain)
         alone = ran(mtkit(tmp_path, "translate", "-q", "-m", name, "--batch-tokens", "1", stdin=TEXT)).split("\n")
-        # In 8 bits a sum may round otherwise beside others; that it does not matter much is all that can be asked.
+        # Between products numbers are fp32, which may round otherwise beside others, and in 8 bits to a neighbour.
         assert sum(a == b for a, b in zip(alone, out, strict=True)) > 0.95 * len(plain)
         exact = mtkit(tmp_path, "translate", "-q", "-m", name, "--precision", "fp32", stdin="two cat")
         assert ran(exact) == "zwei Katze\n"
@@ -202,9 +243,13 @@ def test_an_exported_bundle(trained: Path, tmp_path: Path) -> None:
     assert (tmp_path / "list" / "shortlist.safetensors").exists()
     failed(mtkit(tmp_path, "export", "-q", "int8", "again"), "was exported before")
     failed(mtkit(trained, "export", "-q", "runs/toy", "runs/toy/best"), "is the model itself")
+    run_of_another = tmp_path / "run" / "best"
+    shutil.copytree(trained / "runs/toy/best", run_of_another)
+    failed(mtkit(tmp_path, "export", "-q", run, str(run_of_another)), "is no exported bundle")
+    assert ran(mtkit(tmp_path, "export", run, "int8", "--precision", "bf16")) == ""  # an exported one may be replaced
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    failed(mtkit(tmp_path, "export", "-q", run, "mine"), "mine is no bundle", "would be lost")
+    failed(mtkit(tmp_path, "export", "-q", run, "mine"), "mine is no exported bundle", "would be lost")
     assert mtkit(tmp_path, "export", run, "x", "--precision", "int4").returncode == 2
 
 

@@ -157,6 +157,15 @@ def test_a_worker_that_dies_ends_it_and_names_the_lines(start: Start) -> None:
     assert all_gone(pids)
 
 
+def test_a_worker_that_dies_with_nothing_to_do_ends_it(start: Start) -> None:
+    process = start("--workers", "2")
+    for pid in ready(process):
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(30) == 1
+    assert process.stderr is not None
+    assert "a worker died (killed by signal 9) while it had nothing to do" in process.stderr.read().decode()
+
+
 def test_an_endless_stream_fits_into_memory(start: Start) -> None:
     process = start("--workers", "2", "--beam-size", "1")
     assert process.stdin is not None

@@ -1,4 +1,4 @@
-"""Parts of a training step in C, beside the torch forms that are their references. Must not know models.
+"""Parts of training and translating in C, beside the torch forms that are their references. Must not know models.
 
 `compiler` compiles and calls, `elementwise`, `search`, `quantised` and `tiles` are what can be called.
 """

@@ -1,4 +1,4 @@
-"""C forms of a training step's work (*.c beside this file), compiled on first use where there is a compiler.
+"""C forms of a step's work (*.c beside this file), compiled on first use where there is a compiler.
 
 A second or two, once a machine: the result is kept in the user's cache folder, under a name made of source, compiler
 and processor. Without a compiler, on another device or for tensors that are not fp32, callers take their torch form,
