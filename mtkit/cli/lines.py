@@ -4,12 +4,25 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO, TypeVar
+
+from mtkit.cli.options import Messages
 
 READ = 1 << 16
 WINDOW_BYTES = 1 << 21  # a window has no more lines than make so many bytes, or one line
+
+
+class Warned(Protocol):
+    """A result."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell the user of it."""
+
+
+Result = TypeVar("Result", bound=Warned)
 
 
 class Target:
@@ -41,6 +54,29 @@ class Target:
                 self.part.replace(self.path)
             else:  # hours of work may lie in it
                 print(f"what was done so far is in {self.part}", file=sys.stderr)
+
+
+def write(
+    results: "Generator[Iterable[Result], None, None]",
+    output: Path | None,
+    messages: Messages,
+    shown: Callable[[int, Result], str],
+) -> int:
+    """Write results as their windows come, and say their warnings; returns how many there were.
+
+    Args:
+        shown: number (from 0) and result -> lines.
+    """
+    number = 0
+    with Target(output) as out, contextlib.closing(results):
+        for window in results:
+            for result in window:
+                for warning in result.warnings:
+                    messages.say(f"WARNING: line {number + 1}: {warning}")
+                out.write(shown(number, result))
+                number += 1
+            out.flush()
+    return number
 
 
 @contextlib.contextmanager

@@ -1,14 +1,13 @@
 """`mtkit score`: how likely a model finds given translations."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from mtkit.cli import forms
-from mtkit.cli.lines import Target, opened, windows
+from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -73,25 +72,17 @@ def command(
     from mtkit.pipeline.translate import Request
 
     translator.check(translator.decode, Request(align=align))
-    number = 0
-    windows_of = _scored(translator, align, file, (workers, threads or 1))
-    with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
-        for window in windows_of:
-            for scored in window:
-                for warning in scored.warnings:
-                    messages.say(f"WARNING: line {number + 1}: {warning}")
-                if form == "jsonl":
-                    out.write(forms.scored_jsonl(number, scored))
-                else:
-                    out.write(forms.scored_text(scored, scores, align))
-                number += 1
-            out.flush()
+
+    def shown(number: int, scored: "Scored") -> str:
+        return forms.scored_jsonl(number, scored) if form == "jsonl" else forms.scored_text(scored, scores, align)
+
+    number = write(_scored(translator, align, file, (workers, threads or 1)), output, messages, shown)
     messages.detail(f"{number:,} pairs scored")
 
 
 def _scored(
     translator: "Translator", align: bool, file: Path | None, processes: tuple[int, int]
-) -> Iterator[list["Scored"]]:
+) -> Generator[list["Scored"], None, None]:
     """Window by window, by so many workers of so many threads."""
     from mtkit.pipeline.score import in_parallel, score
 
@@ -104,7 +95,7 @@ def _scored(
                 yield score(translator, align, chunk)
 
 
-def _pairs(source, name, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-untyped-def]
+def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[list["Line"]]:
     """Windows of pairs with their numbers."""
     from mtkit.errors import DataError
     from mtkit.pipeline.translate import WINDOW, Line

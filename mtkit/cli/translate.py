@@ -2,14 +2,14 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from mtkit.cli import forms
-from mtkit.cli.lines import Target, opened, windows
+from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -114,21 +114,18 @@ def command(
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     if interactive:
-        windows_of: Iterator[Iterable[Translation]] = _typed(translator, request, messages)
+        results: Generator[Iterable[Translation], None, None] = _typed(translator, request, messages)
     else:
-        windows_of = _translations(translator, request, file, prefix, (workers, threads or 1), messages)
-    number = 0
-    with Target(output) as out, contextlib.closing(windows_of):  # type: ignore[type-var]
-        for window in windows_of:
-            for translation in window:
-                for warning in translation.warnings:
-                    messages.say(f"WARNING: line {number + 1}: {warning}")
-                if form == "jsonl":
-                    out.write(forms.jsonl(number, translation))
-                else:
-                    out.write(forms.text(number, translation, n_best, scores, align))
-                number += 1
-            out.flush()
+        results = _translations(translator, request, file, prefix, (workers, threads or 1), messages)
+
+    def shown(number: int, translation: "Translation") -> str:
+        return (
+            forms.jsonl(number, translation)
+            if form == "jsonl"
+            else forms.text(number, translation, n_best, scores, align)
+        )
+
+    number = write(results, output, messages, shown)
     messages.detail(f"{number:,} lines translated")
 
 
@@ -139,7 +136,7 @@ def _translations(
     prefix: Path | None,
     processes: tuple[int, int],
     messages: Messages,
-) -> Iterator[Iterable["Translation"]]:
+) -> Generator[Iterable["Translation"], None, None]:
     """Window by window, by so many workers of so many threads."""
     from mtkit.pipeline.translate import in_parallel
 
@@ -155,7 +152,9 @@ def _translations(
                 yield translator.window(chunk, request=request)
 
 
-def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]:  # type: ignore[no-untyped-def]
+def _numbered(
+    source: BinaryIO, name: str, prefix: Path | None, messages: Messages, ends: Sequence[Any] = ()
+) -> Iterator[list["Line"]]:
     """Windows of lines with their numbers and prefixes."""
     from mtkit.errors import DataError
     from mtkit.pipeline.translate import WINDOW, Line
@@ -178,7 +177,9 @@ def _numbered(source, name, prefix, messages, ends=()) -> Iterator[list["Line"]]
         messages.say(f"WARNING: {prefix} has more lines than {name}, which has {number}")
 
 
-def _typed(translator: "Translator", request: "Request", messages: Messages) -> Iterator[Iterable["Translation"]]:
+def _typed(
+    translator: "Translator", request: "Request", messages: Messages
+) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
     from mtkit.pipeline.translate import Line
 

@@ -4,6 +4,7 @@ Dimensions: B sentences, K hypotheses of each, V vocabulary, M hypotheses afterw
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 import torch
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from mtkit.model import native
 
-MINUS_INFINITY = float("-inf")
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's finaliser (Appleby 2011)
 WORD = 0xFFFFFFFF
 
@@ -52,7 +52,7 @@ class Beam:
         best_BM, places_BM = best_words(logits_BKV, added_BK, min(self.size, K * V))
         if self.size > 1:
             ranks_M = torch.arange(best_BM.shape[1], device=best_BM.device)
-            best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), MINUS_INFINITY)
+            best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), -inf)
         return best_BM, places_BM // V, places_BM % V
 
     def keep(self, sentences: Tensor) -> "Beam":
@@ -90,7 +90,7 @@ class Sample:
         wanted_BKV = (logits_BKV - top_BK1) / self.temperature
         if self.top_k and self.top_k < V:
             least_BK1 = logits_BKV.topk(self.top_k, -1).values[..., -1:]
-            wanted_BKV = wanted_BKV.masked_fill(logits_BKV < least_BK1, MINUS_INFINITY)
+            wanted_BKV = wanted_BKV.masked_fill(logits_BKV < least_BK1, -inf)
         # The word at which the sum of chances passes a number from 0 to 1.
         sums_BKV = wanted_BKV.double().softmax(-1).cumsum(-1)
         passed_BM1 = (self._numbers(length) * sums_BKV[..., -1]).unsqueeze(2)

@@ -2,11 +2,10 @@
 
 import functools
 from dataclasses import dataclass, replace
+from math import inf
 
 import torch
 from torch import Tensor
-
-MINUS_INFINITY = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,13 @@ class Rules:
         rows, words = at.to(logits_BKV.device), forced_B[at].to(logits_BKV.device)
         alone_BK = logits_BKV[rows, :, words]  # a prefix may say what nothing else may
         for first, end in _stretches(tuple(self.never)):
-            logits_BKV[:, :, first:end] = MINUS_INFINITY
+            logits_BKV[:, :, first:end] = -inf
         if said < self.min_length:
-            logits_BKV[:, :, self.eos] = MINUS_INFINITY
+            logits_BKV[:, :, self.eos] = -inf
         if self.no_repeat_ngram and said >= self.no_repeat_ngram:
             self._rule_out_repeats(logits_BKV, words_BKL)
         if len(rows):
-            logits_BKV[rows] = MINUS_INFINITY
+            logits_BKV[rows] = -inf
             logits_BKV[rows, :, words] = alone_BK
 
     def _rule_out_repeats(self, logits_BKV: Tensor, words_BKL: Tensor) -> None:
@@ -63,7 +62,7 @@ class Rules:
         last_BK1n = words_BKL[:, :, words_BKL.shape[2] - n + 1 :].unsqueeze(2)
         repeats_BKW = (grams_BKWn[..., :-1] == last_BK1n).all(3)
         places = repeats_BKW.nonzero(as_tuple=True)
-        logits_BKV[places[0], places[1], grams_BKWn[..., -1][places]] = MINUS_INFINITY
+        logits_BKV[places[0], places[1], grams_BKWn[..., -1][places]] = -inf
 
 
 @functools.cache

@@ -10,6 +10,7 @@ hypothesis is ended, so that every score is that of a complete translation.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from typing import Protocol, TypeVar
 
 import torch
@@ -18,7 +19,6 @@ from torch import Tensor
 from mtkit.decode.choice import Beam, Choice, log_sums
 from mtkit.decode.rules import Rules
 
-MINUS_INFINITY = float("-inf")
 LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
 WORTHWHILE = 1 / 16  # of the sentences must be done before the others are moved together
 STEPS = {"cpu": 1}  # between two looks at what has ended, ...
@@ -137,10 +137,10 @@ def search(
 
         words_BKL = torch.cat([pick(words_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
         past = past.grown(best_BK, weights_BKS, parents_BK)
-        ends_BK = (last_BK == rules.eos) & (best_BK > MINUS_INFINITY)
+        ends_BK = (last_BK == rules.eos) & (best_BK > -inf)
         unseen.append(_Ended(ends_BK, best_BK, words_BKL, past))
         ended_B = ended_B + ends_BK.sum(1)
-        totals_BK = best_BK.masked_fill(last_BK == rules.eos, MINUS_INFINITY)
+        totals_BK = best_BK.masked_fill(last_BK == rules.eos, -inf)
         state = state.reorder(parents_BK)
         if length % patience and length <= max(longest):
             continue
@@ -153,7 +153,7 @@ def search(
         left = [
             b
             for b, sentence in enumerate(sentences)
-            if alive_B[b] > MINUS_INFINITY
+            if alive_B[b] > -inf
             and not (
                 len(found[sentence]) >= n_best
                 and sorted(h.score for h in found[sentence])[-n_best]
@@ -167,7 +167,7 @@ def search(
         rows = here.to(device)
         if 0 < gone < WORTHWHILE * len(sentences):
             still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool, device=device).index_fill_(0, rows, True)
-            totals_BK = totals_BK.masked_fill(~still_B1, MINUS_INFINITY)
+            totals_BK = totals_BK.masked_fill(~still_B1, -inf)
         elif gone:
             sentences = [sentences[b] for b in left]
             state, rules, choice, past = state.keep(rows), rules.keep(here), choice.keep(rows), past.keep(rows)

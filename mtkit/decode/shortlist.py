@@ -8,14 +8,13 @@ Dimensions: V source vocabulary, N likely translations of each word, B sentences
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-MINUS_INFINITY = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Shortlist:
             each.append(np.unique(np.concatenate([*parts, ids] if self.copies else parts)))
         each = [words[words >= 0] for words in each]
         words = np.unique(np.concatenate(each))
-        ruled_out = np.full((len(each), len(words)), MINUS_INFINITY, np.float32)
+        ruled_out = np.full((len(each), len(words)), -inf, np.float32)
         for row, own in zip(ruled_out, each, strict=True):
             row[np.searchsorted(words, own)] = 0
         return Candidates(words, torch.from_numpy(words).to(device), torch.from_numpy(ruled_out).to(device))

@@ -5,7 +5,7 @@ the same. A line longer than all that the model was trained on is translated in 
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -245,14 +245,13 @@ class Translator:
                     f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
                     f"vocabulary: it would become {self._target.decode(prefix)!r}; change it"
                 )
-            if forced or all(
-                len(of_model) <= one.info["max_pieces"] for of_model, one in zip(whole, self._bundles, strict=True)
-            ):
+            length = self._length(whole)
+            if forced or length <= self._longest:
                 jobs[number] = _Job([line.text], [Sentence(whole, prefix, line.number)], [])
                 continue
             if prefix:
                 raise DataError(
-                    f"line {line.number + 1} is too long for a prefix: it has {len(whole[0])} pieces, and what is "
+                    f"line {line.number + 1} is too long for a prefix: it has {length} pieces, and what is "
                     f"longer than {self._longest} is translated in parts; split it"
                 )
             parts = self._split(line.text)
@@ -261,22 +260,25 @@ class Translator:
                 parts,
                 [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
                 [
-                    f"{len(whole[0])} pieces are more than the {self._longest} of the longest training sentence: "
+                    f"{length} pieces are more than the {self._longest} of the longest training sentence: "
                     f"translated in {len(parts)} parts"
                 ],
             )
         return jobs
 
-    def _pieces(self, texts: list[str]) -> list[int]:
-        """How long texts are for the model that has seen the shortest in its training, in the first model's pieces."""
-        of_models = []
-        for one in self._bundles:
-            own = one.info["max_pieces"]
-            of_models.append([-(-len(ids) * self._longest // own) for ids in one.source_tokenizer.encode(texts)])
-        return [max(lengths) for lengths in zip(*of_models, strict=True)]
+    def _length(self, ids: Sequence[list[int]]) -> int:
+        """Of a text as each model's tokenizer makes it, as pieces of the first model: its share of the longest sentence
+        that a model was trained on, of whichever model that is the largest."""
+        lengths = zip(ids, self._bundles, strict=True)
+        return max(-(-len(own) * self._longest // int(one.info["max_pieces"])) for own, one in lengths)
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        return [
+            self._length(ids) for ids in zip(*(b.source_tokenizer.encode(texts) for b in self._bundles), strict=True)
+        ]
 
     def _split(self, text: str) -> list[str]:
-        made = sentences.split(text, self._longest, self._pieces)
+        made = sentences.split(text, self._longest, self._lengths)
         # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
         ids = zip(*(one.source_tokenizer.encode(made) for one in self._bundles), strict=True)
         parts: list[str] = []

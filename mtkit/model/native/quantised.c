@@ -42,20 +42,10 @@ void quantise_rows(int64_t n, int64_t k, in_t x, int64_t x_row, int8_t *restrict
 
 #if defined(__AMX_INT8__) && defined(__AVX512F__)
 
+#include "tiles.h"
 #include <immintrin.h>
 
 #define DEPTH 64 // of a tile
-#define WRITTEN __asm__ volatile("" ::: "memory"); // compilers do not see that tile loads read memory
-
-static void configure(void) {
-    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        config.bytes[i] = 64;
-        config.rows[i] = 16;
-    }
-    WRITTEN
-    _tile_loadconfig(&config);
-}
 
 int quantised_tiles(void) { return 1; }
 
@@ -109,12 +99,6 @@ static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t m, 
                 if ((q % 2 == 0 || b1) && (q / 2 == 0 || a1))
                     finish(16 * (i + q / 2), 16 * (j + q % 2), m, n, sums[q], a_scale, b_scale, start, start_row, c, c_row);
         }
-}
-
-// Where a thread's share of tiles begins, in pairs.
-static int64_t share(int64_t tiles, int64_t part, int64_t threads) {
-    int64_t begin = 2 * ((tiles + 1) / 2 * part / threads);
-    return begin < tiles ? begin : tiles;
 }
 
 // c (m, n) = start + a (m, k) b, where b (n, k) is quantised and laid in tiles. A start of step 0 is one row for all;

@@ -7,6 +7,7 @@
 
 #if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
 
+#include "tiles.h"
 #include <immintrin.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -84,9 +85,6 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
     }
 }
 
-// Compilers do not see that tile loads read memory: what was written before must be there.
-#define WRITTEN __asm__ volatile("" ::: "memory");
-
 // A tile of sums, from (and, below, to) where a matrix may end within it.
 #define BEGIN(number, i, j)                                                                                            \
     if (!start) _tile_zero(number);                                                                                    \
@@ -148,16 +146,6 @@ static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt,
 // Whether the kernel lets this process use tiles.
 int tiles_ready(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
 
-static void configure(void) {
-    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config = {.palette = 1};
-    for (int i = 0; i < 8; i++) {
-        config.bytes[i] = 64;
-        config.rows[i] = 16;
-    }
-    WRITTEN
-    _tile_loadconfig(&config);
-}
-
 static bf16 *room(int which, int64_t tiles) {
     static _Thread_local struct { bf16 *at; int64_t tiles; } held[2];
     if (held[which].tiles < tiles) {
@@ -166,12 +154,6 @@ static bf16 *room(int which, int64_t tiles) {
         held[which].tiles = held[which].at ? tiles : 0;
     }
     return held[which].at;
-}
-
-// Where a thread's share of tiles begins, in pairs.
-static int64_t share(int64_t tiles, int64_t part, int64_t threads) {
-    int64_t begin = 2 * ((tiles + 1) / 2 * part / threads);
-    return begin < tiles ? begin : tiles;
 }
 
 void tiles_pack(int64_t x, int64_t k, int64_t x_step, int64_t k_step, const float *from, bf16 *to, int threads) {
