@@ -150,7 +150,11 @@ class Workers(Generic[In, Out]):
         worker.process.join(STOP_SECONDS)
         code = worker.process.exitcode
         how = f"killed by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        # Of several that die together any may be noticed first: what is not done is named in each case.
         at = f"at {self._name(worker.given[0][1])}" if worker.given else "while it had nothing to do"
+        others = [other.given[0] for other in self._workers if other.given and not worker.given]
+        if others:
+            at += f"; not done: {self._name(min(others, key=lambda given: given[0])[1])}"
         return WorkerError(
             f"a worker died ({how}) {at}; if memory is short, use fewer --workers or a smaller --batch-tokens"
         )

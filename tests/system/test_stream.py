@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import select
 import signal
@@ -145,15 +146,33 @@ def test_a_worker_that_dies_ends_it_and_names_the_lines(start: Start) -> None:
     assert process.stderr is not None
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    process.stdin.write(b"two cat\n" * 50)
-    process.stdin.flush()
-    time.sleep(0.5)
+    for _ in pids:  # the second lot goes to the one that has nothing
+        process.stdin.write(b"two cat\n" * 50)
+        process.stdin.flush()
+        time.sleep(0.5)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     assert process.wait(30) == 1
     message = process.stderr.read().decode()
-    assert message.startswith("error: a worker died (killed by signal 9) at lines 2 to 51; ")
+    assert re.match(r"error: a worker died \(killed by signal 9\) at lines (2 to 51|52 to 101); ", message), message
     assert "Traceback" not in message
+    assert all_gone(pids)
+
+
+def test_what_is_not_done_is_named_when_an_idle_worker_dies(start: Start) -> None:
+    process = start("--workers", "2")
+    pids = ready(process)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    process.stdin.write(b"two cat\n" * 50)
+    process.stdin.flush()
+    time.sleep(0.5)
+    os.kill(pids[1], signal.SIGKILL)  # work goes to the first of those that have least
+    assert process.wait(30) == 1
+    message = process.stderr.read().decode()
+    assert "while it had nothing to do; not done: lines 2 to 51; " in message
     assert all_gone(pids)
 
 
