@@ -85,6 +85,8 @@ class Tokenizer(Section):
     """Existing .model files instead of training: one for both sides, or source and target."""
     train_lines: Positive = 500_000
     """Largest sample of lines for training the tokenizer."""
+    sample: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of training sentences, a side, segmented at random (Kudo 2018; BPE-dropout, Provilkov et al. 2020)."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Tokenizer":
@@ -97,6 +99,11 @@ class Tokenizer(Section):
             )
         if not self.model and self.kind == "word" and self.byte_fallback:
             raise ValueError('kind = "word" cannot spell unknown words in bytes: set byte_fallback = false')
+        if self.sample and self.kind in ("char", "word"):
+            raise ValueError(
+                f'sample = {self.sample:g}, but kind = "{self.kind}" segments in one way only: leave it out, or use '
+                'kind = "unigram" or "bpe"'
+            )
         return self
 
 
@@ -355,6 +362,12 @@ class Train(Section):
     """Largest gradient of a single parameter, before the norm is taken; 0: off."""
     label_smoothing: Share = 0.1
     """Share of the target probability spread over the vocabulary."""
+    consistency: Literal["none", "rdrop", "simcut"] = "none"
+    """Agreement of two passes: with other dropout (Liang et al. 2021), or with words cut, too (Gao et al. 2022)."""
+    consistency_weight: Annotated[float, Field(gt=0, le=100)] = 3.0
+    """Weight of their divergence (alpha in both papers, which take 5 and 3)."""
+    cut: Dropped = 0.05
+    """simcut: share of the second pass's words whose embedding is zero."""
     bptt_steps: Count = 0
     """Steps that gradients flow back from state to state before they are cut; 0: the whole sentence."""
     max_epochs: Count = 20
@@ -382,6 +395,16 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":
+        if self.consistency == "none" and self.consistency_weight != 3.0:
+            raise ValueError(
+                f'consistency_weight = {self.consistency_weight:g} has no effect with consistency = "none": leave it '
+                'out, or use "rdrop" or "simcut"'
+            )
+        if self.consistency != "simcut" and self.cut != 0.05:
+            raise ValueError(
+                f'cut = {self.cut:g} has no effect with consistency = "{self.consistency}": leave it out, '
+                'or use "simcut"'
+            )
         if self.average == 1:
             raise ValueError("average = 1 is no average: use 2 or more, or 0")
         if not (self.max_epochs or self.max_updates or self.max_minutes):
@@ -441,6 +464,11 @@ class Config(Section):
             raise ValueError(
                 f"train.bptt_steps = {self.train.bptt_steps} cuts gradients from state to state, but there is no "
                 "recurrent layer in this model: leave it out"
+            )
+        if self.train.consistency == "rdrop" and not (self.model.dropout or self.model.word_dropout):
+            raise ValueError(
+                'train.consistency = "rdrop" compares two passes with other dropout, but model.dropout = 0 makes them '
+                'equal: use some, or "simcut", or "none"'
             )
         if self.train.batch_tokens < self.filter.max_pieces + 1:
             raise ValueError(

@@ -283,6 +283,33 @@ GRU2 = {"layers": 2}
             "there is no recurrent layer in this model",
             "leave it out",
         ),
+        (
+            merged(train={"consistency_weight": 5}),
+            "train: consistency_weight = 5 has no effect",
+            'with consistency = "none"',
+            'leave it out, or use "rdrop" or "simcut"',
+        ),
+        (
+            merged(train={"consistency": "rdrop", "cut": 0.1}),
+            "train: cut = 0.1 has no effect",
+            'with consistency = "rdrop"',
+            'leave it out, or use "simcut"',
+        ),
+        (
+            merged(train={"consistency": "rdrop"}, model={"dropout": 0.0}),
+            'train.consistency = "rdrop" compares two passes with other dropout',
+            "model.dropout = 0 makes them equal",
+            'use some, or "simcut", or "none"',
+        ),
+        *(
+            (
+                merged(tokenizer={"kind": kind, "sample": 0.5, "byte_fallback": False}),
+                "tokenizer: sample = 0.5",
+                f'kind = "{kind}" segments in one way only',
+                'or use kind = "unigram" or "bpe"',
+            )
+            for kind in ("char", "word")
+        ),
         *(
             (
                 merged(tokenizer={"shared": False}, model={"tie": tie}),

@@ -25,11 +25,13 @@ class Batch:
     target_in_BT: Tensor
     target_out_BT: Tensor
     target: Packing
+    copies: int = 1
+    """How often each pair stands here, one copy after the other."""
 
     @property
     def target_tokens(self) -> int:
-        """Real target tokens, the ends of sentence included."""
-        return self.target.positions
+        """Real target tokens, the ends of sentence included; those of copies count once."""
+        return self.target.positions // self.copies
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -45,6 +47,7 @@ class Batch:
             move(self.target_in_BT),
             move(self.target_out_BT),
             self.target.to(device),
+            self.copies,
         )
 
 
@@ -64,12 +67,13 @@ def make_batch(
     source_eos: int,
     target_bos: int,
     target_eos: int,
+    copies: int = 1,
 ) -> Batch:
-    """Pad pairs of ids (without bos and eos) into a batch, the longest target first."""
-    order = sorted(range(len(targets)), key=lambda i: -len(targets[i]))
+    """Pad pairs of ids (without bos and eos) into a batch, the longest target first, each so many times."""
+    order = [i for i in sorted(range(len(targets)), key=lambda i: -len(targets[i])) for _ in range(copies)]
     source_BS, source = pad([sources[i] for i in order], source_eos)
     target_out_BT, target = pad([targets[i] for i in order], target_eos)
     target_in_BT = torch.empty_like(target_out_BT)
     target_in_BT[:, 0] = target_bos
     target_in_BT[:, 1:] = target_out_BT[:, :-1]
-    return Batch(source_BS, source, target_in_BT, target_out_BT, target)
+    return Batch(source_BS, source, target_in_BT, target_out_BT, target, copies)

@@ -1,4 +1,4 @@
-"""The order of training: which pairs make which batch, as a pure function of (seed, epoch).
+"""The order of training: which pairs make which batch, and how they are segmented, as a pure function of (seed, epoch).
 
 Sentences of like length share a batch, grouped by the longer side, since sentences x longer side is what a
 batch is allowed to hold. Ties are broken at random, and the order of batches is random. A corpus of many
@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtkit.corpus.shards import Ids, Shard, Split
+from mtkit.text.subwords import Subwords
 
 WINDOW_SHARDS = 4
+Pairs = tuple[list[Ids | list[int]], list[Ids | list[int]]]
+"""The sources and the targets of a batch."""
 
 
 @dataclass(frozen=True)
@@ -22,23 +25,36 @@ class Sampler:
     """Token-budget batches of a split.
 
     Attributes:
-        batch_tokens: sentences x the longer of source and target (ends included), padding included.
+        batch_tokens: sentences x the longer of source and target (ends included), padding included; as the tokenizer
+            segments them.
+        resegment: share of sentences, a side, that are segmented at random.
+        subwords: what does so, for each side.
     """
 
     split: Split
     batch_tokens: int
     seed: int
+    resegment: float = 0.0
+    subwords: tuple[Subwords, Subwords] | None = None
 
-    def epoch(self, epoch: int, skip: int = 0) -> Iterator[tuple[list[Ids], list[Ids]]]:
+    def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
         """Yield the sources and targets of each batch of an epoch, but for the first `skip` batches."""
         for shards, batches in self._windows(epoch):
             if skip >= len(batches):
                 skip -= len(batches)
                 continue
             opened = {number: self.split.open(number) for number in shards}
-            for batch in batches[skip:]:
+            for number, batch in enumerate(batches[skip:], skip):
                 pairs = [(opened[shard], index) for shard, index in batch.tolist()]
-                yield [shard.source[index] for shard, index in pairs], [shard.target[index] for shard, index in pairs]
+                sources: list[Ids | list[int]] = [shard.source[index] for shard, index in pairs]
+                targets: list[Ids | list[int]] = [shard.target[index] for shard, index in pairs]
+                if self.subwords and self.resegment:
+                    rng = np.random.default_rng([self.seed, epoch, shards[0], number])
+                    sources, targets = (
+                        [some.draw(ids, rng) if rng.random() < self.resegment else ids for ids in side]
+                        for some, side in zip(self.subwords, (sources, targets), strict=True)
+                    )
+                yield sources, targets
             skip = 0
 
     def batches(self, epoch: int) -> int:

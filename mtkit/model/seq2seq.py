@@ -91,9 +91,9 @@ class Seq2Seq(nn.Module):
         """Source positions that one state of the memory stands for."""
         return self.convolution.stride if self.convolution else 1
 
-    def encode(self, source_BS: Tensor, packing: Packing, plain: bool = False) -> Memory:
-        """Ids of sources -> memory."""
-        x_NE = self._embed(source_BS, self.source_VE, packing)
+    def encode(self, source_BS: Tensor, packing: Packing, plain: bool = False, cut: float = 0.0) -> Memory:
+        """Ids of sources -> memory; `cut` as in `forward`."""
+        x_NE = self._embed(source_BS, self.source_VE, packing, cut)
         if self.convolution is not None:
             x_NE, packing = self.convolution(x_NE, packing)
         memory: Memory = self.encoder(x_NE, packing, plain=plain)
@@ -112,28 +112,32 @@ class Seq2Seq(nn.Module):
         features_BKH, state, weights_BKS = self.decoder.step(embedding(last_BK, self.target_VE), state)
         return (output or self.output)(features_BKH), state, weights_BKS
 
-    def forward(self, batch: Batch, plain: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, plain: bool = False, cut: float = 0.0) -> tuple[Tensor, Tensor]:
         """Teacher forcing, real tokens only.
 
         Args:
             plain: take the reference path, step by step under autograd.
+            cut: share of the words of every second sentence whose embedding is zero (Shen et al. 2020).
 
         Returns:
             What the rows of output.weight_VE are compared with, NE, and the words to predict, N.
         """
         assert batch.target.sorted, "the longest target comes first: decoders go on with the first rows of a memory"
-        state = self.decoder.start(self.encode(batch.source_BS, batch.source, plain=plain))
-        x_NE = self._embed(batch.target_in_BT, self.target_VE, batch.target)
+        state = self.decoder.start(self.encode(batch.source_BS, batch.source, plain=plain, cut=cut))
+        x_NE = self._embed(batch.target_in_BT, self.target_VE, batch.target, cut)
         decode = self.decoder.forward_plain if plain else self.decoder.forward
         features_NH = decode(x_NE, batch.target, state)
         features_NH = self._dropped(features_NH, batch.target)
         return self.output.project(features_NH), batch.target_out_BT.flatten()[batch.target.cells_N]
 
-    def _embed(self, ids_BL: Tensor, table_VE: Tensor, packing: Packing) -> Tensor:
+    def _embed(self, ids_BL: Tensor, table_VE: Tensor, packing: Packing, cut: float) -> Tensor:
         """Embeddings of the real positions, with dropout in training."""
         x_NE = self._dropped(embedding(ids_BL.flatten()[packing.cells_N], table_VE), packing)
         if self.training and self.word_dropout:
             x_NE = x_NE * mask_like(x_NE[:, :1], self.word_dropout)
+        if cut:  # what is left is not scaled up: the other sentences are whole, and one model reads both
+            kept_N1 = (mask_like(x_NE[:, :1], cut) > 0) | (packing.sentence_N % 2 == 0).unsqueeze(1)
+            x_NE = x_NE * kept_N1.to(x_NE.dtype)
         return x_NE
 
     def _dropped(self, x_NX: Tensor, packing: Packing) -> Tensor:

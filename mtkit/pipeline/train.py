@@ -30,9 +30,10 @@ from mtkit.pipeline.validate import Validator
 from mtkit.pipeline.view import Facts, View
 from mtkit.schema import Config
 from mtkit.score.metrics import tokenizer_for
+from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import checkpoint, loop, precision
-from mtkit.train.loss import batch_loss
+from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
@@ -77,12 +78,21 @@ class _Job:
         self.identity = prepared.manifest["identity"]
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
         source, target = tokenizers[0], tokenizers[-1]
+        kind = self.config.tokenizer.kind
         self.make_batch: Callable[..., Batch] = partial(
             _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
         )
         self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
-        self.sampler = Sampler(prepared.split("train"), self.config.train.batch_tokens, self.config.seed)
+        self.objective = Objective.of(self.config.train)
+        self.training_batch = partial(self.make_batch, copies=self.objective.copies)
+        self.sampler = Sampler(
+            prepared.split("train"),
+            self.config.train.batch_tokens,
+            self.config.seed,
+            self.config.tokenizer.sample,
+            (Subwords(source, kind), Subwords(target, kind)) if self.config.tokenizer.sample else None,
+        )
         torch.manual_seed(self.config.seed)
         model = build(
             self.config.model,
@@ -127,7 +137,7 @@ class _Job:
         self.run_folder.log("begin", update=progress.update, **vars(facts))
         try:
             settings, seed = self.config.train, self.config.seed
-            for event in loop.train(self.training, self.sampler, settings, self.make_batch, seed, per_epoch):
+            for event in loop.train(self.training, self.sampler, settings, self.training_batch, seed, per_epoch):
                 self.handle(event, progress)
         except _Cancelled:
             self.stop()
@@ -206,7 +216,7 @@ class _Job:
         """None: memory ran out, and batches are smaller now."""
         pairs = list(islice(self.sampler.epoch(0), PROBES))
         try:
-            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.make_batch))
+            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.training_batch))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -215,7 +225,7 @@ class _Job:
         return None
 
     def probe(self, batch: Batch) -> None:
-        loss, count = batch_loss(self.training.model, batch, self.config.train.label_smoothing)
+        loss, count = batch_loss(self.training.model, batch, self.objective)
         torch.autograd.backward(loss / count)
         self.training.optimizer.zero_grad()
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mtkit.corpus.batch import Batch
-from mtkit.corpus.sampler import Sampler
+from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
 from mtkit.decode.models import Models
@@ -59,7 +59,7 @@ class Validator:
         self.signatures: dict[str, str] = {}
         self.parts = 1
 
-    def _loss(self, model: Seq2Seq, pair: loop.Pair) -> tuple[float, int]:
+    def _loss(self, model: Seq2Seq, pair: Pairs) -> tuple[float, int]:
         """The loss of a batch and its tokens; in parts if memory runs out, as in training."""
         total, count = 0.0, 0
         try:

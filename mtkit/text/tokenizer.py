@@ -44,6 +44,9 @@ class Tokenizer:
         self.never: list[int] = sorted(special | breaks)
         """Ids that search must not produce."""
         self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))
+        self.ordinary: frozenset[int] = frozenset(range(self.vocab_size)) - self._bytes - special - {self.eos}
+        """Ids of pieces that spell text in characters."""
+        self._ids = {self._names[i]: i for i in self.ordinary}
 
     @classmethod
     def read(cls, path: Path) -> "Tokenizer":
@@ -57,6 +60,29 @@ class Tokenizer:
         """Ids of each text, without bos and eos."""
         ids: list[list[int]] = self._pieces.encode(texts, num_threads=1)
         return ids
+
+    @property
+    def has_nbest(self) -> bool:
+        """Whether other segmentations than the best can be asked for, as of a unigram model."""
+        try:
+            self._pieces.nbest_encode("a", nbest_size=2)
+        except RuntimeError:
+            return False
+        return True
+
+    def nbest(self, text: str, count: int) -> list[list[int]]:
+        """The ids of the best segmentations, best first; of a unigram model."""
+        found: list[list[int]] = self._pieces.nbest_encode(text, nbest_size=count)
+        return found
+
+    def score(self, piece: int) -> float:
+        """What the model says of a piece: its log-probability, or, of a BPE model, how early its merge comes."""
+        score: float = self._pieces.get_score(piece)
+        return score
+
+    def id(self, piece: str) -> int | None:
+        """The id of a piece that spells text in characters."""
+        return self._ids.get(piece)
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids (special ones are left out by SentencePiece)."""

@@ -14,13 +14,12 @@ from itertools import islice
 import torch
 
 from mtkit.corpus.batch import Batch
-from mtkit.corpus.sampler import Sampler
-from mtkit.corpus.shards import Ids
+from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError, out_of_memory
 from mtkit.model import products
 from mtkit.registry import resolve
 from mtkit.schema import Train
-from mtkit.train.loss import batch_loss
+from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
 
 PLAN_AFTER = 50  # updates, before a time budget is turned into a number of them
@@ -33,7 +32,7 @@ class Updated:
     """An update was made."""
 
     loss: float
-    """A target token, label smoothing included."""
+    """A target token, label smoothing and consistency included."""
     lr: float
     grad_norm: float
     """Before clipping."""
@@ -108,7 +107,7 @@ def train(
     """Train until a limit is reached, from wherever `training.progress` stands.
 
     Args:
-        make_batch: (sources, targets) -> batch, on the device.
+        make_batch: (sources, targets) -> batch, on the device, with as many copies of a pair as the objective wants.
         per_epoch: about how many updates an epoch has.
 
     Raises:
@@ -178,11 +177,7 @@ def train(
     yield Finished(reason)
 
 
-Pair = tuple[list[Ids], list[Ids]]
-"""The sources and the targets of a batch."""
-
-
-def in_parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
+def in_parts(pairs: list[Pairs], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
     """Batches, each in `parts` parts of about the same lengths."""
     return [
         make_batch(sources[part::parts], targets[part::parts])
@@ -191,7 +186,7 @@ def in_parts(pairs: list[Pair], parts: int, make_batch: Callable[..., Batch]) ->
     ]
 
 
-def halve(progress: Progress, pairs: list[Pair]) -> None:
+def halve(progress: Progress, pairs: list[Pairs]) -> None:
     """Take batches in twice as many parts, since memory ran out on these.
 
     Raises:
@@ -208,13 +203,14 @@ def halve(progress: Progress, pairs: list[Pair]) -> None:
 def _gradients(training: Training, batches: list[Batch], tokens: int, settings: Train, seed: int) -> float | None:
     """Form the gradients of the mean loss of all batches; returns its sum, or None if memory ran out on the way."""
     buffers = [(buffer, buffer.clone()) for buffer in training.model.buffers()]
+    objective = Objective.of(settings)
     torch.manual_seed((seed << 32) + training.progress.update)
     training.model.train()
     loss_sum = 0.0
     try:
         with products.precision(training.progress.precision):
             for batch in batches:
-                loss, _ = batch_loss(training.model, batch, settings.label_smoothing)
+                loss, _ = batch_loss(training.model, batch, objective)
                 torch.autograd.backward(loss / tokens)
                 loss_sum += float(loss.detach())
                 del loss  # and its graph, before the next one is made

@@ -252,6 +252,30 @@ def test_loss(smoothing: float, threads: int) -> None:
 
 
 @here
+@pytest.mark.parametrize("weights", [(0.5, 0.5, 1.0, 1.0), (1.0, 0.0, 3.0, 0.0), (0.2, 0.7, 0.3, 2.0)])
+def test_loss_of_two_passes(weights: tuple[float, float, float, float], threads: int) -> None:
+    """Against torch.nn in float64; and without a gradient."""
+    torch.manual_seed(1)
+    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (35,))
+    words = words.repeat_interleave(2)
+    wanted = (logits + bias).double().requires_grad_()
+    p, q = (torch.log_softmax(wanted[place::2], -1) for place in (0, 1))
+    nn = torch.nn.functional
+    terms = [nn.nll_loss(p, words[::2], reduction="sum"), nn.nll_loss(q, words[::2], reduction="sum")]
+    terms = [0.9 * term - 0.1 / 301 * log.sum() for term, log in zip(terms, (p, q), strict=True)]
+    terms += [nn.kl_div(q, p, reduction="sum", log_target=True), nn.kl_div(p, q, reduction="sum", log_target=True)]
+    loss = torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum()
+    (grad,) = torch.autograd.grad(loss, wanted)
+    for to_bias in (torch.ones(301), None):
+        ours = logits.clone()
+        got = elementwise.twice_loss(ours, bias, words, 0.1, weights, to_bias)
+        assert float(got) == pytest.approx(loss.item(), rel=1e-6)
+        if to_bias is not None:
+            torch.testing.assert_close(ours.double(), grad, atol=3e-6, rtol=1e-5)
+            torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=5e-5, rtol=1e-5)
+
+
+@here
 def test_masks_of_dropout() -> None:
     """The C form of the hash and numpy's, number by number; large enough for a second thread."""
     torch.manual_seed(1)
@@ -324,6 +348,8 @@ def test_a_word_that_does_not_exist_is_noticed() -> None:
     logits = torch.zeros(2, 5)
     loss = elementwise.softmax_loss(logits, torch.zeros(5), torch.tensor([1, 5]), 0.0, torch.zeros(5))
     assert loss.isnan()
+    weights = (1.0, 0.0, 1.0, 0.0)
+    assert elementwise.twice_loss(logits, torch.zeros(5), torch.tensor([5, 5]), 0.0, weights, torch.zeros(5)).isnan()
 
 
 def polynomials(x: Tensor) -> Tensor:

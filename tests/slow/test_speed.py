@@ -19,7 +19,7 @@ from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.pipeline.preprocess import preprocess
 from mtkit.train import optimizer
-from mtkit.train.loss import batch_loss
+from mtkit.train.loss import Objective, batch_loss
 
 pytestmark = pytest.mark.slow
 WARM, TIMED = 2, 16  # batches
@@ -61,7 +61,7 @@ def update(model: Seq2Seq, stepper: torch.optim.Optimizer, batch: Batch, name: s
             logits = features @ model.output.weight_VE.T + model.output.bias_V
             loss = torch.nn.functional.cross_entropy(logits, words, reduction="sum", label_smoothing=0.1)
         else:
-            loss, _ = batch_loss(model, batch, 0.1)
+            loss, _ = batch_loss(model, batch, Objective(0.1))
         torch.autograd.backward(loss / batch.target_tokens)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     stepper.step()

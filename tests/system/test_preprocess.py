@@ -61,7 +61,9 @@ def test_again_with_nothing_changed(folder: Path) -> None:
     assert "nothing has changed" in done.stderr
     assert {path.name: path.stat().st_mtime_ns for path in where.iterdir()} == before
     # Keys of other sections do not matter; text and its own sections do.
-    assert "nothing has changed" in mtkit(folder, "preprocess", "-s", "train.lr=1.0", "-s", "model.embed_dim=8").stderr
+    assert (
+        "nothing has changed" in mtkit(folder, "preprocess", "-s", "train.lr=1.0", "-s", "tokenizer.sample=0.5").stderr
+    )
     ran(mtkit(folder, "preprocess", "-s", "filter.max_ratio=2.0"))
     assert len(prepared(folder)) == 2
     (folder / "dev.en").write_text((folder / "dev.en").read_text().replace("dog", "cat"))

@@ -31,7 +31,7 @@ class Bench:
         self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
         self.settings = Train.model_validate(DEFAULTS | settings)
         self.per_epoch = math.ceil(self.sampler.batches(0) / self.settings.accumulate)
-        self.dropout = dropout
+        self.dropout, self.copies = dropout, 1
         self.training = self.make()
 
     def make(self) -> Training:
@@ -39,8 +39,9 @@ class Bench:
         model = build(Model(embed_dim=8, hidden_dim=16, dropout=self.dropout), 20, 20, shared=True)
         return Training.begin(model, self.settings, Progress(precision="fp32"))
 
-    def batch(self, sources: object, targets: object) -> Batch:
-        return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)  # type: ignore[arg-type]
+    def batch(self, sources: object, targets: object, copies: int = 0) -> Batch:
+        copies = copies or self.copies
+        return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2, copies=copies)  # type: ignore[arg-type]
 
     def events(self, training: Training | None = None) -> Iterator[loop.Event]:
         training = training or self.training

@@ -12,7 +12,7 @@ from mtkit.model import products
 from mtkit.model.build import build
 from mtkit.schema import Model, Train
 from mtkit.train import optimizer, precision
-from mtkit.train.loss import batch_loss
+from mtkit.train.loss import Objective, batch_loss
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 BLOCKS = {"name": "transformer", "layers": 2, "heads": 4}
@@ -37,7 +37,7 @@ def gradients(settings: dict[str, Any], device: str, name: str = "fp32") -> tupl
     model = build(Model.model_validate({"embed_dim": 24, "hidden_dim": 32, "dropout": 0.0} | settings), 20, 20, True)
     model.to(device).train()
     with products.precision(name):
-        loss, _ = batch_loss(model, batch().to(torch.device(device)), 0.1)
+        loss, _ = batch_loss(model, batch().to(torch.device(device)), Objective(0.1))
         torch.autograd.backward(loss)
     found = [parameter.grad.flatten().cpu() for parameter in model.parameters() if parameter.grad is not None]
     return loss.item(), torch.cat(found)

@@ -36,6 +36,33 @@ def test_loss_equals_torch(monkeypatch: pytest.MonkeyPatch, smoothing: float, ch
         torch.testing.assert_close(got, wanted)
 
 
+@pytest.mark.parametrize("weights", [(0.5, 0.5, 1.0, 1.0), (1.0, 0.0, 3.0, 0.0)])
+@pytest.mark.parametrize("chunk", [1, 40, 1 << 20])
+def test_loss_of_two_passes_equals_torch(
+    monkeypatch: pytest.MonkeyPatch, weights: tuple[float, float, float, float], chunk: int
+) -> None:
+    monkeypatch.setattr(losses, "CHUNK_NUMBERS", chunk)
+    torch.manual_seed(0)
+    features = torch.randn(14, 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(11, 5, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(11, dtype=torch.float64, requires_grad=True)
+    words = torch.randint(11, (7,)).repeat_interleave(2)
+    ours, count = losses.cross_entropy(features, words, weight, bias, 0.1, losses.Twice(*weights))
+    logits = features @ weight.T + bias
+    p, q = (torch.log_softmax(logits[place::2], -1) for place in (0, 1))
+    nn = torch.nn.functional
+    parts = [
+        *(nn.cross_entropy(logits[at::2], words[::2], reduction="sum", label_smoothing=0.1) for at in (0, 1)),
+        *(nn.kl_div(log, of, reduction="sum", log_target=True) for log, of in ((q, p), (p, q))),
+    ]
+    theirs = torch.stack([weight * part for weight, part in zip(weights, parts, strict=True)]).sum()
+    assert count == 7
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(3 * loss, [features, weight, bias]) for loss in (ours, theirs)]
+    for got, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
 def test_the_loop_learns_and_ends(tmp_path: Path) -> None:
     bench = Bench(tmp_path, max_updates=150, validate_every=60)
     events = list(bench.events())
@@ -244,7 +271,7 @@ def test_bf16_gradients_are_those_of_fp32_but_for_rounding(tmp_path: Path) -> No
     for name in ("fp32", "bf16"):
         model = bench.make().model.eval()
         with products.precision(name):
-            loss, count = losses.batch_loss(model, bench.batch(sources, targets), 0.1)
+            loss, count = losses.batch_loss(model, bench.batch(sources, targets), losses.Objective(0.1))
             (loss / count).backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()

@@ -242,6 +242,66 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
     }
 }
 
+// Two passes p and q over n words, in rows 2i and 2i + 1 of logits, bias to be added -> the weighted sum of the losses
+// of both and of KL(p || q) and KL(q || p) and, in place of the logits, its gradient. `shares` has two rows a thread.
+void twice_loss(int64_t n, int64_t V, float smoothing, float loss_p, float loss_q, float kl_pq, float kl_qp,
+                out_t logits, in_t bias, const int64_t *restrict words, out_t losses, out_t shares, out_t grad_bias,
+                int threads) {
+    int64_t share = (n + threads - 1) / threads;
+    float even = smoothing / V;
+    PRAGMA(omp parallel for schedule(static, 1) if (n * V > ENOUGH) num_threads(threads))
+    for (int64_t part = 0; part < threads; part++) {
+        out_t p = shares + 2 * part * V, q = p + V, to_bias = grad_bias ? grad_bias + part * V : 0;
+        int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
+        for (int64_t i = part * share; i < end; i++) {
+            out_t x = logits + 2 * i * V, y = x + V;
+            int64_t word = words[2 * i];
+            if (word < 0 || word >= V) { // no such word: not a number, so that it is noticed
+                losses[i] = x[0] = y[0] = NAN;
+                continue;
+            }
+            float top_p = -INFINITY, top_q = -INFINITY, all_p = 0, all_q = 0;
+            PRAGMA(omp simd reduction(max : top_p, top_q) reduction(+ : all_p, all_q))
+            for (int64_t j = 0; j < V; j++) {
+                float a = x[j] += bias[j], b = y[j] += bias[j];
+                top_p = a > top_p ? a : top_p;
+                top_q = b > top_q ? b : top_q;
+                all_p += a;
+                all_q += b;
+            }
+            float sum_p = 0, sum_q = 0, gap_p = 0, gap_q = 0;
+            PRAGMA(omp simd reduction(+ : sum_p, sum_q, gap_p, gap_q))
+            for (int64_t j = 0; j < V; j++) {
+                float gap = x[j] - y[j];
+                p[j] = exp_(x[j] - top_p);
+                q[j] = exp_(y[j] - top_q);
+                sum_p += p[j];
+                sum_q += q[j];
+                gap_p += p[j] * gap;
+                gap_q += q[j] * gap;
+            }
+            float log_p = logf(sum_p) + top_p, log_q = logf(sum_q) + top_q;
+            gap_p /= sum_p; // of the logits, on the average: log p - log q is the gap less that of their sums
+            gap_q /= sum_q;
+            losses[i] = loss_p * (log_p - (1 - smoothing) * x[word] - even * all_p)
+                      + loss_q * (log_q - (1 - smoothing) * y[word] - even * all_q)
+                      + kl_pq * (gap_p - (log_p - log_q)) + kl_qp * ((log_p - log_q) - gap_q);
+            if (!grad_bias) continue;
+            float over_p = 1 / sum_p, over_q = 1 / sum_q;
+            SIMD
+            for (int64_t j = 0; j < V; j++) {
+                float a = p[j] * over_p, b = q[j] * over_q, gap = x[j] - y[j];
+                x[j] = loss_p * (a - even) + kl_pq * a * (gap - gap_p) + kl_qp * (a - b);
+                y[j] = loss_q * (b - even) + kl_qp * b * (gap_q - gap) + kl_pq * (b - a);
+                to_bias[j] += x[j] + y[j];
+            }
+            x[word] -= loss_p * (1 - smoothing);
+            y[word] -= loss_q * (1 - smoothing);
+            to_bias[word] -= (loss_p + loss_q) * (1 - smoothing);
+        }
+    }
+}
+
 // Scores (R, S) of `heads` rows a query and `queries` of them a sentence, each sentence with its bias (minus infinity:
 // not a position) -> their softmax, in their place, and the sum of values weighted by it. Those of sentence b, head h
 // and position s begin at b * of_sentence + h * of_head + s * of_position.

@@ -117,6 +117,26 @@ def softmax_loss(
     return losses_N.sum()
 
 
+def twice_loss(
+    logits_NV: Tensor,
+    bias_V: Tensor,
+    words_N: Tensor,
+    smoothing: float,
+    weights: tuple[float, float, float, float],
+    grad_bias_V: Tensor | None,
+) -> Tensor:
+    """See `mtkit.train.loss.twice_loss`."""
+    (n, V), threads = logits_NV.shape, torch.get_num_threads()
+    losses_n = logits_NV.new_empty(n // 2)
+    sums_PV = None if grad_bias_V is None else logits_NV.new_zeros(threads, V)
+    shares_PV = logits_NV.new_empty(2 * threads, V)
+    given = tuple((x, False) for x in (logits_NV, bias_V, words_N, losses_n, shares_PV, sums_PV))
+    call("twice_loss", (n // 2, V, float(smoothing), *map(float, weights)), given, threads)
+    if grad_bias_V is not None and sums_PV is not None:
+        grad_bias_V += sums_PV.sum(0)
+    return losses_n.sum()
+
+
 def attend_forward(scores_RS: Tensor, bias_nS: Tensor, values_nhSd: Tensor, out_rH: Tensor) -> None:
     """Scores -> their softmax over real positions, in their place, and the context of all heads in `out_rH`.
 
