@@ -20,7 +20,7 @@ from mtkit.report.card import Past, read
 from mtkit.report.description import architecture
 from mtkit.schema import Model
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.train.loss import batch_loss
+from mtkit.train.loss import PLAIN, Objective, batch_loss
 
 PIECES = 16  # of each side of the sentences that a cost is counted on
 SENTENCES = 8
@@ -153,7 +153,7 @@ def of_config(loaded: Loaded) -> Info:
         vocab_sizes=(source, target),
         vocab_origin=origin,
         parts=parts(model),
-        cost=cost(model),
+        cost=cost(model, Objective.of(config.train)),
         model_bytes=4 * total,
     )
 
@@ -170,7 +170,7 @@ def parts(model: Seq2Seq) -> list[Part]:
     return [Part(name, values) for name, values in found.items()]
 
 
-def cost(model: Seq2Seq) -> Cost:
+def cost(model: Seq2Seq, objective: Objective = PLAIN) -> Cost:
     """What a target token of training costs: counted, on sentences of PIECES pieces and an end on both sides.
 
     Through the model's own forward and backward pass, hand-written ones too. Matrix products and convolutions are
@@ -178,14 +178,14 @@ def cost(model: Seq2Seq) -> Cost:
     mode, with gradients.
     """
     sentences = [[0] * PIECES] * SENTENCES
-    batch = make_batch(sentences, sentences, source_eos=0, target_bos=0, target_eos=0)
+    batch = make_batch(sentences, sentences, source_eos=0, target_bos=0, target_eos=0, copies=objective.copies)
     model.train()
     # The fused loss forms gradients on its way forward, unless there are none to form.
     # torch's forms, whose products a counter sees.
     with native.off(), _counter() as forward:
-        batch_loss(model.requires_grad_(False), batch)
+        batch_loss(model.requires_grad_(False), batch, objective)
     with native.off(), _counter() as both:
-        torch.autograd.backward(batch_loss(model.requires_grad_(True), batch)[0])
+        torch.autograd.backward(batch_loss(model.requires_grad_(True), batch, objective)[0])
     tokens = batch.target_tokens
     return Cost(forward.get_total_flops() / tokens, (both.get_total_flops() - forward.get_total_flops()) / tokens)
 

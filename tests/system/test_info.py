@@ -18,7 +18,8 @@ from mtkit.pipeline.info import cost, parts
 from mtkit.registry import CHOICES
 from mtkit.report.card import card, read
 from mtkit.report.description import architecture
-from mtkit.schema import Config, Model
+from mtkit.schema import Config, Model, Train
+from mtkit.train.loss import Objective
 
 TRANSFORMER = {"name": "transformer", "ffn_dim": 96}
 FAMILY: dict[str, dict[str, Any]] = {
@@ -100,6 +101,15 @@ def test_the_cost_of_the_model_that_toolkits_are_compared_on() -> None:
     weights += 2 * L * H  # energy, context
     assert counted.forward == pytest.approx(2 * weights, rel=1e-3)
     assert counted.backward == pytest.approx(2 * counted.forward, rel=0.01)
+
+
+def test_two_passes_cost_twice() -> None:
+    model = build(Model(), 500, 500, True)
+    once = cost(model)
+    for name in ("rdrop", "simcut"):
+        twice = cost(model, Objective.of(Train.model_validate({"consistency": name})))
+        assert twice.forward == pytest.approx(2 * once.forward)
+        assert twice.backward == pytest.approx(2 * once.backward)
 
 
 def test_the_cost_of_a_transformer() -> None:
