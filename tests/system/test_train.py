@@ -102,11 +102,18 @@ def wait_for(process: "subprocess.Popen[str]", part: str) -> None:
         assert line, f"ended before it said {part!r}"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_the_rest_is_the_same(folder: Path, tmp_path: Path, number: int, code: int) -> None:
+DRAWN = ("-s", "tokenizer.sample=0.5", "-s", "train.consistency=rdrop")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "arguments"), [(signal.SIGINT, 130, ()), (signal.SIGTERM, 143, ()), (signal.SIGINT, 130, DRAWN)]
+)
+def test_a_signal_saves_and_the_rest_is_the_same(
+    folder: Path, tmp_path: Path, number: int, code: int, arguments: tuple[str, ...]
+) -> None:
     shutil.copytree(folder, tmp_path / "whole")
-    ran(mtkit(tmp_path / "whole", "train"))
-    process = start(folder)
+    ran(mtkit(tmp_path / "whole", "train", *arguments))
+    process = start(folder, *arguments)
     wait_for(process, "update 1 ")
     time.sleep(0.3)
     process.send_signal(number)
@@ -114,7 +121,7 @@ def test_a_signal_saves_and_the_rest_is_the_same(folder: Path, tmp_path: Path, n
     assert process.returncode == code
     assert "all is saved; mtkit train goes on from here" in errors
     assert "Traceback" not in errors
-    done = mtkit(folder, "train")
+    done = mtkit(folder, "train", *arguments)
     ran(done)
     assert "going on from update" in done.stderr
     assert checkpoint(folder) == checkpoint(tmp_path / "whole")
