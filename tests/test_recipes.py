@@ -22,7 +22,6 @@ PAPERS = {
 LIMITS = {
     "demo": (0, 6, 0),
     "multi30k-en-de": (24, 0, 0),
-    "multi30k-en-de-quick": (0, 13.5, 0),
 }
 pytestmark = pytest.mark.parametrize("name", config.recipes())
 
