@@ -37,11 +37,11 @@ def run(folder: Path, updates: int) -> tuple[Any, list[str]]:
 def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_most, seen = 8, []
 
-    def small(model: Any, batch: Any, smoothing: float = 0.0) -> Any:
+    def small(model: Any, batch: Any, *objective: Any) -> Any:
         seen.append(len(batch.source_BS))
         if len(batch.source_BS) > at_most:
             raise RuntimeError("CUDA error: out of memory")
-        return batch_loss(model, batch, smoothing)
+        return batch_loss(model, batch, *objective)
 
     for module in (job, loop, validate):
         monkeypatch.setattr(module, "batch_loss", small)

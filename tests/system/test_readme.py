@@ -170,7 +170,7 @@ def test_info(own_text: Path, tmp_path: Path) -> None:
 
 def test_the_recipes(tmp_path: Path) -> None:
     """All of them are in the table, with their papers, and the commands work."""
-    table = dict(re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    table = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert sorted(table) == sorted(recipes())
     for name, line in table.items():
         for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
