@@ -1,11 +1,11 @@
 """Scores that can be computed again without the text: sacreBLEU's statistics of every segment, and what they add up to.
 
     python benchmarks/scores.py keep NAME --hyp FILE --ref FILE --lang de [--papers]
-    python benchmarks/scores.py show [NAME ...]
+    python benchmarks/scores.py show [SYSTEM ...]
 
 `keep` writes data/results/scores/NAME.json.gz: statistics of BLEU (13a, cased) and chrF, a row a segment, and the
-sha256 of the output and of the reference. `show` computes the scores from them, and the mean of those whose names
-differ in a last `.seedN` only. Texts that may not be passed on are not needed for it.
+sha256 of the output and of the reference. `show` computes the scores from them, and the mean of a system's seeds: names
+that differ in a last `.seedN` only are one system. Texts that may not be passed on are not needed for it.
 
 --papers adds BLEU as papers on Multi30k report it: output and references lower-cased, then normalised and tokenised by
 sacremoses without escaping, and scored as they are (tokenize = none). The reference of test_2016_flickr.de then has
@@ -26,6 +26,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 SCORES = Path(__file__).parents[1] / "data" / "results" / "scores"
+SUFFIX = ".json.gz"
 PAPERS = "bleu, lower-cased, tokenised by sacremoses, as papers report it"
 
 
@@ -57,6 +58,8 @@ def statistics_of(hypotheses: list[str], references: list[str], lang: str, paper
 
 def read(path: Path) -> tuple[list[str], str]:
     """The lines of a file, plain or .gz, and the sha256 of its text."""
+    if not path.is_file():
+        sys.exit(f"{path} does not exist; expected text, plain or .gz")
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return text.decode().split("\n")[:-1], hashlib.sha256(text).hexdigest()
 
@@ -66,44 +69,54 @@ def keep(name: str, hyp: Path, ref: Path, lang: str, papers: bool, folder: Path 
     (hypotheses, output), (references, reference) = read(hyp), read(ref)
     if len(hypotheses) != len(references):
         sys.exit(f"{hyp} has {len(hypotheses)} lines, {ref} {len(references)}: expected as many")
-    kept = {
+    whole = {
         "segments": len(hypotheses),
         "output_sha256": output,
         "reference_sha256": reference,
         "metrics": statistics_of(hypotheses, references, lang, papers),
     }
-    path = folder / f"{name}.json.gz"
+    path = folder / f"{name}{SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
     # No time of writing, so that the same scores make the same file.
-    path.write_bytes(gzip.compress(json.dumps(kept, separators=(",", ":")).encode(), mtime=0))
+    path.write_bytes(gzip.compress(json.dumps(whole, separators=(",", ":")).encode(), mtime=0))
     return path
 
 
 def scores(path: Path) -> dict[str, float]:
     """What kept statistics add up to."""
-    kept = json.loads(gzip.decompress(path.read_bytes()))
+    whole = json.loads(gzip.decompress(path.read_bytes()))
     found = {}
-    for name, values in kept["metrics"].items():
-        assert len(values["statistics"]) == kept["segments"]
+    for name, values in whole["metrics"].items():
+        assert len(values["statistics"]) == whole["segments"]
         found[name] = float(metric(name)._aggregate_and_compute(values["statistics"]).score)
     return found
 
 
+def kept(folder: Path = SCORES) -> dict[str, list[Path]]:
+    """System -> the files of its seeds."""
+    systems: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        systems.setdefault(re.sub(r"\.seed\d+$", "", path.name.removesuffix(SUFFIX)), []).append(path)
+    return systems
+
+
+def means(several: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each score."""
+    return {key: statistics.mean(one[key] for one in several) for key in several[0]}
+
+
 def show(names: list[str], folder: Path = SCORES) -> None:
-    """Print the scores of each output, and the means over seeds."""
-    seeds: dict[str, list[dict[str, float]]] = {}
-    for path in sorted(folder.glob("*.json.gz")):
-        name = path.name.removesuffix(".json.gz")
-        if names and name not in names:
-            continue
-        made = scores(path)
-        print(line(name, made))
-        seeds.setdefault(re.sub(r"\.seed\d+$", "", name), []).append(made)
-    for name, several in seeds.items():
+    """Print the scores of each system's outputs, and their means."""
+    systems = kept(folder)
+    if unknown := set(names) - set(systems):
+        sys.exit(f"nothing is kept of {', '.join(sorted(unknown))}; expected some of: {', '.join(systems)}")
+    for name in names or systems:
+        several = [scores(path) for path in systems[name]]
+        for path, made in zip(systems[name], several, strict=True):
+            print(line(path.name.removesuffix(SUFFIX), made))
         if len(several) > 1:
-            means = {key: statistics.mean(one[key] for one in several) for key in several[0]}
             spread = statistics.stdev(one["bleu"] for one in several)
-            print(line(f"{name}, mean of {len(several)}", means), f"(BLEU ± {spread:.2f})")
+            print(line(f"{name}, mean of {len(several)}", means(several)), f"(BLEU ± {spread:.2f})")
 
 
 def line(name: str, made: dict[str, float]) -> str:
@@ -124,7 +137,8 @@ def main() -> None:
     showing.add_argument("names", nargs="*")
     given = parser.parse_args()
     if given.does == "keep":
-        show([keep(given.name, given.hyp, given.ref, given.lang, given.papers).name.removesuffix(".json.gz")])
+        path = keep(given.name, given.hyp, given.ref, given.lang, given.papers)
+        print(line(given.name, scores(path)))
     else:
         show(given.names)
 

@@ -28,7 +28,7 @@ class Sampler:
         batch_tokens: sentences x the longer of source and target (ends included), padding included; as the tokenizer
             segments them.
         resegment: share of sentences, a side, that are segmented at random.
-        subwords: what does so, for each side.
+        subwords: what does so, for each side; None: none are.
     """
 
     split: Split
@@ -48,7 +48,7 @@ class Sampler:
                 pairs = [(opened[shard], index) for shard, index in batch.tolist()]
                 sources: list[Ids | list[int]] = [shard.source[index] for shard, index in pairs]
                 targets: list[Ids | list[int]] = [shard.target[index] for shard, index in pairs]
-                if self.subwords and self.resegment:
+                if self.subwords:
                     rng = np.random.default_rng([self.seed, epoch, shards[0], number])
                     sources, targets = (
                         [some.draw(ids, rng) if rng.random() < self.resegment else ids for ids in side]

@@ -78,7 +78,6 @@ class _Job:
         self.identity = prepared.manifest["identity"]
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
         source, target = tokenizers[0], tokenizers[-1]
-        kind = self.config.tokenizer.kind
         self.make_batch: Callable[..., Batch] = partial(
             _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
         )
@@ -86,12 +85,14 @@ class _Job:
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
         self.objective = Objective.of(self.config.train)
         self.training_batch = partial(self.make_batch, copies=self.objective.copies)
+        share = self.config.tokenizer.sample
+        subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
         self.sampler = Sampler(
             prepared.split("train"),
             self.config.train.batch_tokens,
             self.config.seed,
-            self.config.tokenizer.sample,
-            (Subwords(source, kind), Subwords(target, kind)) if self.config.tokenizer.sample else None,
+            share,
+            (subwords[0], subwords[-1]) if subwords else None,
         )
         torch.manual_seed(self.config.seed)
         model = build(

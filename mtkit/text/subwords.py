@@ -77,7 +77,7 @@ class Subwords:
             self._known[word] = known
         return known
 
-    def _merged(self, word: tuple[int, ...], rng: np.random.Generator, dropped: float = DROPPED) -> list[int]:
+    def _merged(self, word: tuple[int, ...], rng: np.random.Generator) -> list[int]:
         """A word put together anew, its best merge first; each may be left out, whenever it could be made."""
         parts = list("".join(self.tokenizer.pieces(list(word))))
         ids = [self.tokenizer.id(part) for part in parts]
@@ -87,7 +87,7 @@ class Subwords:
             merges = [
                 (self.tokenizer.score(merged), -place)
                 for place, pair in enumerate(pairwise(parts))
-                if (merged := self.tokenizer.id("".join(pair))) is not None and rng.random() >= dropped
+                if (merged := self.tokenizer.id("".join(pair))) is not None and rng.random() >= DROPPED
             ]
             if not merges:
                 break

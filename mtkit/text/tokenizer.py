@@ -7,6 +7,7 @@ models may lack a pad or a bos piece: padding needs no id of its own (masks deci
 import io
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import sentencepiece
@@ -44,9 +45,6 @@ class Tokenizer:
         self.never: list[int] = sorted(special | breaks)
         """Ids that search must not produce."""
         self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))
-        self.ordinary: frozenset[int] = frozenset(range(self.vocab_size)) - self._bytes - special - {self.eos}
-        """Ids of pieces that spell text in characters."""
-        self._ids = {self._names[i]: i for i in self.ordinary}
 
     @classmethod
     def read(cls, path: Path) -> "Tokenizer":
@@ -60,6 +58,15 @@ class Tokenizer:
         """Ids of each text, without bos and eos."""
         ids: list[list[int]] = self._pieces.encode(texts, num_threads=1)
         return ids
+
+    @cached_property
+    def ordinary(self) -> frozenset[int]:
+        """Ids of pieces that spell text in characters."""
+        return frozenset(range(self.vocab_size)) - self._bytes - {*self.never, self.eos}
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {self._names[i]: i for i in self.ordinary}
 
     @property
     def has_nbest(self) -> bool:

@@ -102,7 +102,7 @@ class _Chunked(torch.autograd.Function):
             grad_features = torch.empty_like(features_NE)
             grad_weight = torch.zeros_like(weight_VE)
             grad_bias = torch.zeros_like(bias_V)
-        rows = max(2, min(N, CHUNK_NUMBERS // V) // 2 * 2)  # pairs stay together
+        rows = min(N, max(2, CHUNK_NUMBERS // V // 2 * 2))  # even, unless one chunk is all: pairs stay together
         logits_nV = features_NE.new_empty(rows, V)
         for start in range(0, N, rows):
             chunk = slice(start, start + rows)

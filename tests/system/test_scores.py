@@ -4,19 +4,18 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import sacrebleu
+import scores
 
 from mtkit.config import RECIPES, bundled, recipes
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "benchmarks" / "scores.py"
-sys.path.insert(0, str(SCRIPT.parent))
-import scores  # noqa: E402
+SCRIPT = Path(scores.__file__)
 
 
 def made(tmp_path: Path) -> tuple[Path, Path, list[str], list[str]]:
@@ -51,24 +50,43 @@ def test_text_as_papers_score_it() -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    hyp, reference, *_ = made(tmp_path)
+    _, reference, *_ = made(tmp_path)
     short = tmp_path / "short.de"
     short.write_text("one line\n")
-    given = [sys.executable, str(SCRIPT), "keep", "x", "--ref", str(reference), "--lang", "de", "--hyp", str(short)]
-    done = subprocess.run(given, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"{short} has 1 lines, {reference} 600: expected as many" in done.stderr
-    assert scores.line("x", scores.scores(scores.keep("x", hyp, reference, "de", False, tmp_path))).startswith("x ")
+
+    def said(*given: str) -> str:
+        done = subprocess.run([sys.executable, str(SCRIPT), *given], capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    given = ("keep", "x", "--ref", str(reference), "--lang", "de", "--hyp")
+    assert said(*given, str(short)) == f"{short} has 1 lines, {reference} 600: expected as many\n"
+    missing = tmp_path / "missing.de"
+    assert said(*given, str(missing)) == f"{missing} does not exist; expected text, plain or .gz\n"
+    assert said("show", "nobody").startswith("nothing is kept of nobody; expected some of: ")
 
 
-@pytest.mark.parametrize("name", [name for name in recipes() if list(scores.SCORES.glob(f"{name}*.json.gz"))])
+def test_seeds_are_one_system_and_others_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hyp, reference, _, lines = made(tmp_path)
+    right = tmp_path / "right.de"
+    right.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    first = scores.scores(scores.keep("a.seed1", hyp, reference, "de", False, tmp_path))["bleu"]
+    scores.keep("a.seed2", right, reference, "de", False, tmp_path)
+    shutil.copy(tmp_path / "a.seed1.json.gz", tmp_path / "a-quick.seed1.json.gz")
+    assert {name: len(paths) for name, paths in scores.kept(tmp_path).items()} == {"a": 2, "a-quick": 1}
+    scores.show(["a"], tmp_path)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split("BLEU")[0].strip() for line in printed] == ["a.seed1", "a.seed2", "a, mean of 2"]
+    assert f"BLEU {(first + 100) / 2:.2f} " in printed[2]
+
+
+@pytest.mark.parametrize("name", sorted(set(recipes()) & set(scores.kept())))
 def test_recipes_state_what_the_statistics_give(name: str) -> None:
-    """The figures after BLEU, chrF and "as papers report it" in a header are those of NAME or the mean of its seeds."""
+    """The figures that begin a line of a header are those of its system, the mean of its seeds."""
     header = (RECIPES / f"{name}.toml").read_text().partition("\nname")[0]
-    found = [scores.scores(path) for path in sorted(scores.SCORES.glob(f"{name}*.json.gz"))]
-    for label, key in (("BLEU", "bleu"), ("chrF", "chrf"), ("as papers report it", scores.PAPERS)):
+    found = scores.means([scores.scores(path) for path in scores.kept()[name]])
+    for key, score in found.items():
+        label = {"bleu": "BLEU", "chrf": "chrF", scores.PAPERS: "as papers report it"}[key]
         stated = re.search(rf"^#   {label} +(\d+\.\d+)", header, re.MULTILINE)
-        if stated or key != scores.PAPERS:
-            assert stated, f"{name} does not state {label}"
-            mean = sum(one[key] for one in found) / len(found)
-            assert float(stated[1]) == pytest.approx(mean, abs=0.005)
+        assert stated, f"{name} does not state {label}"
+        assert float(stated[1]) == pytest.approx(score, abs=0.005)

@@ -33,7 +33,7 @@ def test_what_is_drawn_spells_the_same_text(kind: str) -> None:
 
 def test_bpe_without_dropout_is_the_tokenizers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make("bpe")
-    monkeypatch.setattr(Subwords._merged, "__defaults__", (0.0,))
+    monkeypatch.setattr(subwords, "DROPPED", 0.0)
     some, rng = Subwords(made, "bpe"), np.random.default_rng(1)
     for ids in made.encode(TEXTS):
         assert some.draw(ids, rng) == ids
@@ -41,7 +41,7 @@ def test_bpe_without_dropout_is_the_tokenizers_own(monkeypatch: pytest.MonkeyPat
 
 def test_bpe_without_merges_is_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make("bpe")
-    monkeypatch.setattr(Subwords._merged, "__defaults__", (1.0,))
+    monkeypatch.setattr(subwords, "DROPPED", 1.0)
     (ids,) = made.encode(["the cat"])
     drawn = Subwords(made, "bpe").draw(ids, np.random.default_rng(1))
     assert made.pieces(drawn) == list("▁the▁cat")

@@ -12,6 +12,7 @@ from mtkit.corpus.shards import ShardWriter, Split
 from mtkit.model.build import build
 from mtkit.schema import Model, Train
 from mtkit.train import loop
+from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
 
 DEFAULTS = {"batch_tokens": 201, "max_epochs": 0, "lr": 0.01, "warmup": 0, "schedule": "constant", "patience": 0}
@@ -31,7 +32,7 @@ class Bench:
         self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
         self.settings = Train.model_validate(DEFAULTS | settings)
         self.per_epoch = math.ceil(self.sampler.batches(0) / self.settings.accumulate)
-        self.dropout, self.copies = dropout, 1
+        self.dropout = dropout
         self.training = self.make()
 
     def make(self) -> Training:
@@ -40,7 +41,7 @@ class Bench:
         return Training.begin(model, self.settings, Progress(precision="fp32"))
 
     def batch(self, sources: object, targets: object, copies: int = 0) -> Batch:
-        copies = copies or self.copies
+        copies = copies or Objective.of(self.settings).copies
         return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2, copies=copies)  # type: ignore[arg-type]
 
     def events(self, training: Training | None = None) -> Iterator[loop.Event]:

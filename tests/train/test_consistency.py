@@ -65,7 +65,6 @@ def test_only_every_second_sentence_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["rdrop", "simcut"])
 def test_runs_learn_repeat_and_halve(tmp_path: Path, name: str) -> None:
     bench = Bench(tmp_path, dropout=0.2, max_updates=150, consistency=name)
-    bench.copies = 2
     losses = bench.losses()
     assert losses[-1] < 0.75 * losses[0]
     assert bench.training.progress.target_tokens < 150 * 60  # each pair counts once
