@@ -54,7 +54,7 @@ def keep(system: str, curve: Curve, folder: Path = RESULTS) -> None:
 
 
 def table(curves: dict[str, Curve]) -> list[str]:
-    """A row a system, a column a budget: BLEU of the last validation within it, if there is one; a run that ended keeps its last."""
+    """A row a system, a column a budget: BLEU of the last validation within it, if any; a run that ended keeps it."""
     rows = [["dev BLEU after minutes", *map(str, BUDGETS)], ["---"] * (len(BUDGETS) + 1)]
     for system, curve in curves.items():
         last = [[bleu for minutes, bleu in curve if minutes <= budget] for budget in BUDGETS]
