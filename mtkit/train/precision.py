@@ -28,7 +28,8 @@ def has_bf16(device: torch.device) -> bool:
     """Whether the device has units for products in bf16."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, unit, bool)() for unit in units)
 
 
 def choose(device: torch.device, work: Callable[[Work], None], batches: Sequence[Work]) -> Choice:

@@ -20,7 +20,7 @@ from mtkit.model import native, products
 from mtkit.model.attention.additive import AdditiveSteps
 from mtkit.model.dropout import mask_like
 from mtkit.model.encoder.memory import Memory
-from mtkit.model.native import elementwise, quantised, tiles
+from mtkit.model.native import compiler, elementwise, quantised, tiles
 from mtkit.registry import resolve
 
 NATIVE = native.compiled() is not None
@@ -285,14 +285,32 @@ def test_masks_of_dropout() -> None:
         assert torch.equal(mask_like(torch.zeros(300, 77), 0.3), ours)
 
 
-TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no matrix tiles for bf16")
+TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no units for bf16")
+
+
+@pytest.fixture(params=["its own", "vectors"])
+def units(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's own form of tiles.c, and that for one without tiles, which it may never take by itself."""
+    if request.param == "its own":
+        return
+    source, made = Path(native.__file__).with_name("tiles.c"), tmp_path / "vectors.so"
+    flags = [*compiler.FLAGS, "-mno-amx-tile", "-mno-amx-bf16", "-fopenmp", "-shared"]
+    subprocess.run(["gcc", *flags, str(source), "-o", str(made)], check=True)
+    library = ctypes.CDLL(str(made))
+
+    def function(name: str, *arguments: type) -> Callable[..., int]:
+        found: Callable[..., int] = getattr(library, name)
+        found.argtypes = list(arguments)  # type: ignore[attr-defined]
+        return found
+
+    monkeypatch.setattr(compiler, "function", function)
 
 
 @TILES
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (16, 16, 32), (5, 37, 70), (100, 300, 2100), (257, 100, 1000), (40, 1, 33)]
 )
-def test_products_on_tiles(shape: tuple[int, int, int], threads: int) -> None:
+def test_products_on_tiles(shape: tuple[int, int, int], threads: int, units: None) -> None:
     """Against torch in float64 on rounded operands: any stride, any start, in place; sizes that end within a tile."""
     torch.manual_seed(1)
     m, n, k = shape

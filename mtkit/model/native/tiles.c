@@ -1,15 +1,14 @@
-// Matrix products on the processor's tiles (AMX): operands rounded to bf16, sums in fp32. What each function computes
-// is torch's product of the rounded operands; tests hold the two together.
+// Matrix products on the processor's bf16 units: operands rounded to bf16, sums in fp32. The units are tiles (AMX) or,
+// where there are none, the pairs of a vector (AVX-512 BF16). What each function computes is torch's product of the
+// rounded operands; tests hold the two together.
 //
 // A packed operand is tiles of 16 rows x 32 numbers of the dimension that is summed over, k, stored one after another
 // ([rows / 16][k / 32], what is missing at the edges is zero). The tile's 16 x 16 pairs of neighbours in k lie as
 // they are for the left operand, and transposed for the right one.
 
-#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+#if defined(__AVX512BF16__) && defined(__linux__)
 
 #include "tiles.h"
-#include <immintrin.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -85,6 +84,7 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
     }
 }
 
+#ifdef __AMX_BF16__
 // A tile of sums, from (and, below, to) where a matrix may end within it.
 #define BEGIN(number, i, j)                                                                                            \
     if (!start) _tile_zero(number);                                                                                    \
@@ -107,44 +107,88 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
                 c[(16 * (i) + y) * c_row + 16 * (j) + x] = edge[16 * y + x];                                           \
     }
 
+// c = start + a b of two by two tiles from (i, j) on; what lies beyond the matrix is NULL.
+static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1, const bf16 *b0,
+                  const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
+    _Alignas(64) float edge[256];
+    BEGIN(0, i, j)
+    if (b1) { BEGIN(1, i, j + 1) }
+    if (a1) { BEGIN(2, i + 1, j) }
+    if (a1 && b1) { BEGIN(3, i + 1, j + 1) }
+    for (int64_t k = 0; k < kt; k++) {
+        _tile_loadd(4, a0 + k * TILE, 64);
+        _tile_loadd(6, b0 + k * TILE, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        if (b1) {
+            _tile_loadd(7, b1 + k * TILE, 64);
+            _tile_dpbf16ps(1, 4, 7);
+        }
+        if (a1) {
+            _tile_loadd(5, a1 + k * TILE, 64);
+            _tile_dpbf16ps(2, 5, 6);
+            if (b1) _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+    END(0, i, j)
+    if (b1) { END(1, i, j + 1) }
+    if (a1) { END(2, i + 1, j) }
+    if (a1 && b1) { END(3, i + 1, j + 1) }
+}
+
+// Whether the kernel lets this process use tiles.
+int tiles_ready(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
+#else
+#define STRIP 8 // rows at once: with two tiles of columns, 16 sums in registers
+
+static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1, const bf16 *b0,
+                  const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
+    __mmask16 here = first(n - 16 * j), beside = first(n - 16 * j - 16);
+    for (int64_t y = 0; y < 32 && 16 * i + y < m; y += STRIP) {
+        const bf16 *a = (y < 16 ? a0 : a1) + y % 16 * 32, *right = b1 ? b1 : b0;
+        int64_t rows = m - 16 * i - y < STRIP ? m - 16 * i - y : STRIP;
+        const float *from = start ? start + (16 * i + y) * start_row + 16 * j : NULL;
+        __m512 sums[STRIP][2];
+        for (int r = 0; r < STRIP; r++) {
+            int given = from && r < rows;
+            sums[r][0] = _mm512_maskz_loadu_ps(given ? here : 0, from + (given ? r * start_row : 0));
+            sums[r][1] = _mm512_maskz_loadu_ps(given ? beside : 0, from + (given ? r * start_row + 16 : 0));
+        }
+        for (int64_t k = 0; k < kt; k++)
+            for (int p = 0; p < 16; p++) {
+                __m512bh b[2] = {(__m512bh)_mm512_load_si512(b0 + k * TILE + 32 * p),
+                                 (__m512bh)_mm512_load_si512(right + k * TILE + 32 * p)};
+                for (int r = 0; r < STRIP; r++) {
+                    int32_t pair;
+                    memcpy(&pair, a + k * TILE + 32 * r + 2 * p, sizeof pair);
+                    __m512bh all = (__m512bh)_mm512_set1_epi32(pair);
+                    sums[r][0] = _mm512_dpbf16_ps(sums[r][0], b[0], all);
+                    sums[r][1] = _mm512_dpbf16_ps(sums[r][1], b[1], all);
+                }
+            }
+        float *to = c + (16 * i + y) * c_row + 16 * j;
+        for (int r = 0; r < rows; r++) {
+            _mm512_mask_storeu_ps(to + r * c_row, here, sums[r][0]);
+            _mm512_mask_storeu_ps(to + r * c_row + 16, beside, sums[r][1]);
+        }
+    }
+}
+
+int tiles_ready(void) { return 1; }
+#endif
+
 // c = start + a b, two by two tiles, of rows [i0, i1) and columns [j0, j1) of tiles and kt tiles of k.
 static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt, int64_t m, int64_t n, const bf16 *a,
                      int64_t a_row, const bf16 *b, int64_t b_row, const float *start, int64_t start_row, float *c,
                      int64_t c_row) {
-    _Alignas(64) float edge[256];
     int64_t down = (i1 - i0 + 1) / 2, across = (j1 - j0 + 1) / 2;
     int by_row = down > across; // what is longer is gone through once, beside it what is shorter again and again
     for (int64_t t = 0; t < down * across; t++) {
         int64_t i = i0 + 2 * (by_row ? t / across : t % down), j = j0 + 2 * (by_row ? t % across : t / down);
         const bf16 *a0 = a + i * a_row * TILE, *a1 = i + 1 < i1 ? a0 + a_row * TILE : NULL;
         const bf16 *b0 = b + j * b_row * TILE, *b1 = j + 1 < j1 ? b0 + b_row * TILE : NULL;
-        BEGIN(0, i, j)
-        if (b1) { BEGIN(1, i, j + 1) }
-        if (a1) { BEGIN(2, i + 1, j) }
-        if (a1 && b1) { BEGIN(3, i + 1, j + 1) }
-        for (int64_t k = 0; k < kt; k++) {
-            _tile_loadd(4, a0 + k * TILE, 64);
-            _tile_loadd(6, b0 + k * TILE, 64);
-            _tile_dpbf16ps(0, 4, 6);
-            if (b1) {
-                _tile_loadd(7, b1 + k * TILE, 64);
-                _tile_dpbf16ps(1, 4, 7);
-            }
-            if (a1) {
-                _tile_loadd(5, a1 + k * TILE, 64);
-                _tile_dpbf16ps(2, 5, 6);
-                if (b1) _tile_dpbf16ps(3, 5, 7);
-            }
-        }
-        END(0, i, j)
-        if (b1) { END(1, i, j + 1) }
-        if (a1) { END(2, i + 1, j) }
-        if (a1 && b1) { END(3, i + 1, j + 1) }
+        block(i, j, kt, m, n, a0, a1, b0, b1, start, start_row, c, c_row);
     }
 }
-
-// Whether the kernel lets this process use tiles.
-int tiles_ready(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
 
 static bf16 *room(int which, int64_t tiles) {
     static _Thread_local struct { bf16 *at; int64_t tiles; } held[2];
@@ -192,7 +236,7 @@ int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64
                          k0 ? c_row : start_row, c, c_row);
             }
         }
-        _tile_release();
+        release();
     }
     return 1;
 }
