@@ -22,9 +22,12 @@ from mtkit.schema import Train
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
 
-PLAN_AFTER = 50  # updates, before a time budget is turned into a number of them
-PLAN_WARM = 10  # of which the first are not timed
-PLAN_RESERVE = 0.98  # of the budget: the rest is for the last validation and for saving
+# A time budget is turned into a number of updates after so many of them, and after so much of it: a few seconds tell
+# little of the speed, and a plan that does not fit is cut off before the learning rate has fallen.
+PLAN_AFTER = 50  # updates
+PLAN_SHARE = 0.03  # of the budget
+PLAN_WARM = 10  # updates, the first, which are not timed
+PLAN_RESERVE = 0.97  # of the budget: the rest is for the last validation, for saving, and for a slower hour
 
 
 @dataclass(frozen=True)
@@ -277,8 +280,10 @@ class _Plan:
         self.timed += 1
         if self.timed > PLAN_WARM:
             self.tokens, self.seconds = self.tokens + tokens, self.seconds + seconds
-        budget = bool(self.settings.max_minutes) and not progress.total_updates
-        return budget and progress.update >= PLAN_AFTER and self.timed >= 2 * PLAN_WARM
+        if not self.settings.max_minutes or progress.total_updates:
+            return False
+        early = progress.update < PLAN_AFTER or progress.seconds < 60 * self.settings.max_minutes * PLAN_SHARE
+        return not early and self.timed >= 2 * PLAN_WARM
 
     def make(self, progress: Progress, validation_seconds: float) -> int:
         """The number of updates that fit, validations included."""

@@ -91,9 +91,15 @@ def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, object], re
     assert last.reason.startswith(reason)
 
 
-def test_a_time_budget_becomes_updates_once(tmp_path: Path) -> None:
+def test_a_time_budget_becomes_updates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there are more than 50 updates
     bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
-    plans = [event.updates for event in bench.events() if isinstance(event, loop.Planned)]
+    plans = []
+    for event in bench.events():
+        if isinstance(event, loop.Planned):
+            plans.append(event.updates)
+            assert bench.training.progress.update >= loop.PLAN_AFTER
+            assert bench.training.progress.seconds >= 2.4
     assert len(plans) == 1
     assert bench.training.progress.total_updates == plans[0] > loop.PLAN_AFTER
     assert bench.training.progress.seconds < 7.0
