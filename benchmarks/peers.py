@@ -1,4 +1,4 @@
-"""Other toolkits on the workloads of `train.py`: their configs, and how fast they say they are.
+"""Other toolkits on the workloads of `train.py`: their text, their configs, and how fast they say they are.
 
 Each reports target tokens without padding, the end of each sentence included; the figure is the median of its reports
 after the first. Written for JoeyNMT 2.3.0 and OpenNMT-py 3.5.1.
@@ -16,6 +16,7 @@ from typing import Any
 from sentencepiece import SentencePieceProcessor
 
 LANGUAGES = ("en", "de")
+PARTS = ("train", "val")
 PEERS = {"A": ["joeynmt", "opennmt"], "transformer-tiny": ["joeynmt", "opennmt"]}
 SPECIAL = ("<unk>", "<pad>", "<s>", "</s>")  # in the order that JoeyNMT asks for
 REPORTS = {"joeynmt": r"Tokens per Sec:\s+(\d+)", "opennmt": r"/\s*(\d+) tok/s"}
@@ -30,7 +31,7 @@ def speed(
         environments: holds a virtual environment of the peer's name.
         tokenizer: the SentencePiece model that mtkit uses.
     """
-    text(data, tokenizer, work)
+    text({part: data / part for part in PARTS}, LANGUAGES, tokenizer, work)
     config = work / f"{peer}-{workload}.yaml"
     make, command = {
         "joeynmt": (joeynmt, ["bin/python", "-m", "joeynmt", "train", str(config), "--skip-test"]),
@@ -50,22 +51,28 @@ def speed(
     return statistics.median(rates[1:]), usage.ru_maxrss / 1024
 
 
-def text(data: Path, tokenizer: Path, work: Path) -> None:
-    """The text as the peers want it: as it is, in pieces, and the vocabulary."""
+def text(prefixes: dict[str, Path], languages: tuple[str, str], tokenizer: Path, work: Path) -> None:
+    """The text as the peers want it: as it is, in pieces, and the vocabulary.
+
+    Args:
+        prefixes: of PREFIX.LANGUAGE.gz, for each of PARTS.
+    """
     pieces = SentencePieceProcessor(model_file=str(tokenizer))
     vocabulary = [pieces.id_to_piece(i) for i in range(pieces.get_piece_size())]
     own = [piece for piece in vocabulary if piece not in SPECIAL]
     (work / "pieces.txt").write_text("".join(f"{piece}\n" for piece in [*SPECIAL, *own]))
     (work / "counted.txt").write_text("".join(f"{piece}\t1\n" for piece in own))
-    for part in ("train", "val"):
-        for lang in LANGUAGES:
-            lines = gzip.decompress((data / f"{part}.{lang}.gz").read_bytes()).decode()
+    for part, prefix in prefixes.items():
+        for lang in languages:
+            lines = gzip.decompress(Path(f"{prefix}.{lang}.gz").read_bytes()).decode()
             (work / f"{part}.{lang}").write_text(lines)
             cut = pieces.encode(lines.removesuffix("\n").split("\n"), out_type=str)
             (work / f"{part}.pieces.{lang}").write_text("".join(" ".join(line) + "\n" for line in cut))
 
 
-def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[str, Any]:
+def joeynmt(
+    workload: str, tokenizer: Path, work: Path, updates: int, languages: tuple[str, str] = LANGUAGES
+) -> dict[str, Any]:
     """JoeyNMT's config of a workload."""
     side = {
         "max_length": 100,
@@ -112,11 +119,17 @@ def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[st
             "train": str(work / "train"),
             "dev": str(work / "val"),
             "dataset_type": "plain",
-            "src": side | {"lang": LANGUAGES[0]},
-            "trg": side | {"lang": LANGUAGES[1]},
+            "src": side | {"lang": languages[0]},
+            "trg": side | {"lang": languages[1]},
             "special_symbols": special,
         },
-        "testing": {"beam_size": 1, "batch_size": 64, "batch_type": "sentence", "eval_metrics": ["bleu"]},
+        "testing": {
+            "beam_size": 5,
+            "beam_alpha": 1.0,
+            "batch_size": 64,
+            "batch_type": "sentence",
+            "eval_metrics": ["bleu"],
+        },
         "training": {
             "optimizer": "adam",
             "learning_rate": 0.001,
@@ -150,7 +163,7 @@ def joeynmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[st
 def opennmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[str, Any]:
     """OpenNMT-py's config of a workload."""
     files = {part: {"path_src": str(work / f"{part}.pieces.en"), "path_tgt": str(work / f"{part}.pieces.de")}
-             for part in ("train", "val")}  # fmt: skip
+             for part in PARTS}  # fmt: skip
     if workload == "A":
         model: dict[str, Any] = {
             "encoder_type": "brnn",
