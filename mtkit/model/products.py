@@ -1,7 +1,7 @@
 """Matrix products in the precision that is entered: fp32, or bf16 or int8 with everything else kept in fp32.
 
 bf16 means: operands are rounded, the product is formed by the processor's bf16 units and comes back in the operands'
-own type. Where a CPU has matrix tiles and a compiler is at hand that is done in one go and sums stay in fp32
+own type. Where a CPU has such units and a compiler is at hand that is done in one go and sums stay in fp32
 (`mtkit.model.native.tiles`); elsewhere torch does it, and rounds the sums to bf16, too. Hand-written backward passes
 run after the precision was left and enter it again.
 

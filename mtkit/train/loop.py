@@ -22,12 +22,13 @@ from mtkit.schema import Train
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
 
-# A time budget is turned into a number of updates after so many of them, and after so much of it: a few seconds tell
-# little of the speed, and a plan that does not fit is cut off before the learning rate has fallen.
-PLAN_AFTER = 50  # updates
-PLAN_SHARE = 0.03  # of the budget
+# A time budget becomes a number of updates after PLAN_AFTER updates or PLAN_SHARE of it, whichever is later. What does
+# not fit is cut off before the learning rate has fallen, which costs more than to end early; and machines that are
+# shared run a tenth faster or slower from one minute to the next (data/results/LOG.md, 2026-11-26).
+PLAN_AFTER = 50
+PLAN_SHARE = 0.05
 PLAN_WARM = 10  # updates, the first, which are not timed
-PLAN_RESERVE = 0.97  # of the budget: the rest is for the last validation, for saving, and for a slower hour
+PLAN_RESERVE = 0.95  # of the budget is planned for: the rest is for the last validation, for saving, for slower minutes
 
 
 @dataclass(frozen=True)

@@ -288,22 +288,24 @@ def test_masks_of_dropout() -> None:
 TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no units for bf16")
 
 
-@pytest.fixture(params=["its own", "vectors"])
-def units(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processor's own form of tiles.c, and that for one without tiles, which it may never take by itself."""
-    if request.param == "its own":
-        return
-    source, made = Path(native.__file__).with_name("tiles.c"), tmp_path / "vectors.so"
+@pytest.fixture(scope="module")
+def without_tiles(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """tiles.c as for a processor that has vectors of bf16 only."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no gcc on this machine")
+    made = tmp_path_factory.mktemp("vectors") / "vectors.so"
     flags = [*compiler.FLAGS, "-mno-amx-tile", "-mno-amx-bf16", "-fopenmp", "-shared"]
-    subprocess.run(["gcc", *flags, str(source), "-o", str(made)], check=True)
-    library = ctypes.CDLL(str(made))
+    subprocess.run(["gcc", *flags, str(Path(native.__file__).with_name("tiles.c")), "-o", str(made)], check=True)
+    return ctypes.CDLL(str(made))
 
-    def function(name: str, *arguments: type) -> Callable[..., int]:
-        found: Callable[..., int] = getattr(library, name)
-        found.argtypes = list(arguments)  # type: ignore[attr-defined]
-        return found
 
-    monkeypatch.setattr(compiler, "function", function)
+@pytest.fixture(params=["its own", "vectors"])
+def units(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's own form of tiles.c, and that for one without tiles, which it may never take by itself."""
+    if request.param == "vectors":
+        library = request.getfixturevalue("without_tiles")
+        monkeypatch.setattr(compiler, "compiled", lambda: library)
+        monkeypatch.setattr(compiler, "function", compiler.function.__wrapped__)  # the cache has the other library's
 
 
 @TILES
@@ -342,7 +344,7 @@ def test_products_on_tiles(shape: tuple[int, int, int], threads: int, units: Non
 @TILES
 @pytest.mark.parametrize("directions", [1, 2])
 def test_operands_in_bf16(directions: int) -> None:
-    """The form on tiles and torch's own bf16, which rounds its results, too."""
+    """The form in C and torch's own bf16, which rounds its results, too."""
     torch.manual_seed(1)
     lead = (2,) if directions == 2 else ()
     weight, x, grad = torch.randn(*lead, 48, 40), torch.randn(*lead, 33, 40), torch.randn(*lead, 33, 48)

@@ -92,7 +92,7 @@ def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, object], re
 
 
 def test_a_time_budget_becomes_updates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there are more than 50 updates
+    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there may be more than 50 updates
     bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
     plans = []
     for event in bench.events():

@@ -122,7 +122,7 @@ int quantised_product(int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t st
             multiply(by_row ? begin : 0, by_row ? end : mt, by_row ? 0 : begin, by_row ? nt : end, m, n, kt, rows, scales,
                      b, b_scale, start, start_row, c, c_row);
         }
-        _tile_release();
+        release();
     }
     return 1;
 }

@@ -1,6 +1,6 @@
-// Matrix products on the processor's bf16 units: operands rounded to bf16, sums in fp32. The units are tiles (AMX) or,
-// where there are none, the pairs of a vector (AVX-512 BF16). What each function computes is torch's product of the
-// rounded operands; tests hold the two together.
+// Matrix products on the processor's bf16 units: operands rounded to bf16, sums in fp32. The units are tiles (AMX) or, if
+// this is compiled for a processor without, the pairs of a vector (AVX-512 BF16). What each function computes is torch's
+// product of the rounded operands; tests hold the two together.
 //
 // A packed operand is tiles of 16 rows x 32 numbers of the dimension that is summed over, k, stored one after another
 // ([rows / 16][k / 32], what is missing at the edges is zero). The tile's 16 x 16 pairs of neighbours in k lie as

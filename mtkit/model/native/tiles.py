@@ -1,4 +1,4 @@
-"""Products on the processor's matrix tiles (tiles.c): fp32 in and out, operands rounded to bf16 on the way."""
+"""Products on the processor's bf16 units (tiles.c): fp32 in and out, operands rounded to bf16 on the way."""
 
 import ctypes
 import functools
