@@ -23,6 +23,7 @@ LIMITS = {
     "demo": (0, 6, 0),
     "multi30k-en-de": (24, 0, 0),
     "multi30k-de-en": (24, 0, 0),
+    "multi30k-en-fr": (30, 0, 0),
     "multi30k-quick": (15, 14.5, 0),
 }
 pytestmark = pytest.mark.parametrize("name", config.recipes())
