@@ -68,8 +68,9 @@ def joeynmt(options: argparse.Namespace, source: bytes, output: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
     python = str(options.python)
     subprocess.run([python, str(TRAINS_JOEYNMT), str(config), f"{deadline:.1f}"], check=True, env=environment)
-    command = [python, "-m", "joeynmt", "translate", str(config), "--output-path", str(output)]
-    subprocess.run(command, input=source, check=True, env=environment)
+    command = [python, "-m", "joeynmt", "translate", str(config)]  # its --output-path fails, after all the work
+    with output.open("wb") as file:
+        subprocess.run(command, input=source, stdout=file, check=True, env=environment)
 
 
 def main() -> None:
