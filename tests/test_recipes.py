@@ -25,6 +25,7 @@ LIMITS = {
     "multi30k-de-en": (24, 0, 0),
     "multi30k-en-fr": (30, 0, 0),
     "multi30k-quick": (15, 14.5, 0),
+    "pydocs-en-ko": (0, 30, 0),
 }
 pytestmark = pytest.mark.parametrize("name", config.recipes())
 
