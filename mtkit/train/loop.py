@@ -23,8 +23,8 @@ from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
 
 # A time budget becomes a number of updates after PLAN_AFTER updates or PLAN_SHARE of it, whichever is later. What does
-# not fit is cut off before the learning rate has fallen, which costs more than to end early; and machines that are
-# shared run a tenth faster or slower from one minute to the next (data/results/LOG.md, 2026-11-26).
+# not fit is cut off before the learning rate has fallen; and machines that are shared run a tenth faster or slower from
+# one minute to the next (data/results/LOG.md, 2026-11-26).
 PLAN_AFTER = 50
 PLAN_SHARE = 0.05
 PLAN_WARM = 10  # updates, the first, which are not timed
