@@ -1,0 +1,245 @@
+"""The typed, frozen config: what `mtkit.toml` may say, each key with its default and a line on what it does.
+
+Must not know files (see `config`), torch, nor what any choice does (see `registry`).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mtkit.schema.model import (
+    Attention,
+    Convolution,
+    Model,
+    RecurrentDecoder,
+    RecurrentEncoder,
+    TransformerDecoder,
+    TransformerEncoder,
+)
+from mtkit.schema.section import Count, Dropped, Paths, Positive, Section, Share, choice
+
+__all__ = [
+    "Attention",
+    "Config",
+    "Convolution",
+    "Data",
+    "Decode",
+    "Eval",
+    "Filter",
+    "Model",
+    "RecurrentDecoder",
+    "RecurrentEncoder",
+    "Section",
+    "Tokenizer",
+    "Train",
+    "TransformerDecoder",
+    "TransformerEncoder",
+]
+
+
+class Data(Section):
+    source_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    """Language of the source: the ending of its files."""
+    target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+    """Language of the target: the ending of its files, and the tokenizer of the scorer."""
+    train: Annotated[Paths, Field(min_length=1)]
+    """Prefixes (PREFIX.LANG, plain, .gz, .xz or .zst) or .tsv[.gz|.xz|.zst] files; one or a list."""
+    dev: str = ""
+    """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
+    test: Paths = []
+    """Text that `mtkit eval` translates and scores; one or a list."""
+    case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
+
+
+class Filter(Section):
+    max_chars: Positive = 2000
+    """Longest side in characters, before the tokenizer."""
+    max_pieces: Positive = 200
+    """Longest side in pieces, after the tokenizer."""
+    max_ratio: Annotated[float, Field(ge=1)] = 4.0
+    """Largest ratio of pieces between the sides, where the longer one has more than 10."""
+    dedupe: bool = True
+    """Keep one of equal pairs."""
+    drop_copies: bool = True
+    """Drop pairs whose source equals the target."""
+
+
+class Tokenizer(Section):
+    kind: Literal["unigram", "bpe", "char", "word"] = "unigram"
+    """SentencePiece model type; char ignores vocab_size."""
+    vocab_size: Positive = 8000
+    """Pieces, the special and reserved ones included."""
+    shared: bool = True
+    """One model for both sides."""
+    normalization: Literal["identity", "nfkc", "nmt_nfkc"] = "identity"
+    """SentencePiece normalization rule."""
+    byte_fallback: bool = True
+    """Spell unknown characters in bytes: no <unk>, whatever comes in."""
+    model: Paths = []
+    """Existing .model files instead of training: one for both sides, or source and target."""
+    train_lines: Positive = 500_000
+    """Largest sample of lines for training the tokenizer."""
+    sample: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of training sentences, a side, segmented at random (Kudo 2018; BPE-dropout, Provilkov et al. 2020)."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Tokenizer":
+        if len(self.model) > 2:
+            raise ValueError(f"model takes one file or two (source and target), got {len(self.model)}")
+        if self.model and self.shared != (len(self.model) == 1):
+            raise ValueError(
+                f"{len(self.model)} tokenizer model(s) given with shared = {str(self.shared).lower()}: "
+                "shared = true takes one file, shared = false two"
+            )
+        if not self.model and self.kind == "word" and self.byte_fallback:
+            raise ValueError('kind = "word" cannot spell unknown words in bytes: set byte_fallback = false')
+        if self.sample and self.kind in ("char", "word"):
+            raise ValueError(
+                f'sample = {self.sample:g}, but kind = "{self.kind}" segments in one way only: leave it out, or use '
+                'kind = "unigram" or "bpe"'
+            )
+        return self
+
+
+class Train(Section):
+    batch_tokens: Positive = 4096
+    """Sentences times the longer of source and target, padding included."""
+    accumulate: Positive = 1
+    """Batches whose gradients make one update."""
+    optimizer: Annotated[str, choice("optimizer")] = "adam"
+    """What turns gradients into updates."""
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Peak learning rate, for every schedule."""
+    betas: Annotated[list[Share], Field(min_length=2, max_length=2)] = [0.9, 0.98]
+    """Decay rates of Adam and its kin; of sgd the first is the momentum, of rmsprop and adadelta the second counts."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Pull of weight matrices towards zero; biases, gains and other vectors are left alone."""
+    schedule: Annotated[str, choice("schedule")] = "inverse_sqrt"
+    """How the learning rate goes on after the warm-up."""
+    warmup: Count = 400
+    """Updates over which the learning rate rises to its peak."""
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Largest gradient norm; 0: off."""
+    clip_value: Annotated[float, Field(ge=0)] = 0.0
+    """Largest gradient of a single parameter, before the norm is taken; 0: off."""
+    label_smoothing: Share = 0.1
+    """Share of the target probability spread over the vocabulary."""
+    consistency: Literal["none", "rdrop", "simcut"] = "none"
+    """Agreement of two passes: with other dropout (Liang et al. 2021), or with words cut, too (Gao et al. 2022)."""
+    consistency_weight: Annotated[float, Field(gt=0, le=100)] = 3.0
+    """Weight of their divergence (alpha in both papers, which take 5 and 3)."""
+    cut: Dropped = 0.05
+    """simcut: share of the second pass's words whose embedding is zero."""
+    bptt_steps: Count = 0
+    """Steps that gradients flow back from state to state before they are cut; 0: the whole sentence."""
+    max_epochs: Count = 20
+    """Stop after so many passes over the text; 0: no limit."""
+    max_updates: Count = 0
+    """Stop after so many updates; 0: no limit."""
+    max_minutes: Annotated[float, Field(ge=0)] = 0
+    """Stop after so many minutes, validation included; 0: no limit."""
+    validate_every: Count = 0
+    """Updates between validations; 0: each epoch."""
+    validate_lines: Positive = 500
+    """Sentences of dev that a validation translates, greedily."""
+    patience: Count = 5
+    """Stop after so many validations without gain; 0: never."""
+    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    """What "best" means."""
+    average: Count = 0
+    """At the end, average the weights of so many validations, and keep that if it is better; 0: off."""
+    average_of: Literal["best", "last"] = "best"
+    """Which validations' weights are averaged."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the matrix products; auto is measured, decided once a run and logged."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Train":
+        if self.consistency == "none" and self.consistency_weight != 3.0:
+            raise ValueError(
+                f'consistency_weight = {self.consistency_weight:g} has no effect with consistency = "none": leave it '
+                'out, or use "rdrop" or "simcut"'
+            )
+        if self.consistency != "simcut" and self.cut != 0.05:
+            raise ValueError(
+                f'cut = {self.cut:g} has no effect with consistency = "{self.consistency}": leave it out, '
+                'or use "simcut"'
+            )
+        if self.average == 1:
+            raise ValueError("average = 1 is no average: use 2 or more, or 0")
+        if not (self.max_epochs or self.max_updates or self.max_minutes):
+            raise ValueError("max_epochs, max_updates and max_minutes are all 0: training would never end; set one")
+        return self
+
+
+class Decode(Section):
+    beam_size: Positive = 5
+    """Hypotheses kept in search; 1: greedy."""
+    length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
+    """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""
+    coverage_penalty: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """B in + B * sum of log(min(1, attention paid)) over source positions (Wu et al. 2016); 0: none."""
+    max_ratio: Annotated[float, Field(gt=0, le=1000)] = 3.0
+    """Longest output: so many times the source pieces, plus 10."""
+    min_length: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Shortest output in pieces."""
+    no_repeat_ngram: Annotated[int, Field(ge=0, le=1000)] = 0
+    """No so many pieces in a row come twice; 0: they may."""
+    batch_tokens: Positive = 4096
+    """Source pieces times beam in a batch."""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    """Of matrix products."""
+
+
+class Eval(Section):
+    metrics: Annotated[list[Annotated[str, choice("metric")]], Field(min_length=1)] = ["bleu", "chrf", "ter"]
+    """Scores to compute."""
+    tokenize: Literal["auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "auto"
+    """sacreBLEU's tokenizer for BLEU; auto: by the target language."""
+
+
+class Config(Section):
+    """All that a run depends on."""
+
+    name: Annotated[str, Field(pattern=r"^([^/\s.][^/\s]*)?$")] = ""
+    """The run's folder, runs/NAME; "": SRC-TGT."""
+    seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 1
+    """Of everything random."""
+    data: Data
+    filter: Filter = Filter()
+    tokenizer: Tokenizer = Tokenizer()
+    model: Model = Model()
+    train: Train = Train()
+    decode: Decode = Decode()
+    eval: Eval = Eval()
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Config":
+        if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):
+            raise ValueError(
+                f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '
+                'use tie = "target" or "none", or tokenizer.shared = true'
+            )
+        if self.train.bptt_steps and not self.model.recurrent:
+            raise ValueError(
+                f"train.bptt_steps = {self.train.bptt_steps} cuts gradients from state to state, but there is no "
+                "recurrent layer in this model: leave it out"
+            )
+        if self.train.consistency == "rdrop" and not (self.model.dropout or self.model.word_dropout):
+            raise ValueError(
+                'train.consistency = "rdrop" compares two passes with other dropout, but model.dropout = 0 makes them '
+                'equal: use some, or "simcut", or "none"'
+            )
+        if self.train.batch_tokens < self.filter.max_pieces + 1:
+            raise ValueError(
+                f"train.batch_tokens = {self.train.batch_tokens} is less than one sentence of filter.max_pieces = "
+                f"{self.filter.max_pieces} and its end: raise the one or lower the other"
+            )
+        return self
+
+    @property
+    def run_name(self) -> str:
+        return self.name or f"{self.data.source_lang}-{self.data.target_lang}"
