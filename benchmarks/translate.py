@@ -89,7 +89,8 @@ def one(options: argparse.Namespace) -> None:
 
     import torch
 
-    from mtkit.pipeline.translate import WINDOW, Line, Request, Translator, in_parallel
+    from mtkit.pipeline.request import Line, Request
+    from mtkit.pipeline.translate import WINDOW, Translator, in_parallel
 
     torch.set_num_threads(1)
     translator = Translator.load(options.model, device="cpu")

@@ -23,8 +23,9 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from mtkit.pipeline.request import Line
     from mtkit.pipeline.score import Scored
-    from mtkit.pipeline.translate import Line, Translator
+    from mtkit.pipeline.translate import Translator
 
 
 def command(
@@ -69,7 +70,7 @@ def command(
     }
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
-    from mtkit.pipeline.translate import Request
+    from mtkit.pipeline.request import Request
 
     translator.check(translator.decode, Request(align=align))
 
@@ -98,7 +99,8 @@ def _scored(
 def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[list["Line"]]:
     """Windows of pairs with their numbers."""
     from mtkit.errors import DataError
-    from mtkit.pipeline.translate import WINDOW, Line
+    from mtkit.pipeline.request import Line
+    from mtkit.pipeline.translate import WINDOW
 
     number = 0
     for window in windows(source, name, WINDOW, ends):

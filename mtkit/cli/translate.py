@@ -25,7 +25,8 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.translate import Line, Request, Translation, Translator
+    from mtkit.pipeline.request import Line, Request, Translation
+    from mtkit.pipeline.translate import Translator
 
 
 def command(
@@ -107,7 +108,7 @@ def command(
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.decode.batched import Sampling
-    from mtkit.pipeline.translate import Request
+    from mtkit.pipeline.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
     request = Request(n_best, align, form == "jsonl", sampling)
@@ -157,7 +158,8 @@ def _numbered(
 ) -> Iterator[list["Line"]]:
     """Windows of lines with their numbers and prefixes."""
     from mtkit.errors import DataError
-    from mtkit.pipeline.translate import WINDOW, Line
+    from mtkit.pipeline.request import Line
+    from mtkit.pipeline.translate import WINDOW
     from mtkit.text import bitext
 
     prefixes = (line for line, _ in bitext.lines(prefix)) if prefix else None
@@ -181,7 +183,7 @@ def _typed(
     translator: "Translator", request: "Request", messages: Messages
 ) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
-    from mtkit.pipeline.translate import Line
+    from mtkit.pipeline.request import Line
 
     if sys.stdin is None or not sys.stdin.isatty() or not sys.stdout.isatty():
         yield from _translations(translator, request, None, None, (1, 1), messages)

@@ -8,7 +8,8 @@ import functools
 import math
 from dataclasses import dataclass, field
 
-from mtkit.pipeline.translate import Line, Request, Translator, shared
+from mtkit.pipeline.request import Line, Request
+from mtkit.pipeline.translate import Translator, shared
 from mtkit.pipeline.workers import Workers
 
 

@@ -6,18 +6,20 @@ the same. A line longer than all that the model was trained on is translated in 
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from mtkit.decode.batched import Options, Sampling, Sentence, Vocabulary, translate_ids
+from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
 from mtkit.decode.models import Models
 from mtkit.decode.search import Hypothesis, Ranking
 from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.pipeline import bundle
 from mtkit.pipeline.device import choose_device
+from mtkit.pipeline.parts import Job, joined
+from mtkit.pipeline.request import Candidate, Line, Request, Translation
 from mtkit.pipeline.workers import Workers
 from mtkit.schema import Decode
 from mtkit.text import sentences
@@ -25,72 +27,6 @@ from mtkit.text import sentences
 WINDOW = 1024  # lines sorted and batched together at most
 PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of other lines
 Out = TypeVar("Out")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One translation of a line."""
-
-    text: str
-    score: float
-    """What search ranks by; of a line in parts the sum of the log-probabilities over the length penalty of all."""
-    logprob: float
-    """With a shortlist, among its words."""
-    tokens: list[str]
-    token_logprobs: list[float] | None = None
-    """Of each token and of the end; of a line in parts, of each part's tokens and end in turn. None: not asked for."""
-    alignment: list[tuple[int, int]] | None = None
-    """(source word, target word), numbered from 0 over white-space words; None: not asked for."""
-    attention: list[list[float]] | None = None
-    """A row a token and one for the end, over source tokens and their end; None: not asked for, or a line in parts."""
-
-
-@dataclass(frozen=True)
-class Translation:
-    """What became of a line."""
-
-    source: str
-    candidates: list[Candidate]
-    """Best first; empty for a blank line."""
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The best translation; "" for a blank line."""
-        return self.candidates[0].text if self.candidates else ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """What is to be translated.
-
-    Attributes:
-        prefix: what the translation begins with.
-        number: from 0; what sampling depends on, and what messages name.
-    """
-
-    text: str
-    prefix: str = ""
-    number: int = 0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is wanted of each line beyond its translation.
-
-    Attributes:
-        n_best: translations a line.
-        align: links between words, and attention.
-        details: the scores of tokens.
-        sampling: draw instead of search.
-        forced: a line's prefix is all of its translation, to be scored only; where a side is blank, nothing is.
-    """
-
-    n_best: int = 1
-    align: bool = False
-    details: bool = False
-    sampling: Sampling | None = None
-    forced: bool = False
 
 
 class Translator:
@@ -186,8 +122,8 @@ class Translator:
                 job = jobs[number]
                 job.found[place] = [self._candidate(job, place, one, request) for one in hypotheses]
                 if all(job.found):
-                    ranking = _ranking(decode)
-                    done[number] = Translation(lines[number].text, self._joined(job, ranking), job.warnings)
+                    ranking = Ranking(decode.length_penalty, decode.coverage_penalty)
+                    done[number] = Translation(lines[number].text, joined(job, ranking, self.target_lang), job.warnings)
             while following in done:
                 yield done.pop(following)
                 following += 1
@@ -229,7 +165,7 @@ class Translator:
             self._models[precision] = Models([one.model for one in self._bundles], eos, precision)
         return self._models[precision]
 
-    def _jobs(self, lines: list[Line], forced: bool) -> dict[int, "_Job"]:
+    def _jobs(self, lines: list[Line], forced: bool) -> dict[int, Job]:
         """What is to be done for each line that is not blank; number in the window -> job."""
         ids = [one.source_tokenizer.encode([line.text for line in lines]) for one in self._bundles]
         jobs = {}
@@ -247,7 +183,7 @@ class Translator:
                 )
             length = self._length(whole)
             if forced or length <= self._longest:
-                jobs[number] = _Job([line.text], [Sentence(whole, prefix, line.number)], [])
+                jobs[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
                 continue
             if prefix:
                 raise DataError(
@@ -256,7 +192,7 @@ class Translator:
                 )
             parts = self._split(line.text)
             of_models = zip(*(one.source_tokenizer.encode(parts) for one in self._bundles), strict=True)
-            jobs[number] = _Job(
+            jobs[number] = Job(
                 parts,
                 [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
                 [
@@ -293,7 +229,7 @@ class Translator:
                 nothing += part
         return parts
 
-    def _candidate(self, job: "_Job", place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
+    def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
         text = self._target.decode(hypothesis.words)
         made = Candidate(text, hypothesis.score, hypothesis.logprob, self._target.pieces(hypothesis.words))
         if request.details:
@@ -319,63 +255,13 @@ class Translator:
                 table[target_word][source_word] += row[piece // stride]
         return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
 
-    def _joined(self, job: "_Job", ranking: Ranking) -> list[Candidate]:
-        """The translations of a line from those of its parts: best to best, second to second, then by their scores, in
-        which coverage does not count."""
-        if len(job.parts) == 1:
-            return job.found[0]
-        made = []
-        together = sentences.join(["a", "b"], self.target_lang) == "ab"
-        for rank in range(max(len(found) for found in job.found)):
-            some = [found[min(rank, len(found) - 1)] for found in job.found]
-            links: list[tuple[int, int]] = []
-            source = target = 0  # white-space words so far
-            open_source = open_target = False  # whether the last one goes on
-            for part, one in zip(job.parts, some, strict=True):
-                source -= open_source and not part[0].isspace()
-                target -= open_target and bool(one.text)
-                links += [(s + source, t + target) for s, t in one.alignment or []]
-                source, target = source + len(part.split()), target + len(one.text.split())
-                open_source, open_target = not part[-1].isspace(), together and target > 0
-            logprob = sum(one.logprob for one in some)
-            tokens = [token for one in some for token in one.tokens]
-            scores = [score for one in some for score in one.token_logprobs or []]
-            made.append(
-                Candidate(
-                    sentences.join([one.text for one in some], self.target_lang),
-                    logprob / ranking.normal(len(tokens) + len(some)),
-                    logprob,
-                    tokens,
-                    scores if some[0].token_logprobs is not None else None,
-                    links if some[0].alignment is not None else None,
-                )
-            )
-        return sorted(made, key=lambda one: -one.score)
-
-
-@dataclass
-class _Job:
-    """A line that is to be translated: in one part, unless it is very long."""
-
-    parts: list[str]
-    sentences: list[Sentence]
-    warnings: list[str]
-    found: list[list[Candidate]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.found = [[] for _ in self.parts]
-
-
-def _ranking(decode: Decode) -> Ranking:
-    return Ranking(decode.length_penalty, decode.coverage_penalty)
-
 
 def _options(decode: Decode, request: Request) -> Options:
     if request.forced:
         decode = decode.model_copy(update={"beam_size": 1, "min_length": 0, "no_repeat_ngram": 0})
     return Options(
         beam_size=decode.beam_size,
-        ranking=_ranking(decode),
+        ranking=Ranking(decode.length_penalty, decode.coverage_penalty),
         max_ratio=decode.max_ratio,
         min_length=decode.min_length,
         no_repeat_ngram=decode.no_repeat_ngram,
