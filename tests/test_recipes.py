@@ -26,6 +26,7 @@ LIMITS = {
     "multi30k-en-fr": (30, 0, 0),
     "multi30k-quick": (15, 14.5, 0),
     "pydocs-en-ko": (0, 30, 0),
+    "tatoeba-de-en": (0, 30, 0),
 }
 pytestmark = pytest.mark.parametrize("name", config.recipes())
 
