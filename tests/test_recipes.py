@@ -22,6 +22,7 @@ PAPERS = {
 LIMITS = {
     "demo": (0, 6, 0),
     "multi30k-en-de": (24, 0, 0),
+    "multi30k-en-de-diverse": (12, 0, 0),
     "multi30k-de-en": (24, 0, 0),
     "multi30k-en-fr": (30, 0, 0),
     "multi30k-quick": (15, 14.5, 0),
