@@ -31,7 +31,7 @@ SIDE = 4096  # of the square matrices whose product is the machine's peak
 GRU = ["model.embed_dim=256", "model.hidden_dim=512", "model.tie=inputs", "model.dropout=0.3"]
 BLOCKS = ["name=transformer", "layers=4", "heads=4", "ffn_dim=256"]
 WORKLOADS = {
-    "A": [*GRU],
+    "A": [*GRU, "model.decoder.wiring=input_feeding"],
     "gnmt": [*GRU, "model.decoder.layers=2", "model.decoder.wiring=gnmt"],
     "transformer-tiny": [
         "model.embed_dim=128",

@@ -31,6 +31,7 @@ SPEED_MODEL = [
     "model.hidden_dim=128",
     "model.dropout=0.15",
     "model.tie=all",
+    "model.decoder.wiring=input_feeding",
     "model.attention.name=general",
     "train.batch_tokens=1000",
     "train.lr=4e-3",

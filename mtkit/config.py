@@ -57,6 +57,9 @@ def recipes() -> list[str]:
 def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded:
     """Read a config: a file, a recipe's name, or, with None, `mtkit.toml` here or else the recipe `demo`.
 
+    Where an override names another kind of encoder or decoder, keys of the file that this kind does not have are left
+    out; the overrides' own are an error.
+
     Raises:
         ConfigError: listing every error found.
     """
@@ -80,8 +83,7 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}") from None
-    for override in overrides or []:
-        _set(table, override)
+    _override(table, overrides or [])
     return Loaded(config=parse(table, origin), folder=folder, origin=origin)
 
 
@@ -105,8 +107,7 @@ def parse_decode(overrides: list[str]) -> Decode:
         ConfigError: a key of another section, or a wrong value.
     """
     table: dict[str, Any] = {}
-    for override in overrides:
-        _set(table, override)
+    _override(table, overrides)
     if other := [key for key in table if key != "decode"]:
         raise ConfigError(f"--set {other[0]}…: with --model and no --config, only decode.KEY=VALUE has an effect")
     needed = {"data": {"source_lang": "source", "target_lang": "target", "train": "none"}}
@@ -136,20 +137,42 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _set(table: dict[str, Any], override: str) -> None:
+def _override(table: dict[str, Any], overrides: list[str]) -> None:
+    pairs = [(override, *_read(override)) for override in overrides]
+    for _, key, value in pairs:
+        *parents, last = key.split(".")
+        if last == "name" and isinstance(value, str):
+            _change_kind(table, parents, value)
+    for override, key, value in pairs:
+        *parents, last = key.split(".")
+        inner = table
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"--set {override}: {parent} is a value, not a table")
+        inner[last] = value
+
+
+def _read(override: str) -> tuple[str, Any]:
+    """The dotted key and the value of KEY=VALUE."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set takes KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise ConfigError(f"--set {override}: {parent} is a value, not a table")
-    table[last] = value
+        return key.strip(), text
+
+
+def _change_kind(table: Any, keys: list[str], kind: str) -> None:
+    """Leave out what other kinds of the table at `keys` have, and this one has not."""
+    _, _, kinds = _place(tuple(keys))
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    if kind in kinds and isinstance(table, dict):
+        known = {key for other in kinds.values() for key in other.model_fields}
+        for key in known.intersection(table) - set(kinds[kind].model_fields):
+            del table[key]
 
 
 def _explain(error: dict[str, Any]) -> str:

@@ -396,6 +396,25 @@ def test_set_reads_toml_or_else_a_string(tmp_path: Path, monkeypatch: pytest.Mon
             load("demo", [wrong])
 
 
+def test_another_kind_of_decoder_leaves_out_keys_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'data = {source_lang = "en", target_lang = "de", train = "train"}\n'
+        '[model.decoder]\nlayers = 3\nwiring = "conditional"\n[model.attention]\nname = "auto"\n'
+    )
+    assert load(str(path)).config.model.decoder.wiring == "conditional"
+    for sets in (["heads=2", "name=transformer"], ["name=transformer", "heads=2"]):
+        decoder = load(str(path), [f"model.decoder.{one}" for one in sets]).config.model.decoder
+        assert (decoder.name, decoder.layers, decoder.heads) == ("transformer", 3, 2)
+    assert load(str(path), ["model.decoder.name=recurrent"]).config.model.decoder.wiring == "conditional"
+    for wrong in (["model.decoder.wiring=plain"], ["model.decoder.cell=lstm"]):
+        with pytest.raises(ConfigError, match="is a key of the recurrent decoder, and this one is transformer"):
+            load(str(path), ["model.decoder.name=transformer", *wrong])
+    path.write_text(path.read_text() + '[model.encoder]\nname = "transformer"\nhead = 2\n')
+    with pytest.raises(ConfigError, match="unknown key model.encoder.head, did you mean"):
+        load(str(path), ["model.encoder.name=recurrent"])
+
+
 def test_where_a_config_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load().origin == "built-in recipe demo (there is no mtkit.toml here)"
