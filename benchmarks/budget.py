@@ -77,7 +77,7 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
     axes.set(xlabel="minutes of wall time on 2 cores", ylabel="dev BLEU (greedy)", xlim=(0, None), ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="center right")
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
