@@ -138,13 +138,12 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _override(table: dict[str, Any], overrides: list[str]) -> None:
-    pairs = [(override, *_read(override)) for override in overrides]
-    for _, key, value in pairs:
-        *parents, last = key.split(".")
+    """Set what `--set` says; first, so that no override is lost, leave out what belongs to kinds no longer wanted."""
+    read = [_read(override) for override in overrides]
+    for (*parents, last), value in read:
         if last == "name" and isinstance(value, str):
             _change_kind(table, parents, value)
-    for override, key, value in pairs:
-        *parents, last = key.split(".")
+    for override, ((*parents, last), value) in zip(overrides, read, strict=True):
         inner = table
         for parent in parents:
             inner = inner.setdefault(parent, {})
@@ -153,15 +152,16 @@ def _override(table: dict[str, Any], overrides: list[str]) -> None:
         inner[last] = value
 
 
-def _read(override: str) -> tuple[str, Any]:
-    """The dotted key and the value of KEY=VALUE."""
+def _read(override: str) -> tuple[list[str], Any]:
+    """The parts of the dotted key, and the value, of KEY=VALUE."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set takes KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}")
     try:
-        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), text
+        value = text
+    return key.strip().split("."), value
 
 
 def _change_kind(table: Any, keys: list[str], kind: str) -> None:
@@ -170,9 +170,8 @@ def _change_kind(table: Any, keys: list[str], kind: str) -> None:
     for key in keys:
         table = table.get(key) if isinstance(table, dict) else None
     if kind in kinds and isinstance(table, dict):
-        known = {key for other in kinds.values() for key in other.model_fields}
-        for key in known.intersection(table) - set(kinds[kind].model_fields):
-            del table[key]
+        for key in {key for other in kinds.values() for key in other.model_fields} - set(kinds[kind].model_fields):
+            table.pop(key, None)
 
 
 def _explain(error: dict[str, Any]) -> str:
