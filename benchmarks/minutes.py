@@ -26,7 +26,7 @@ import peers
 import scores
 
 from mtkit.config import Loaded, load
-from mtkit.pipeline.preprocess import preprocess
+from mtkit.jobs.preprocess import preprocess
 
 TRAINS_JOEYNMT = Path(__file__).with_name("joeynmt_minutes.py")
 

@@ -49,7 +49,7 @@ class _Enough(Exception):
 
 
 class _Timer:
-    """A view of a training that notes its updates (see mtkit.pipeline.view.View)."""
+    """A view of a training that notes its updates (see mtkit.jobs.view.View)."""
 
     def __init__(self, updates: int) -> None:
         self.wanted, self.events, self.first = updates, [], 0.0
@@ -85,10 +85,10 @@ def settings(workload: str, data: Path | None) -> list[str]:
 def one(options: argparse.Namespace) -> None:
     """The child's work: train, and print what was measured as JSON."""
     from mtkit.config import load
+    from mtkit.jobs.info import cost
+    from mtkit.jobs.preprocess import preprocess
+    from mtkit.jobs.train import train
     from mtkit.model.build import build
-    from mtkit.pipeline.info import cost
-    from mtkit.pipeline.preprocess import preprocess
-    from mtkit.pipeline.train import train
     from mtkit.text.tokenizer import Tokenizer
 
     os.chdir(options.work)

@@ -90,8 +90,8 @@ def one(options: argparse.Namespace) -> None:
 
     import torch
 
-    from mtkit.pipeline.request import Line, Request
-    from mtkit.pipeline.translate import WINDOW, Translator, in_parallel
+    from mtkit.translator.request import Line, Request
+    from mtkit.translator.translator import WINDOW, Translator, in_parallel
 
     torch.set_num_threads(1)
     translator = Translator.load(options.model, device="cpu")
@@ -126,7 +126,7 @@ def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
 
 def score(options: argparse.Namespace, output: Path) -> float:
     """BLEU of a translated test set."""
-    from mtkit.score.metrics import bleu
+    from mtkit.metrics.metrics import bleu
 
     reference = next(texts(options.data))
     references = read(reference.with_name(reference.name.replace(".en", ".de")))

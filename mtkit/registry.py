@@ -24,24 +24,24 @@ class Choice(NamedTuple):
 CHOICES: dict[str, dict[str, Choice]] = {
     "encoder": {
         "recurrent": Choice(
-            "mtkit.model.encoder.recurrent:RecurrentEncoder",
+            "mtkit.model.recurrent.encoder:RecurrentEncoder",
             "layers of a cell, one way or both",
             "Schuster and Paliwal 1997",
         ),
         "transformer": Choice(
-            "mtkit.model.encoder.transformer:TransformerEncoder",
+            "mtkit.model.transformer.encoder:TransformerEncoder",
             "self-attention, norm before each block",
             "Vaswani et al. 2017, Xiong et al. 2020",
         ),
     },
     "decoder": {
         "recurrent": Choice(
-            "mtkit.model.decoder.recurrent:RecurrentDecoder",
+            "mtkit.model.recurrent.decoder:RecurrentDecoder",
             "layers of a cell, with attention wired in one of several ways",
             "Bahdanau et al. 2015",
         ),
         "transformer": Choice(
-            "mtkit.model.decoder.transformer:TransformerDecoder",
+            "mtkit.model.transformer.decoder:TransformerDecoder",
             "masked self-attention and attention, keys and values cached",
             "Vaswani et al. 2017, Xiong et al. 2020",
         ),
@@ -71,25 +71,29 @@ CHOICES: dict[str, dict[str, Choice]] = {
     },
     "wiring": {
         "input_feeding": Choice(
-            "mtkit.model.decoder.input_feeding:InputFeeding",
+            "mtkit.model.recurrent.wirings.input_feeding:InputFeeding",
             "the attentional vector is part of the next input",
             "Luong et al. 2015",
         ),
         "plain": Choice(
-            "mtkit.model.decoder.plain:Plain", "attention beside the recurrence, nothing fed back", "Luong et al. 2015"
+            "mtkit.model.recurrent.wirings.plain:Plain",
+            "attention beside the recurrence, nothing fed back",
+            "Luong et al. 2015",
         ),
         "bahdanau": Choice(
-            "mtkit.model.decoder.bahdanau:Bahdanau",
+            "mtkit.model.recurrent.wirings.bahdanau:Bahdanau",
             "the previous state asks, the context is part of the input",
             "Bahdanau et al. 2015",
         ),
         "conditional": Choice(
-            "mtkit.model.decoder.conditional:Conditional",
+            "mtkit.model.recurrent.wirings.conditional:Conditional",
             "attention between two cells of one state",
             "Sennrich et al. 2017 (Nematus)",
         ),
         "gnmt": Choice(
-            "mtkit.model.decoder.gnmt:GNMT", "the bottom layer asks, all above it see the context", "Wu et al. 2016"
+            "mtkit.model.recurrent.wirings.gnmt:GNMT",
+            "the bottom layer asks, all above it see the context",
+            "Wu et al. 2016",
         ),
     },
     "attention": {
@@ -124,12 +128,16 @@ CHOICES: dict[str, dict[str, Choice]] = {
     },
     "positions": {
         "sinusoidal": Choice(
-            "mtkit.model.positions:Sinusoidal", "sines and cosines added to the embeddings", "Vaswani et al. 2017"
+            "mtkit.model.transformer.positions:Sinusoidal",
+            "sines and cosines added to the embeddings",
+            "Vaswani et al. 2017",
         ),
         "learned": Choice(
-            "mtkit.model.positions:Learned", "a vector for each position, learned", "Gehring et al. 2017"
+            "mtkit.model.transformer.positions:Learned", "a vector for each position, learned", "Gehring et al. 2017"
         ),
-        "rotary": Choice("mtkit.model.positions:Rotary", "queries and keys turned by their position", "Su et al. 2021"),
+        "rotary": Choice(
+            "mtkit.model.transformer.positions:Rotary", "queries and keys turned by their position", "Su et al. 2021"
+        ),
     },
     "norm": {
         "none": Choice("mtkit.model.norm:none", "nothing between layers"),
@@ -183,9 +191,9 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "plateau": Choice("mtkit.train.schedule:plateau", "halved after each validation without gain"),
     },
     "metric": {
-        "bleu": Choice("mtkit.score.metrics:bleu", "n-gram precision with a brevity penalty", "Papineni et al. 2002"),
-        "chrf": Choice("mtkit.score.metrics:chrf", "character n-gram F-score", "Popovic 2015"),
-        "ter": Choice("mtkit.score.metrics:ter", "edits and shifts over reference words", "Snover et al. 2006"),
+        "bleu": Choice("mtkit.metrics.metrics:bleu", "n-gram precision with a brevity penalty", "Papineni et al. 2002"),
+        "chrf": Choice("mtkit.metrics.metrics:chrf", "character n-gram F-score", "Popovic 2015"),
+        "ter": Choice("mtkit.metrics.metrics:ter", "edits and shifts over reference words", "Snover et al. 2006"),
     },
 }
 

@@ -54,7 +54,7 @@ def test_scoring_and_preprocessing_import_no_torch(tmp_path: Path) -> None:
     arguments = ["eval", "--hyp", str(text), "--ref", str(text)]
     done = subprocess.run([sys.executable, "-c", SEEN, *arguments], capture_output=True, text=True)
     assert (done.returncode, done.stderr.strip()) == (0, "False")
-    code = "import sys, mtkit.pipeline.preprocess, mtkit.report.card; print('torch' in sys.modules)"
+    code = "import sys, mtkit.jobs.preprocess, mtkit.report.card; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

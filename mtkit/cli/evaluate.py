@@ -49,7 +49,7 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
-    from mtkit.pipeline import evaluate
+    from mtkit.jobs import evaluate
     from mtkit.schema import Eval
 
     messages = Messages(quiet, verbose)
@@ -77,7 +77,7 @@ def command(
             raise typer.BadParameter("--src goes with --hyp and --ref")
         loaded = load_config(config, set_, messages)
         settings = _settings(loaded.config.eval, given)
-        from mtkit.pipeline.device import set_threads
+        from mtkit.ops.device import set_threads
 
         set_threads(threads)
         results = evaluate.evaluate(loaded, metrics=settings.metrics, tokenize=settings.tokenize, device=device)

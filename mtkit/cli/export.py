@@ -31,7 +31,7 @@ def command(
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages) if shortlist else None
 
-    from mtkit.pipeline.export import export, prepared_of
+    from mtkit.jobs.export import export, prepared_of
 
     corpus = prepared_of(loaded) if loaded else None
     if corpus is not None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.request import Candidate, Translation
-    from mtkit.pipeline.score import Scored
+    from mtkit.jobs.likelihood import Scored
+    from mtkit.translator.request import Candidate, Translation
 
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 

@@ -10,7 +10,7 @@ import typer
 from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.info import Info, Part
+    from mtkit.jobs.info import Info, Part
 
 Rows = list[tuple[str, ...]]
 SHOWN = {"bleu": "BLEU", "chrf": "chrF"}
@@ -41,7 +41,7 @@ def command(
     folder = _folder(what) if what else None
     if folder and set_:
         raise typer.BadParameter(f"--set changes a config, but {what} is a model that stands as it is")
-    from mtkit.pipeline import info
+    from mtkit.jobs import info
 
     if folder:
         found = info.of_bundle(folder)
@@ -86,7 +86,7 @@ def _show(info: "Info") -> None:
 
 
 def _facts(info: "Info") -> Rows:
-    from mtkit.pipeline.info import PIECES
+    from mtkit.jobs.info import PIECES
 
     source, target = info.vocab_sizes
     cost = info.cost

@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from mtkit.config import Loaded
-    from mtkit.pipeline.translate import Translator
     from mtkit.schema import Decode
+    from mtkit.translator.translator import Translator
 
 ConfigOption = Annotated[
     str | None,
@@ -84,9 +84,9 @@ def load_translator(
     """The translator that a command's options ask for; `flags` are its own for [decode], None where not given."""
     from mtkit import files
     from mtkit.config import parse_decode
-    from mtkit.pipeline.device import set_threads
-    from mtkit.pipeline.translate import load_for, missing_run
+    from mtkit.ops.device import set_threads
     from mtkit.schema import Decode
+    from mtkit.translator.translator import load_for, missing_run
 
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
     set_threads(1 if workers > 1 else threads)

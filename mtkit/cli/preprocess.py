@@ -13,7 +13,7 @@ def command(
     config: ConfigOption = None, set_: SetOption = None, quiet: QuietOption = False, verbose: VerboseOption = False
 ) -> None:
     """Filter parallel text, train its tokenizer, and write the prepared corpus and a data report."""
-    from mtkit.pipeline.preprocess import preprocess
+    from mtkit.jobs.preprocess import preprocess
 
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)

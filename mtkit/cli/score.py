@@ -23,9 +23,9 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.request import Line
-    from mtkit.pipeline.score import Scored
-    from mtkit.pipeline.translate import Translator
+    from mtkit.jobs.likelihood import Scored
+    from mtkit.translator.request import Line
+    from mtkit.translator.translator import Translator
 
 
 def command(
@@ -70,7 +70,7 @@ def command(
     }
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
-    from mtkit.pipeline.request import Request
+    from mtkit.translator.request import Request
 
     translator.check(translator.decode, Request(align=align))
 
@@ -85,7 +85,7 @@ def _scored(
     translator: "Translator", align: bool, file: Path | None, processes: tuple[int, int]
 ) -> Generator[list["Scored"], None, None]:
     """Window by window, by so many workers of so many threads."""
-    from mtkit.pipeline.score import in_parallel, score
+    from mtkit.jobs.likelihood import in_parallel, score
 
     with opened(file) as (source, name):
         if processes[0] > 1:
@@ -99,8 +99,8 @@ def _scored(
 def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[list["Line"]]:
     """Windows of pairs with their numbers."""
     from mtkit.errors import DataError
-    from mtkit.pipeline.request import Line
-    from mtkit.pipeline.translate import WINDOW
+    from mtkit.translator.request import Line
+    from mtkit.translator.translator import WINDOW
 
     number = 0
     for window in windows(source, name, WINDOW, ends):

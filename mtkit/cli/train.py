@@ -18,7 +18,7 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.view import View
+    from mtkit.jobs.view import View
 
 
 def command(
@@ -36,8 +36,8 @@ def command(
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)
     from mtkit.cli.training_view import LiveView, PlainView
-    from mtkit.pipeline.device import set_threads
-    from mtkit.pipeline.train import train
+    from mtkit.jobs.train import train
+    from mtkit.ops.device import set_threads
 
     set_threads(threads)
     live = sys.stderr.isatty() and not quiet

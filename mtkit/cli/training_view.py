@@ -19,8 +19,8 @@ from mtkit.schema import Config
 from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.validate import Sample
-    from mtkit.pipeline.view import Facts
+    from mtkit.jobs.validate import Sample
+    from mtkit.jobs.view import Facts
     from mtkit.train.loop import Updated
     from mtkit.train.state import Progress as State
 

@@ -25,8 +25,8 @@ from mtkit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mtkit.pipeline.request import Line, Request, Translation
-    from mtkit.pipeline.translate import Translator
+    from mtkit.translator.request import Line, Request, Translation
+    from mtkit.translator.translator import Translator
 
 
 def command(
@@ -107,8 +107,8 @@ def command(
     }
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
-    from mtkit.decode.batched import Sampling
-    from mtkit.pipeline.request import Request
+    from mtkit.search.batched import Sampling
+    from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
     request = Request(n_best, align, form == "jsonl", sampling)
@@ -139,7 +139,7 @@ def _translations(
     messages: Messages,
 ) -> Generator[Iterable["Translation"], None, None]:
     """Window by window, by so many workers of so many threads."""
-    from mtkit.pipeline.translate import in_parallel
+    from mtkit.translator.translator import in_parallel
 
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
@@ -158,9 +158,9 @@ def _numbered(
 ) -> Iterator[list["Line"]]:
     """Windows of lines with their numbers and prefixes."""
     from mtkit.errors import DataError
-    from mtkit.pipeline.request import Line
-    from mtkit.pipeline.translate import WINDOW
     from mtkit.text import bitext
+    from mtkit.translator.request import Line
+    from mtkit.translator.translator import WINDOW
 
     prefixes = (line for line, _ in bitext.lines(prefix)) if prefix else None
     number = 0
@@ -183,7 +183,7 @@ def _typed(
     translator: "Translator", request: "Request", messages: Messages
 ) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
-    from mtkit.pipeline.request import Line
+    from mtkit.translator.request import Line
 
     if sys.stdin is None or not sys.stdin.isatty() or not sys.stdout.isatty():
         yield from _translations(translator, request, None, None, (1, 1), messages)

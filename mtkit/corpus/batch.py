@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtkit.corpus.packing import Packing
 from mtkit.corpus.shards import Ids
+from mtkit.ops.packing import Packing
 
 
 @dataclass(frozen=True)

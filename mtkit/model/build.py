@@ -1,8 +1,8 @@
 """From config to model: the only place in `mtkit.model` that sees it."""
 
-from mtkit.model.decoder.base import Decoder
-from mtkit.model.encoder.convolution import Convolution
-from mtkit.model.encoder.memory import Encoder
+from mtkit.model.convolution import Convolution
+from mtkit.model.decoder import Decoder
+from mtkit.model.encoder import Encoder
 from mtkit.model.initialise import initialise
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.registry import resolve

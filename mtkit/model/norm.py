@@ -56,7 +56,7 @@ class BatchNorm(nn.Module):
 
 
 class NormSteps:
-    """Layer normalisation, step by step (see `mtkit.model.steps`)."""
+    """Layer normalisation, step by step (see `mtkit.model.recurrent.steps`)."""
 
     def __init__(self, tensors: tuple[Tensor, Tensor]) -> None:
         self.weight, self.bias = tensors

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from mtkit.corpus.batch import Batch
-from mtkit.corpus.packing import Packing
-from mtkit.model.decoder.base import Decoder
-from mtkit.model.dropout import dropout, mask_like
-from mtkit.model.encoder.convolution import Convolution
-from mtkit.model.encoder.memory import Encoder, Memory
-from mtkit.model.products import linear, operand
+from mtkit.model.convolution import Convolution
+from mtkit.model.decoder import Decoder
+from mtkit.model.encoder import Encoder, Memory
+from mtkit.ops.dropout import dropout, mask_like
+from mtkit.ops.packing import Packing
+from mtkit.ops.products import linear, operand
 
 Candidate = Callable[[Tensor], Tensor]
 """Features (..., H) -> logits of some words."""

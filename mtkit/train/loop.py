@@ -16,7 +16,7 @@ import torch
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError, out_of_memory
-from mtkit.model import products
+from mtkit.ops import products
 from mtkit.registry import resolve
 from mtkit.schema import Train
 from mtkit.train.loss import Objective, batch_loss

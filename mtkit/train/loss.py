@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from mtkit.corpus.batch import Batch
-from mtkit.model import native
-from mtkit.model.products import operand, outer
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.ops import native
+from mtkit.ops.products import operand, outer
 from mtkit.schema import Train
 
 CHUNK_NUMBERS = 1 << 22  # logits at once (16 MB of fp32): large enough for products near the machine's peak

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from mtkit.model import products
+from mtkit.ops import products
 
 GAIN = 1.15  # bf16 must be so much faster to be worth its rounding
 WARM = 1  # batches that are not counted

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from mtkit.corpus.batch import Batch, make_batch
-from mtkit.corpus.packing import Packing
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.ops.packing import Packing
 from mtkit.registry import CHOICES
 from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy

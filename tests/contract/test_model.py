@@ -15,10 +15,10 @@ import torch
 from family import BOS, FACTORS, assert_same, batch_of, cover, make, name_of, outcome
 from torch import Tensor, nn
 
-from mtkit.model import native
 from mtkit.model.build import build
+from mtkit.model.recurrent.unroll import unroll
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.model.unroll import unroll
+from mtkit.ops import native
 from mtkit.registry import CHOICES, resolve
 from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from mtkit.corpus.batch import make_batch
-from mtkit.corpus.packing import Packing
 from mtkit.corpus.sampler import Sampler, plan
 from mtkit.corpus.shards import Prepared, ShardWriter, Split
 from mtkit.errors import DataError
+from mtkit.ops.packing import Packing
 
 PAIRS = [([number] * (1 + number % 7), [number] * (1 + number * 5 % 11)) for number in range(1, 101)]
 

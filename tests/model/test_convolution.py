@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtkit.corpus.packing import Packing
-from mtkit.model import products
-from mtkit.model.encoder.convolution import Convolution
+from mtkit.model.convolution import Convolution
+from mtkit.ops import products
+from mtkit.ops.packing import Packing
 
 E = 6
 LENGTHS = [9, 4, 1, 12, 5]

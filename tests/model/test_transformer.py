@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtkit.corpus.packing import Packing
-from mtkit.model import products
-from mtkit.model.decoder.transformer import Block as DecoderBlock
-from mtkit.model.decoder.transformer import TransformerDecoder
-from mtkit.model.encoder.memory import Memory
-from mtkit.model.encoder.transformer import Block as EncoderBlock
-from mtkit.model.encoder.transformer import TransformerEncoder
-from mtkit.model.positions import Learned, Positions, Rotary, Sinusoidal
-from mtkit.model.transformer import FeedForward, MultiHead, drop_of
+from mtkit.model.encoder import Memory
+from mtkit.model.transformer.blocks import FeedForward, MultiHead, drop_of
+from mtkit.model.transformer.decoder import Block as DecoderBlock
+from mtkit.model.transformer.decoder import TransformerDecoder
+from mtkit.model.transformer.encoder import Block as EncoderBlock
+from mtkit.model.transformer.encoder import TransformerEncoder
+from mtkit.model.transformer.positions import Learned, Positions, Rotary, Sinusoidal
+from mtkit.ops import products
+from mtkit.ops.packing import Packing
 
 E, H, HEADS, FFN = 6, 8, 2, 12
 SOURCE, TARGET = [3, 1, 6, 2], [5, 4, 2, 1]

@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from mtkit.corpus.packing import Packing
 from mtkit.model.attention.additive import Additive
 from mtkit.model.attention.base import Attention, Source
 from mtkit.model.attention.dot import Dot, General, MultiHead, ScaledDot
 from mtkit.model.attention.local import Local
 from mtkit.model.attention.location import Location
 from mtkit.model.cells.base import Cell
-from mtkit.model.dropout import mask_like, packed_mask
-from mtkit.model.encoder.recurrent import RecurrentEncoder
 from mtkit.model.norm import BatchNorm
-from mtkit.model.steps import stacked
+from mtkit.model.recurrent.encoder import RecurrentEncoder
+from mtkit.ops.dropout import mask_like, packed_mask
+from mtkit.ops.packing import Packing
+from mtkit.ops.passes import stacked
 from mtkit.registry import resolve
 
 REFERENCES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

@@ -8,10 +8,10 @@ import torch
 from family import EOS, VOCAB, cover, make, name_of
 
 from mtkit.corpus.batch import make_batch
-from mtkit.decode.batched import Options, Sentence, Vocabulary, translate_ids
-from mtkit.decode.models import Models
-from mtkit.decode.search import Hypothesis
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
+from mtkit.search.ensemble import Models
+from mtkit.search.search import Hypothesis
 from mtkit.train.loss import batch_loss
 
 UPDATES = 120

@@ -14,10 +14,10 @@ import torch
 from mtkit.config import load
 from mtkit.corpus.batch import Batch, make_batch
 from mtkit.corpus.sampler import Sampler
-from mtkit.model import products
+from mtkit.jobs.preprocess import preprocess
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.pipeline.preprocess import preprocess
+from mtkit.ops import products
 from mtkit.train import optimizer
 from mtkit.train.loss import Objective, batch_loss
 

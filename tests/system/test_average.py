@@ -18,7 +18,7 @@ from toy import ENVIRONMENT, mtkit, ran
 from mtkit import files
 from mtkit.config import load
 from mtkit.errors import RunError, Stopped
-from mtkit.pipeline.train import train
+from mtkit.jobs.train import train
 from mtkit.registry import CHOICES
 from mtkit.train import averaging
 from mtkit.train.state import Progress

@@ -13,8 +13,8 @@ from toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
 
 from mtkit import files
 from mtkit.config import parse
+from mtkit.jobs.info import cost, parts
 from mtkit.model.build import build
-from mtkit.pipeline.info import cost, parts
 from mtkit.registry import CHOICES
 from mtkit.report.card import card, read
 from mtkit.report.description import architecture

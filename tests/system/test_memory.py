@@ -7,9 +7,9 @@ import pytest
 from toy import make
 
 from mtkit.config import load
-from mtkit.pipeline import train as job
-from mtkit.pipeline import validate
-from mtkit.pipeline.train import train
+from mtkit.jobs import train as job
+from mtkit.jobs import validate
+from mtkit.jobs.train import train
 from mtkit.train import loop, precision
 from mtkit.train.loss import batch_loss
 

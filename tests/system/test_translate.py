@@ -13,7 +13,7 @@ import pytest
 from toy import COMMAND, WORDS, failed, hear, mtkit, ran
 
 import mtkit as package
-from mtkit.pipeline.request import Request
+from mtkit.translator.request import Request
 
 SENTENCE = "the small dog sees the red house"
 EXPECTED = " ".join(WORDS[word] for word in SENTENCE.split())

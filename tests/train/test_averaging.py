@@ -11,9 +11,9 @@ from torch import nn
 
 from mtkit import files
 from mtkit.model import tensors
-from mtkit.pipeline import bundle
 from mtkit.schema import Decode, Model
-from mtkit.train import averaging, checkpoint, loop
+from mtkit.store import bundle, checkpoint
+from mtkit.train import averaging, loop
 from mtkit.train.ema import Ema
 from mtkit.train.state import Kept, Training
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mtkit.corpus.batch import Batch, make_batch
-from mtkit.model import products
 from mtkit.model.build import build
+from mtkit.ops import products
 from mtkit.schema import Model, Train
 from mtkit.train import optimizer, precision
 from mtkit.train.loss import Objective, batch_loss

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mtkit.config import load
-from mtkit.pipeline.train import train
+from mtkit.jobs.train import train
 from mtkit.train import loop
 
 RECORD = Path(__file__).with_name("golden.json")

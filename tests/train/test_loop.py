@@ -10,8 +10,9 @@ import torch
 from bench import Bench
 
 from mtkit.errors import BundleError, RunError
-from mtkit.model import products
-from mtkit.train import checkpoint, loop, precision
+from mtkit.ops import products
+from mtkit.store import checkpoint
+from mtkit.train import loop, precision
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress
 

@@ -15,7 +15,8 @@ from mtkit.errors import RunError
 from mtkit.model import tensors
 from mtkit.registry import CHOICES
 from mtkit.schema import Train
-from mtkit.train import checkpoint, loop, optimizer
+from mtkit.store import checkpoint
+from mtkit.train import loop, optimizer
 from mtkit.train.loss import batch_loss
 
 LR, BETAS, DECAY = 0.05, (0.8, 0.95), 0.1

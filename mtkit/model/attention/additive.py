@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from mtkit.model import native
 from mtkit.model.attention.base import Attention
 from mtkit.model.attention.steps import ScoreSteps
-from mtkit.model.products import linear
+from mtkit.ops import native
+from mtkit.ops.products import linear
 
 
 class Additive(Attention):

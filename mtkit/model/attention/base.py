@@ -11,10 +11,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mtkit.model import native
 from mtkit.model.attention.steps import ScoreSteps
-from mtkit.model.encoder.memory import Memory
-from mtkit.model.products import linear
+from mtkit.model.encoder import Memory
+from mtkit.ops import native
+from mtkit.ops.products import linear
 
 
 class Source(NamedTuple):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
 from mtkit.model.attention.steps import ScoreSteps, by_head, rows_times, together
-from mtkit.model.products import linear
+from mtkit.ops.products import linear
 
 
 class Dot(Attention):

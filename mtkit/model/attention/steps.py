@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from mtkit.corpus.packing import Packing
-from mtkit.model import native
-from mtkit.model.steps import MapSteps
+from mtkit.ops import native
+from mtkit.ops.packing import Packing
+from mtkit.ops.passes import MapSteps
 
 if TYPE_CHECKING:
     from mtkit.model.attention.base import Attention, Source

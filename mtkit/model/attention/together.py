@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from mtkit.corpus.packing import Packing
 from mtkit.model.attention.base import Attention, Past, Source
 from mtkit.model.attention.steps import AttentionSteps, AttentionTensors, tensors
-from mtkit.model.steps import Pass, cut, run
+from mtkit.ops.packing import Packing
+from mtkit.ops.passes import Pass, cut, run
 
 
 def attend(

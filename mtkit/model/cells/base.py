@@ -2,7 +2,7 @@
 
 A cell is `combine`: from the gates that the input makes and the gates that the last hidden state makes (both
 matrix products belong to the caller) to the next state. `combine_backward` is its derivative, written by hand
-so that whole sequences run without a graph of small operations (`mtkit.model.steps`); a test holds it to
+so that whole sequences run without a graph of small operations (`mtkit.model.recurrent.steps`); a test holds it to
 autograd of `combine` in float64.
 """
 
@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.products import linear
+from mtkit.ops.products import linear
 
 State = tuple[Tensor, ...]
 """Tensors (..., H); the first is the output."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtkit.model import native
 from mtkit.model.cells.base import Cell, State, tanh_grad
 from mtkit.model.cells.gru import GRU
 from mtkit.model.cells.lstm import LSTM, remember, remember_backward
+from mtkit.ops import native
 
 EPSILON = 1e-5
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtkit.model import native
 from mtkit.model.cells.base import Cell, State, sigmoid_grad, tanh_grad
+from mtkit.ops import native
 
 
 class LSTM(Cell):

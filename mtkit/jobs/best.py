@@ -1,0 +1,111 @@
+"""The best model of a run: what a validation says of it, its bundle, and the average of several at the end."""
+
+import copy
+import time
+from collections.abc import Callable
+
+from mtkit.corpus.shards import Prepared
+from mtkit.jobs.validate import Sample, Validator
+from mtkit.model import tensors
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.report.card import card
+from mtkit.schema import Config
+from mtkit.store import bundle
+from mtkit.store.run import Run
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.train import averaging, loop
+from mtkit.train.state import Kept, Progress, Training
+
+SHOWN = {"bleu": "BLEU {:.2f}", "chrf": "chrF {:.2f}", "loss": "loss {:.3f}"}  # metrics, as users read them
+
+
+class Best:
+    """Keeps the best bundle of a run, and the weights that may be averaged into a better one.
+
+    Args:
+        tokenizers: of both sides, or of source and target.
+        prepared: what is trained on.
+        say: tells the user a line.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        validator: Validator,
+        run: Run,
+        tokenizers: list[Tokenizer],
+        prepared: Prepared,
+        say: Callable[[str], None],
+    ) -> None:
+        self.config, self.validator, self.run_folder = config, validator, run
+        self.tokenizers, self.prepared, self.say = tokenizers, prepared, say
+
+    def validate(self, training: Training) -> tuple[bool, Sample]:
+        """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
+        settings, progress, model = self.config.train, training.progress, training.measured
+        scores, sample = self.validator.scores(model)
+        gain = loop.record(progress, self._score(scores), scores)
+        if gain:
+            self._write(model, scores, progress)
+        this = Kept(update=progress.update, score=self._score(scores), loss=scores["loss"])
+        progress.kept = averaging.choose([*progress.kept, this], settings.average, settings.average_of)
+        if this in progress.kept:
+            averaging.keep(self.run_folder.kept, model, progress.update)
+        self.run_folder.log(
+            "validation", update=progress.update, epoch=progress.epoch, seconds=round(progress.seconds, 3), **scores
+        )
+        return gain, sample
+
+    def prune(self, progress: Progress) -> None:
+        """Remove kept weights that the checkpoint on disk does not speak of."""
+        averaging.prune(self.run_folder.kept, progress.kept)
+
+    def average(self, training: Training) -> None:
+        """Average the kept weights, and make that the best bundle if it is better.
+
+        Nothing that this depends on is changed on disk: killed in here, the run comes here again and does the same.
+        """
+        began, settings, progress = time.monotonic(), self.config.train, training.progress
+        chosen = averaging.choose(progress.kept, settings.average, settings.average_of)
+        kept, wrong = averaging.whole(self.run_folder.kept, chosen)
+        for problem in wrong:
+            self.say(f"WARNING: {problem}; averaging without it")
+        if len(kept) < 2:
+            self.say(f"nothing to average: it takes the weights of 2 validations, and there are {len(kept)}")
+            return
+        model = copy.deepcopy(training.measured)
+        tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
+        scores, _ = self.validator.scores(model)
+        gain, before = loop.is_gain(progress, self._score(scores), scores), progress.best_scores
+        if gain:
+            loop.enter_best(progress, self._score(scores), scores)
+            self._write(model, scores, progress, averaged=len(kept))
+        progress.seconds += time.monotonic() - began
+        updates = [one["update"] for one in kept]
+        self.run_folder.log("average", update=progress.update, of=updates, kept=gain, **scores)
+        shown, metric = SHOWN[settings.metric], settings.metric
+        self.say(
+            f"average of {len(kept)} {settings.average_of} validations: {shown.format(scores[metric])} "
+            f"(best so far {shown.format(before[metric])}): {'kept' if gain else 'not kept'}"
+        )
+
+    def _score(self, scores: dict[str, float]) -> float:
+        """What "best" goes by: more is better."""
+        metric = self.config.train.metric
+        return -scores["loss"] if metric == "loss" else scores[metric]
+
+    def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
+        languages = (self.config.data.source_lang, self.config.data.target_lang)
+        longest = self.prepared.split("train").longest_source
+        info = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest)
+        text = card(
+            self.config,
+            scores=scores,
+            signatures=self.validator.signatures,
+            update=progress.update,
+            averaged=averaged,
+            minutes=progress.seconds / 60,
+            hashes=self.prepared.manifest["inputs"],
+            parameters=sum(p.numel() for p in model.parameters()),
+        )
+        bundle.write(self.run_folder.best, model, self.tokenizers, info, text)

@@ -1,0 +1,124 @@
+"""The job of scoring: files against references, or the config's test sets through a run's best model.
+
+Files are scored without torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtkit import files
+from mtkit.config import Loaded
+from mtkit.errors import DataError
+from mtkit.metrics.metrics import Score, tokenizer_for
+from mtkit.registry import resolve
+from mtkit.text.bitext import SUFFIXES, lines, locate, must_exist
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one text."""
+
+    name: str
+    """The test set, or the file of hypotheses."""
+    scores: list[Score]
+    warnings: list[str]
+
+    def as_json(self) -> dict[str, Any]:
+        """{"bleu": {"score", "signature", ...}, ...}, unrounded."""
+        return {
+            score.name: {"score": score.score, "signature": score.signature, **score.details} for score in self.scores
+        }
+
+
+def score_lines(
+    name: str,
+    hypotheses: list[str],
+    references: list[list[str]],
+    *,
+    metrics: list[str],
+    tokenize: str,
+    target_lang: str,
+) -> Result:
+    """Score hypotheses against one or more sets of references.
+
+    Raises:
+        DataError: there is nothing to score, or counts differ.
+    """
+    if not hypotheses:
+        raise DataError(f"{name} is empty; expected a hypothesis a line")
+    for reference in references:
+        if len(reference) != len(hypotheses):
+            raise DataError(
+                f"{name} has {len(hypotheses)} lines, its reference {len(reference)}: "
+                "expected one hypothesis a reference"
+            )
+    chosen, warning = tokenizer_for(tokenize, target_lang) if "bleu" in metrics else ("13a", "")
+    scores = [resolve("metric", metric)(hypotheses, references, chosen) for metric in metrics]
+    return Result(name, scores, [warning] if warning else [])
+
+
+def score_files(
+    hypothesis: Path, references: list[Path], *, metrics: list[str], tokenize: str, target_lang: str = ""
+) -> Result:
+    """Score text files (plain or compressed).
+
+    Where no target language is known, a last suffix such as ".ko" of the first reference names it.
+
+    Raises:
+        DataError: a file is missing, not UTF-8 or of another length.
+    """
+    for path in (hypothesis, *references):
+        must_exist(path)
+    name = references[0].name
+    for suffix in SUFFIXES[1:]:
+        name = name.removesuffix(suffix)
+    language = target_lang or name.rpartition(".")[2]
+    texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
+    return score_lines(str(hypothesis), texts[0], texts[1:], metrics=metrics, tokenize=tokenize, target_lang=language)
+
+
+def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) -> list[Result]:
+    """Translate the config's test sets with the run's best model, keep the output in runs/NAME/eval/, and score it.
+
+    Raises:
+        DataError: the config names no test set.
+        BundleError: there is no trained model.
+    """
+    from mtkit.translator.translator import load_for, missing_run
+
+    config = loaded.config
+    if not config.data.test:
+        raise DataError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
+    if "bleu" in metrics:
+        tokenizer_for(tokenize, config.data.target_lang)  # what is missing is said before any work
+    sources = [
+        (name, locate(loaded.path(name), config.data.source_lang, config.data.target_lang)) for name in config.data.test
+    ]
+    if not files.standing(loaded.run_folder / "best").exists():
+        raise missing_run(loaded.run_folder)
+    translator = load_for([loaded.run_folder], device, config.decode)
+    results: list[Result] = []
+    for name, source in sources:
+        pairs = list(source)
+        label = name.rpartition(":")[2].replace("/", "_")
+        if label in {result.name for result in results}:
+            label = f"{label}.{len(results)}"
+        hypotheses = [one.text for one in translator.translations(text for text, _ in pairs)]
+        folder = loaded.run_folder / "eval"
+        text = "".join(line + "\n" for line in hypotheses)
+        files.write(folder / f"{label}.{config.data.target_lang}", text)
+        result = score_lines(
+            label,
+            hypotheses,
+            [[reference for _, reference in pairs]],
+            metrics=metrics,
+            tokenize=tokenize,
+            target_lang=config.data.target_lang,
+        )
+        files.write_json(
+            folder / f"{label}.json",
+            {"decode": translator.decode.model_dump(), "lines": len(hypotheses), "scores": result.as_json()},
+        )
+        results.append(result)
+    return results

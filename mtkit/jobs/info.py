@@ -1,0 +1,254 @@
+"""What a model is made of, what it costs and what is known of its training. Neither trains nor translates."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+
+from mtkit.config import Loaded
+from mtkit.corpus.batch import make_batch
+from mtkit.errors import DataError
+from mtkit.jobs.preprocess import find, standing
+from mtkit.model.build import build
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.ops import native
+from mtkit.report.card import Past, read
+from mtkit.report.description import architecture
+from mtkit.schema import Model
+from mtkit.store import bundle
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.train.loss import PLAIN, Objective, batch_loss
+
+PIECES = 16  # of each side of the sentences that a cost is counted on
+SENTENCES = 8
+NAMES = {"source_VE": "source embedding", "target_VE": "target embedding", "asking": "asking cell"}
+
+
+@dataclass(frozen=True)
+class Values:
+    """A tensor of parameters."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    """How many it adds to the model."""
+    tied_to: str | None
+    """The part that counts it, where it is another tensor again."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Parameters that belong together: a layer, an embedding, an attention."""
+
+    name: str
+    values: list[Values]
+
+    @property
+    def parameters(self) -> int:
+        return sum(values.parameters for values in self.values)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiplications and additions of matrix products for a target token, in FLOP."""
+
+    forward: float
+    backward: float
+
+    @property
+    def total(self) -> float:
+        return self.forward + self.backward
+
+
+@dataclass(frozen=True)
+class Info:
+    """All that can be said of a model before using it."""
+
+    what: str
+    """The bundle or config it was read from."""
+    languages: tuple[str, str]
+    architecture: dict[str, str]
+    vocab_sizes: tuple[int, int]
+    vocab_origin: str
+    """Where the vocabulary sizes are from."""
+    parts: list[Part]
+    cost: Cost
+    model_bytes: int
+    """On disk: of the model file, or as it will be."""
+    past: Past | None = None
+    """Of a bundle: its training."""
+    version: str = ""
+    """Of a bundle: of the mtkit that wrote it."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(part.parameters for part in self.parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; what only a bundle has is null for a config."""
+        return {
+            "model": self.what,
+            "source_lang": self.languages[0],
+            "target_lang": self.languages[1],
+            "architecture": self.architecture,
+            "vocab_sizes": list(self.vocab_sizes),
+            "vocab_origin": self.vocab_origin,
+            "parameters": self.parameters,
+            "parts": [
+                {
+                    "name": part.name,
+                    "parameters": part.parameters,
+                    "tensors": [asdict(values) | {"shape": list(values.shape)} for values in part.values],
+                }
+                for part in self.parts
+            ],
+            "mflop_per_target_token": {
+                "forward": self.cost.forward / 1e6,
+                "backward": self.cost.backward / 1e6,
+                "total": self.cost.total / 1e6,
+                "pieces_per_sentence": PIECES,
+            },
+            "model_bytes": self.model_bytes,
+            "training": asdict(self.past) if self.past else None,
+            "mtkit_version": self.version or None,
+        }
+
+
+def of_bundle(path: Path) -> Info:
+    """Describe a bundle, or a run's best one.
+
+    Raises:
+        BundleError: it is missing, damaged or of another format.
+    """
+    loaded = bundle.load(path, torch.device("cpu"))
+    card = loaded.folder / "README.md"
+    source, target = loaded.info["vocab_sizes"]
+    return Info(
+        what=str(loaded.folder),
+        languages=(loaded.info["source_lang"], loaded.info["target_lang"]),
+        architecture=architecture(Model.model_validate(loaded.info["model"])),
+        vocab_sizes=(source, target),
+        vocab_origin=_of_tokenizers(len(loaded.info["tokenizers"])),
+        parts=parts(loaded.model),
+        cost=cost(loaded.model),
+        model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
+        past=read(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None,
+        version=loaded.info["mtkit_version"],
+    )
+
+
+def of_config(loaded: Loaded) -> Info:
+    """Describe the model that a config would train."""
+    config = loaded.config
+    (source, target), origin = _vocab_sizes(loaded)
+    model = build(config.model, source, target, config.tokenizer.shared)
+    total = sum(p.numel() for p in model.parameters())
+    return Info(
+        what=loaded.origin,
+        languages=(config.data.source_lang, config.data.target_lang),
+        architecture=architecture(config.model),
+        vocab_sizes=(source, target),
+        vocab_origin=origin,
+        parts=parts(model),
+        cost=cost(model, Objective.of(config.train)),
+        model_bytes=4 * total,
+    )
+
+
+def parts(model: Seq2Seq) -> list[Part]:
+    """The parameters of a model by what they belong to, each counted where it comes first."""
+    owner: dict[int, str] = {}  # tensor -> the part that counts it
+    found: dict[str, list[Values]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        part, tied_to = _part(name), owner.get(id(parameter))
+        owner.setdefault(id(parameter), part)
+        count = 0 if tied_to else parameter.numel()
+        found.setdefault(part, []).append(Values(name, tuple(parameter.shape), count, tied_to))
+    return [Part(name, values) for name, values in found.items()]
+
+
+def cost(model: Seq2Seq, objective: Objective = PLAIN) -> Cost:
+    """What a target token of training costs: counted, on sentences of PIECES pieces and an end on both sides.
+
+    Through the model's own forward and backward pass, hand-written ones too. Matrix products and convolutions are
+    counted and nothing else, which is little beside them (though not always quick). Leaves the model in training
+    mode, with gradients.
+    """
+    sentences = [[0] * PIECES] * SENTENCES
+    batch = make_batch(sentences, sentences, source_eos=0, target_bos=0, target_eos=0, copies=objective.copies)
+    model.train()
+    # The fused loss forms gradients on its way forward, unless there are none to form.
+    # torch's forms, whose products a counter sees.
+    with native.off(), _counter() as forward:
+        batch_loss(model.requires_grad_(False), batch, objective)
+    with native.off(), _counter() as both:
+        torch.autograd.backward(batch_loss(model.requires_grad_(True), batch, objective)[0])
+    tokens = batch.target_tokens
+    return Cost(forward.get_total_flops() / tokens, (both.get_total_flops() - forward.get_total_flops()) / tokens)
+
+
+def _counter() -> FlopCounterMode:
+    """torch's counter, told of what it does not know: products with a vector, in place, and fused on a CPU."""
+    aten = torch.ops.aten
+
+    def product(x: Any, y: Any, **_: Any) -> int:
+        return 2 * _size(x) * (y[-1] if len(y) > 1 else 1)
+
+    def added(start: Any, x: Any, y: Any, **_: Any) -> int:
+        return product(x, y)
+
+    def attend(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+    def attend_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
+
+    extra: dict[Any, Callable[..., int]] = {
+        aten.mv: product,
+        aten.dot: product,
+        aten.addmv: added,
+        aten.addmv_: added,
+        aten.addmm_: added,
+        aten.baddbmm_: added,
+        aten._scaled_dot_product_flash_attention_for_cpu: attend,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: attend_backward,
+    }
+    return FlopCounterMode(display=False, custom_mapping=extra)
+
+
+def _size(shape: Any) -> int:
+    return int(torch.Size(shape).numel())
+
+
+def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
+    """Vocabulary sizes of a config, and where they are from: tokenizers as far as there are any."""
+    settings = loaded.config.tokenizer
+    try:
+        prepared = standing(find(loaded))
+        paths = prepared.tokenizer_files if prepared else [loaded.path(name) for name in settings.model]
+        sizes = [Tokenizer.read(path).vocab_size for path in paths]
+    except DataError:  # without the text, a model can be described all the same
+        sizes = []
+    if sizes:
+        return (sizes[0], sizes[-1]), _of_tokenizers(len(sizes))
+    origin = "tokenizer.vocab_size; the text is not prepared yet"
+    if settings.kind == "char":
+        origin += ', and kind = "char" will have as many as it has characters'
+    return (settings.vocab_size, settings.vocab_size), origin
+
+
+def _of_tokenizers(count: int) -> str:
+    return "one tokenizer for both sides" if count == 1 else "source and target"
+
+
+def _part(name: str) -> str:
+    """The part that a parameter belongs to: "encoder.layers.0.1.input.weight" -> "encoder layer 1"."""
+    *path, leaf = name.split(".")
+    number = next((place for place, part in enumerate(path) if part.isdigit()), None)
+    if number is None:
+        return " ".join(NAMES.get(part, part) for part in path[:2] or [leaf])
+    singular = path[number - 1].removesuffix("s")
+    return " ".join([*path[: number - 1], singular, str(int(path[number]) + 1)])

@@ -1,0 +1,277 @@
+"""The job of training: prepared corpus -> run folder with log, checkpoints and the best bundle.
+
+The loop (`mtkit.train.loop`) makes updates and says what is due; here it is saved, logged, validated and
+shown. A signal is noted and obeyed between two steps of work, after saving.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import torch
+
+from mtkit import files
+from mtkit.config import Loaded
+from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.sampler import Sampler
+from mtkit.corpus.shards import Prepared
+from mtkit.errors import Stopped, out_of_memory
+from mtkit.jobs.best import Best
+from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.signals import Signals
+from mtkit.jobs.validate import Validator
+from mtkit.jobs.view import Facts, View
+from mtkit.metrics.metrics import tokenizer_for
+from mtkit.model.build import build
+from mtkit.ops import native
+from mtkit.ops.device import choose_device
+from mtkit.schema import Config
+from mtkit.store import checkpoint
+from mtkit.store.run import Run
+from mtkit.text.subwords import Subwords
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.train import loop, precision
+from mtkit.train.loss import Objective, batch_loss
+from mtkit.train.state import Progress, Training
+
+SAVE_SECONDS = 60.0  # between checkpoints; validations save too
+LOG_SECONDS = 1.0  # between the training steps that are logged
+PROBES = 12  # batches on which precisions are compared
+
+
+class _Cancelled(Exception):
+    """A signal came inside a validation."""
+
+
+def train(loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = False) -> Progress:
+    """Train the model of a config, going on where an interrupted run stopped.
+
+    Raises:
+        RunError: the run folder is in use or belongs to another config, or training diverged.
+        Stopped: a signal came; all is saved.
+    """
+    chosen = choose_device(device)
+    tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
+    prepared, made = preprocess(loaded, view.say)
+    if made:
+        view.prepared(prepared)
+    folder = loaded.run_folder
+    if fresh:  # only now, when nothing of the user's is wrong any more
+        with files.lock(folder):
+            if aside := Run(folder).set_aside():
+                view.say(f"kept the old run as {aside.name}")
+    signals = Signals()
+    with files.lock(folder), signals.caught():
+        return _Job(loaded, prepared, Run(folder), view, chosen, signals).run()
+
+
+class _Job:
+    """One start of a run."""
+
+    def __init__(
+        self, loaded: Loaded, prepared: Prepared, run: Run, view: View, device: torch.device, signals: Signals
+    ) -> None:
+        self.config, self.run_folder, self.view = loaded.config, run, view
+        self.device, self.signals = device, signals
+        self.identity = prepared.manifest["identity"]
+        tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
+        source, target = tokenizers[0], tokenizers[-1]
+        self.make_batch: Callable[..., Batch] = partial(
+            _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
+        )
+        self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
+        self.objective = Objective.of(self.config.train)
+        self.training_batch = partial(self.make_batch, copies=self.objective.copies)
+        share = self.config.tokenizer.sample
+        subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
+        self.sampler = Sampler(
+            prepared.split("train"),
+            self.config.train.batch_tokens,
+            self.config.seed,
+            share,
+            (subwords[0], subwords[-1]) if subwords else None,
+        )
+        torch.manual_seed(self.config.seed)
+        model = build(
+            self.config.model,
+            source.vocab_size,
+            target.vocab_size,
+            shared=len(tokenizers) == 1,
+            bptt_steps=self.config.train.bptt_steps,
+        )
+        model.to(device)
+        self.training = Training.begin(model, self.config.train, Progress())
+        self.saved_at = self.logged_at = time.monotonic()
+
+    def run(self) -> Progress:
+        for warning in (self.validator.warning, relu_warning(self.config)):
+            if warning:
+                self.view.say(f"WARNING: {warning}")
+        if self.run_folder.begun:
+            self.resume()
+        else:
+            self.run_folder.begin(self.config, self.identity)
+        progress = self.training.progress
+        if progress.finished and (reached := loop.limit(progress, self.config.train)):
+            self.view.say(f"this run is finished ({reached}): raise that limit to go on, or use --fresh to start anew")
+            return progress
+        progress.finished = ""
+        self.run_folder.cut_log(progress.log_bytes)
+        if not progress.precision:
+            self.choose_precision(progress)
+            self.save()
+        parameters = sum(p.numel() for p in self.training.model.parameters())
+        per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
+        facts = Facts(
+            parameters,
+            len(self.sampler.split),
+            per_epoch,
+            str(self.device),
+            progress.precision,
+            progress.update,
+            native=native.compiled() is not None,
+        )
+        self.view.begin(facts)
+        self.run_folder.log("begin", update=progress.update, **vars(facts))
+        try:
+            settings, seed = self.config.train, self.config.seed
+            for event in loop.train(self.training, self.sampler, settings, self.training_batch, seed, per_epoch):
+                self.handle(event, progress)
+        except _Cancelled:
+            self.stop()
+        finally:
+            self.view.end()
+        return progress
+
+    def handle(self, event: loop.Event, progress: Progress) -> None:
+        match event:
+            case loop.Updated():
+                self.view.updated(event, progress)
+                self.log_update(event, progress)
+                if time.monotonic() - self.saved_at >= SAVE_SECONDS:
+                    self.save()
+            case loop.Due():
+                self.validate(progress)
+            case loop.Planned(updates):
+                self.run_folder.log("planned", update=progress.update, updates=updates)
+                self.save()
+                self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
+            case loop.Halved(parts):
+                self.run_folder.log("halved", update=progress.update, parts=parts)
+                tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts
+                self.view.say(
+                    f"WARNING: memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
+                    f"{parts} parts, as with train.batch_tokens = {tokens} and train.accumulate = {batches}"
+                )
+            case loop.Finished(reason):
+                if self.config.train.average:
+                    self.best.average(self.training)
+                self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
+                self.save()
+                self.view.say(f"finished: {reason} reached")
+        if self.signals.received and not progress.finished:
+            self.stop()
+
+    def check(self) -> None:
+        if self.signals.received:
+            raise _Cancelled
+
+    def stop(self) -> None:
+        self.training.progress.finished = ""  # if it ends inside the average, that is made when the run goes on
+        self.save()
+        raise Stopped(
+            f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
+            self.signals.received,
+        )
+
+    def resume(self) -> None:
+        changed = self.run_folder.resume(self.config, self.identity)
+        for key, (old, new) in changed.items():
+            self.view.say(f"changed since the last start: {key}: {old!r} -> {new!r}")
+        for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
+            self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
+        progress = self.training.progress
+        self.best.prune(progress)
+        if progress.planned_minutes != self.config.train.max_minutes:
+            progress.total_updates = 0
+
+    def choose_precision(self, progress: Progress) -> None:
+        wanted = self.config.train.precision
+        if wanted != "auto":
+            choice = precision.Choice(wanted, "as asked")
+        else:
+            buffers = [(buffer, buffer.clone()) for buffer in self.training.model.buffers()]
+            while (measured := self.measure_precision(progress)) is None:
+                self.handle(loop.Halved(progress.parts), progress)
+            choice = measured
+            for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
+                buffer.copy_(before)
+        progress.precision = choice.name
+        self.view.say(f"precision {choice.name} ({choice.reason})")
+        self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
+
+    def measure_precision(self, progress: Progress) -> precision.Choice | None:
+        """None: memory ran out, and batches are smaller now."""
+        pairs = list(islice(self.sampler.epoch(0), PROBES))
+        try:
+            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.training_batch))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        self.training.optimizer.zero_grad()
+        loop.halve(progress, pairs)
+        return None
+
+    def probe(self, batch: Batch) -> None:
+        loss, count = batch_loss(self.training.model, batch, self.objective)
+        torch.autograd.backward(loss / count)
+        self.training.optimizer.zero_grad()
+
+    def validate(self, progress: Progress) -> None:
+        gain, sample = self.best.validate(self.training)
+        # The bundle and kept weights stand before the checkpoint that speaks of them, and old weights go only after it:
+        # killed in between, the run comes here again.
+        self.save()
+        self.best.prune(progress)
+        self.view.validated(progress, gain, sample)
+
+    def save(self) -> None:
+        self.training.progress.log_bytes = self.run_folder.log_bytes
+        checkpoint.save(self.run_folder.checkpoints, self.training)
+        self.saved_at = time.monotonic()
+
+    def log_update(self, event: loop.Updated, progress: Progress) -> None:
+        if time.monotonic() - self.logged_at < LOG_SECONDS and progress.update > 1:
+            return
+        self.logged_at = time.monotonic()
+        self.run_folder.log(
+            "update",
+            update=progress.update,
+            epoch=progress.epoch,
+            seconds=round(progress.seconds, 3),
+            loss=event.loss,
+            lr=event.lr,
+            grad_norm=event.grad_norm,
+            target_tokens=progress.target_tokens,
+            tokens_per_second=round(event.target_tokens / event.seconds, 1),
+            waited=round(event.waited, 5),
+        )
+
+
+def relu_warning(config: Config) -> str:
+    """What to say of a recurrence without bounds; "" where there is none."""
+    cells = [getattr(part, "cell", None) for part in (config.model.encoder, config.model.decoder)]
+    if "rnn_relu" not in cells:
+        return ""
+    clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
+    on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
+    state = f"gradients are clipped ({on})" if on else "clipping is off: set train.clip_norm, or use cell rnn"
+    return f"cell rnn_relu: the states of a ReLU recurrence have no bound and can explode; {state}"
+
+
+def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:
+    return make_batch(sources, targets, **special).to(device)

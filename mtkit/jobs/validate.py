@@ -1,0 +1,103 @@
+"""Validation: loss on all of dev, and the scores of real, greedy translations of a part of it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mtkit.corpus.batch import Batch
+from mtkit.corpus.sampler import Pairs, Sampler
+from mtkit.corpus.shards import Prepared
+from mtkit.errors import RunError, out_of_memory
+from mtkit.metrics import metrics
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.schema import Config
+from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
+from mtkit.search.ensemble import Models
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.train import loop
+from mtkit.train.loss import batch_loss
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A translated sentence to look at."""
+
+    source: str
+    translation: str
+    reference: str
+
+
+class Validator:
+    """Measures a model on the dev set of a prepared corpus.
+
+    Args:
+        make_batch: (sources, targets) -> batch, on the model's device.
+        check: called between batches; raises to end a validation early.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        prepared: Prepared,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        make_batch: Callable[..., Batch],
+        check: Callable[[], None],
+    ) -> None:
+        self.config, self.make_batch, self.check = config, make_batch, check
+        self.source_tokenizer, self.target_tokenizer = tokenizers
+        self.sampler = Sampler(prepared.split("dev"), config.train.batch_tokens, seed=0)
+        sources, references = prepared.dev_text()
+        some = min(config.train.validate_lines, len(sources))
+        rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
+        self.sources, self.references = [sources[i] for i in rows], [references[i] for i in rows]
+        self.ids = [ids or [self.source_tokenizer.eos] for ids in self.source_tokenizer.encode(self.sources)]
+        self.tokenize, self.warning = metrics.tokenizer_for(config.eval.tokenize, config.data.target_lang)
+        self.sample_row = int(np.argsort([len(ids) for ids in self.ids], kind="stable")[len(self.ids) // 2])
+        self.signatures: dict[str, str] = {}
+        self.parts = 1
+
+    def _loss(self, model: Seq2Seq, pair: Pairs) -> tuple[float, int]:
+        """The loss of a batch and its tokens; in parts if memory runs out, as in training."""
+        total, count = 0.0, 0
+        try:
+            for batch in loop.in_parts([pair], self.parts, self.make_batch):
+                loss, tokens = batch_loss(model, batch)
+                total, count = total + float(loss), count + tokens
+            return total, count
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error) or self.parts >= len(pair[0]):
+                raise
+        self.parts *= 2
+        return self._loss(model, pair)
+
+    def scores(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
+        """Loss a target token (no smoothing), BLEU and chrF, and a sample translation."""
+        model.eval()
+        total, count = 0.0, 0
+        with torch.inference_mode():
+            for pair in self.sampler.epoch(0):
+                self.check()
+                loss, tokens = self._loss(model, pair)
+                total, count = total + loss, count + tokens
+        if not math.isfinite(total):
+            raise RunError(
+                f"the loss on dev is {total}: training diverged; start anew with a lower train.lr and --fresh"
+            )
+        translations = [""] * len(self.ids)
+        target = self.target_tokenizer
+        options = Options(beam_size=1, max_ratio=self.config.decode.max_ratio)
+        vocabulary = Vocabulary(target.bos, target.eos, target.never)
+        wanted = [Sentence([ids]) for ids in self.ids]
+        for rows, found in translate_ids(Models([model], [self.source_tokenizer.eos]), wanted, options, vocabulary):
+            self.check()
+            for row, hypotheses in zip(rows, found, strict=True):
+                translations[row] = target.decode(hypotheses[0].words)
+        bleu = metrics.bleu(translations, [self.references], self.tokenize)
+        chrf = metrics.chrf(translations, [self.references])
+        self.signatures = {"bleu": bleu.signature, "chrf": chrf.signature}
+        row = self.sample_row
+        sample = Sample(self.sources[row], translations[row], self.references[row])
+        return {"loss": total / count, "bleu": bleu.score, "chrf": chrf.score}, sample

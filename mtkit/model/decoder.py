@@ -1,0 +1,85 @@
+"""What a decoder is, and what it remembers between steps. Must not know search or loss."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mtkit.model.encoder import Memory
+from mtkit.ops.packing import Packing
+
+
+class DecoderState:
+    """All that a decoder knows between steps: K hypotheses for each of B sentences.
+
+    A subclass says which tensors belong to a sentence (held once, (B, ...)) and which to a hypothesis (B, K, ...),
+    by giving itself anew with a function applied to each of them.
+    """
+
+    @abstractmethod
+    def each(self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]) -> Any:
+        """The state with one function applied to the tensors of sentences, the other to those of hypotheses."""
+
+    def reorder(self, parents_BK: Tensor) -> Any:
+        """The state in which hypothesis k of a sentence goes on from its hypothesis parents[k]."""
+        B, K = parents_BK.shape
+        steps_B1 = torch.arange(B, device=parents_BK.device).unsqueeze(1)
+
+        def pick(x: Tensor) -> Tensor:
+            if x.shape[1] == 1:  # all have the same parent
+                return x.expand(-1, K, *x.shape[2:])
+            rows = (parents_BK + steps_B1 * x.shape[1]).flatten()
+            return x.flatten(0, 1).index_select(0, rows).view(B, K, *x.shape[2:])
+
+        return self.each(lambda x: x, pick)
+
+    def keep(self, sentences: Tensor) -> Any:
+        """The state of some of the sentences."""
+
+        def pick(x: Tensor) -> Tensor:
+            return x.index_select(0, sentences)
+
+        return self.each(pick, pick)
+
+
+class Decoder(nn.Module):
+    """From a memory and the last words to vectors from which the next words are predicted."""
+
+    attends: bool
+    """Whether it has attention."""
+
+    @abstractmethod
+    def start(self, memory: Memory) -> Any:
+        """The state before the first step, with one hypothesis a sentence."""
+
+    @abstractmethod
+    def step(self, x_BKE: Tensor, state: Any) -> tuple[Tensor, Any, Tensor]:
+        """One step of every hypothesis.
+
+        Args:
+            x_BKE: embeddings of the last words.
+
+        Returns:
+            Features BKH from which words are predicted, the next state, and attention weights_BKS (of several
+            heads their mean), which sum to one over real positions; without attention zeros.
+        """
+
+    @abstractmethod
+    def forward(self, x_NE: Tensor, packing: Packing, state: Any) -> Tensor:
+        """Teacher-forced features NH of all steps.
+
+        Args:
+            x_NE: embedded target, beginning with bos; real positions only.
+            packing: where they are; the longest sentence first.
+            state: from `start`.
+        """
+
+    def forward_plain(self, x_NE: Tensor, packing: Packing, state: Any) -> Tensor:
+        """The reference of `forward`: `step` after `step`, on a padded table."""
+        features = []
+        for x_BE in packing.unpack(x_NE).unbind(1):
+            y_BKH, state, _ = self.step(x_BE.unsqueeze(1), state)
+            features.append(y_BKH)
+        return packing.pack(torch.cat(features, 1))

@@ -1,1 +1,0 @@
-"""A sentence in, one vector a position out."""

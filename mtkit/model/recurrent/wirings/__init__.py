@@ -1,0 +1,1 @@
+"""How attention and recurrence are connected: a file a wiring."""

@@ -1,0 +1,1 @@
+"""The Transformer under the same interfaces."""

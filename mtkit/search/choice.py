@@ -1,0 +1,133 @@
+"""Which hypotheses go on: the best ones (a beam), or such as are drawn (sampling). Must not know models.
+
+Dimensions: B sentences, K hypotheses of each, V vocabulary, M hypotheses afterwards.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mtkit.ops import native
+
+MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's finaliser (Appleby 2011)
+WORD = 0xFFFFFFFF
+
+
+class Choice(Protocol):
+    """How hypotheses are chosen after a step."""
+
+    def __call__(
+        self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Choose.
+
+        Args:
+            logits_BKV: minus infinity for words that are ruled out.
+            added_BK: what makes log-probabilities of whole hypotheses of them; minus infinity: it has ended.
+            ended_B: hypotheses of each sentence that have ended already.
+            length: of the hypotheses that are made here.
+
+        Returns:
+            The log-probabilities_BM of what was chosen (minus infinity: nothing was), parents_BM and last words_BM.
+        """
+
+    def keep(self, sentences: Tensor) -> "Choice":
+        """The same for some of the sentences."""
+
+
+@dataclass(frozen=True)
+class Beam:
+    """The best ones over all hypotheses of a sentence; an ended one keeps its place."""
+
+    size: int
+
+    def __call__(
+        self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See Choice."""
+        _, K, V = logits_BKV.shape
+        best_BM, places_BM = best_words(logits_BKV, added_BK, min(self.size, K * V))
+        if self.size > 1:
+            ranks_M = torch.arange(best_BM.shape[1], device=best_BM.device)
+            best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), -inf)
+        return best_BM, places_BM // V, places_BM % V
+
+    def keep(self, sentences: Tensor) -> "Beam":
+        """See Choice."""
+        return self
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Independent draws from the model's distribution, sharpened or flattened by a temperature.
+
+    Chance is a function of a sentence's seed, the draw and the length, so that no other sentence matters.
+
+    Attributes:
+        draws: of each sentence.
+        temperature: logits are divided by it.
+        top_k: only the best so many words are drawn; 0: all.
+        seeds_B: of each sentence, below 2^32.
+    """
+
+    draws: int
+    temperature: float
+    top_k: int
+    seeds_B: Tensor
+
+    def __call__(
+        self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See Choice."""
+        B, K, V = logits_BKV.shape
+        parents_M = torch.arange(self.draws, device=logits_BKV.device) if K > 1 else torch.zeros_like(self.seeds_B[:1])
+        parents_BM = parents_M.expand(B, self.draws)
+        # Sharpened around the best word, so that a low temperature gives no infinity less infinity.
+        top_BK1 = logits_BKV.max(-1, keepdim=True).values
+        wanted_BKV = (logits_BKV - top_BK1) / self.temperature
+        if self.top_k and self.top_k < V:
+            least_BK1 = logits_BKV.topk(self.top_k, -1).values[..., -1:]
+            wanted_BKV = wanted_BKV.masked_fill(logits_BKV < least_BK1, -inf)
+        # The word at which the sum of chances passes a number from 0 to 1.
+        sums_BKV = wanted_BKV.double().softmax(-1).cumsum(-1)
+        passed_BM1 = (self._numbers(length) * sums_BKV[..., -1]).unsqueeze(2)
+        last_BM = torch.searchsorted(sums_BKV.expand(B, self.draws, V).contiguous(), passed_BM1, right=True).squeeze(2)
+        logprobs_BM = (logits_BKV + added_BK.unsqueeze(2)).expand(B, self.draws, V).gather(2, last_BM.unsqueeze(2))
+        return logprobs_BM.squeeze(2), parents_BM, last_BM
+
+    def _numbers(self, length: int) -> Tensor:
+        """Of each draw a number of at least 0 and below 1, made by a hash, BM."""
+        device = self.seeds_B.device
+        hashed_B = _hash(self.seeds_B ^ _hash(torch.tensor(length, device=device)))
+        hashed_BM = _hash(hashed_B.unsqueeze(1) ^ _hash(torch.arange(self.draws, device=device) + 1))
+        return hashed_BM.double() / 2**32
+
+    def keep(self, sentences: Tensor) -> "Sample":
+        """See Choice."""
+        return replace(self, seeds_B=self.seeds_B[sentences])
+
+
+def _hash(x: Tensor) -> Tensor:
+    """Whole numbers -> numbers below 2^32 that look like chance."""
+    x = (x * 0x9E3779B1) & WORD
+    for multiplier, shift in zip(MULTIPLIERS, (16, 13), strict=True):
+        x = ((x ^ x >> shift) * multiplier) & WORD
+    return x ^ x >> 16
+
+
+def log_sums(logits_BKV: Tensor) -> Tensor:
+    """The logarithm of the sum of exponentials over words, BK."""
+    if native.fits(logits_BKV) and logits_BKV.is_contiguous():
+        return native.search.log_sums(logits_BKV.flatten(0, 1)).view(logits_BKV.shape[:2])
+    return logits_BKV.logsumexp(-1)
+
+
+def best_words(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The best `count` of logits + added over all hypotheses of a sentence, best first, and places k * V + word."""
+    if native.fits(logits_BKV) and logits_BKV.is_contiguous():
+        return native.search.best_words(logits_BKV, added_BK, count)
+    best_BM, places_BM = (logits_BKV + added_BK.unsqueeze(2)).flatten(1).topk(count, 1)
+    return best_BM, places_BM

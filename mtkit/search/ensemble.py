@@ -1,0 +1,112 @@
+"""One model or several as one step function, in a precision, over all words or a shortlist of them.
+
+Several models (an ensemble) may differ in all but the target vocabulary: their distributions are averaged at each
+step. Must not know how hypotheses are chosen.
+
+Dimensions: B sentences, K hypotheses of each, V vocabulary, C candidates, S source positions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import log
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtkit.corpus.batch import pad
+from mtkit.model.seq2seq import Candidate, Seq2Seq
+from mtkit.ops.products import Operand, precision
+from mtkit.search.shortlist import Candidates
+
+
+@dataclass(frozen=True)
+class Together:
+    """The states of several models, and what each sentence may not say."""
+
+    parts: tuple[Any, ...]
+    ruled_out_BC: Tensor | None
+
+    def reorder(self, parents_BK: Tensor) -> "Together":
+        """See search.State."""
+        return replace(self, parts=tuple(part.reorder(parents_BK) for part in self.parts))
+
+    def keep(self, sentences: Tensor) -> "Together":
+        """See search.State."""
+        ruled_out_BC = None if self.ruled_out_BC is None else self.ruled_out_BC[sentences]
+        return Together(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC)
+
+
+class Models:
+    """What is asked for the next word.
+
+    Args:
+        models: in eval mode, on one device; they share the target vocabulary.
+        source_eos: of each model.
+        precision: "fp32", "bf16" or "int8".
+    """
+
+    def __init__(self, models: list[Seq2Seq], source_eos: list[int], precision: str = "fp32") -> None:
+        self.models, self.source_eos, self.precision = models, source_eos, precision
+        self._kept: dict[int, Operand] = {}
+
+    @property
+    def device(self) -> torch.device:
+        return self.models[0].source_VE.device
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Compute in this precision, without autograd."""
+        with torch.inference_mode(), precision(self.precision, self._kept):
+            yield
+
+    def start(self, sources: list[list[list[int]]], candidates: Candidates | None = None) -> "Started":
+        """Encode sentences.
+
+        Args:
+            sources: ids of each sentence as each model's source tokenizer makes them; none may be empty.
+            candidates: words that may be produced; None: all.
+        """
+        with self.entered():
+            states, lengths = [], []
+            for model, ids, eos in zip(self.models, sources, self.source_eos, strict=True):
+                source_BS, packing = pad(ids, eos)
+                memory = model.encode(source_BS.to(self.device), packing.to(self.device))
+                states.append(model.decoder.start(memory))
+                lengths.append(memory.packing.lengths.tolist())
+            if candidates is None:
+                return Started(self, Together(tuple(states), None), lengths[0], None, None)
+            outputs = [model.output.among(candidates.words_C) for model in self.models]
+            return Started(self, Together(tuple(states), candidates.ruled_out_BC), lengths[0], candidates, outputs)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A batch that search can begin with."""
+
+    models: Models
+    state: Together
+    source_lengths: list[int]
+    """States of the first model's memory, a sentence."""
+    candidates: Candidates | None
+    outputs: list[Candidate] | None
+    """What makes logits of the candidates alone, of each model."""
+
+    def step(self, last_BK: Tensor, state: Together) -> tuple[Tensor, Together, Tensor]:
+        """See search.Step; the attention is the first model's."""
+        with self.models.entered():
+            if self.candidates is not None:
+                last_BK = self.candidates.words_C[last_BK]
+            made = []
+            for i, (model, part) in enumerate(zip(self.models.models, state.parts, strict=True)):
+                output = None if self.outputs is None else self.outputs[i]
+                logits_BKC, part, weights_BKS = model.step(last_BK, part, output)
+                if state.ruled_out_BC is not None:
+                    logits_BKC += state.ruled_out_BC.unsqueeze(1)
+                made.append((logits_BKC, part, weights_BKS))
+            logits_BKC = made[0][0]
+            if len(made) > 1:
+                logprobs = torch.stack([logits.float().log_softmax(-1) for logits, _, _ in made])
+                logits_BKC = logprobs.logsumexp(0) - log(len(made))
+            return logits_BKC, replace(state, parts=tuple(part for _, part, _ in made)), made[0][2]

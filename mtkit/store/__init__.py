@@ -1,0 +1,1 @@
+"""What lies on disk and is read again: bundles, runs, checkpoints. Typed, with a version."""

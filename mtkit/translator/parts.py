@@ -1,0 +1,55 @@
+"""A line that is translated in parts, and how the translations of its parts become one."""
+
+from dataclasses import dataclass, field
+
+from mtkit.search.batched import Sentence
+from mtkit.search.search import Ranking
+from mtkit.text import sentences
+from mtkit.translator.request import Candidate
+
+
+@dataclass
+class Job:
+    """A line that is to be translated: in one part, unless it is very long."""
+
+    parts: list[str]
+    sentences: list[Sentence]
+    warnings: list[str]
+    found: list[list[Candidate]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.found = [[] for _ in self.parts]
+
+
+def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:
+    """The translations of a line from those of its parts: best to best, second to second, then by their scores, in
+    which coverage does not count."""
+    if len(job.parts) == 1:
+        return job.found[0]
+    made = []
+    together = sentences.join(["a", "b"], language) == "ab"
+    for rank in range(max(len(found) for found in job.found)):
+        some = [found[min(rank, len(found) - 1)] for found in job.found]
+        links: list[tuple[int, int]] = []
+        source = target = 0  # white-space words so far
+        open_source = open_target = False  # whether the last one goes on
+        for part, one in zip(job.parts, some, strict=True):
+            source -= open_source and not part[0].isspace()
+            target -= open_target and bool(one.text)
+            links += [(s + source, t + target) for s, t in one.alignment or []]
+            source, target = source + len(part.split()), target + len(one.text.split())
+            open_source, open_target = not part[-1].isspace(), together and target > 0
+        logprob = sum(one.logprob for one in some)
+        tokens = [token for one in some for token in one.tokens]
+        scores = [score for one in some for score in one.token_logprobs or []]
+        made.append(
+            Candidate(
+                sentences.join([one.text for one in some], language),
+                logprob / ranking.normal(len(tokens) + len(some)),
+                logprob,
+                tokens,
+                scores if some[0].token_logprobs is not None else None,
+                links if some[0].alignment is not None else None,
+            )
+        )
+    return sorted(made, key=lambda one: -one.score)

@@ -1,0 +1,3 @@
+"""mtkit's version; imports nothing."""
+
+__version__ = "0.1.0"

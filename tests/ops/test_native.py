@@ -1,0 +1,437 @@
+"""The C forms against the torch ones, in fp32, and what happens where they cannot be had."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtkit.model.attention.additive import AdditiveSteps
+from mtkit.model.encoder import Memory
+from mtkit.ops import native, products
+from mtkit.ops.dropout import mask_like
+from mtkit.ops.native import compiler, elementwise, quantised, tiles
+from mtkit.ops.packing import Packing
+from mtkit.registry import resolve
+from mtkit.search import choice
+
+NATIVE = native.compiled() is not None
+here = pytest.mark.skipif(not NATIVE, reason="no C compiler, or no OpenMP in torch, on this machine")
+WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
+
+
+def both(work: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tensor], list[Tensor]]:
+    """What some work gives with the C forms, which must be taken, and without."""
+    calls: list[str] = []
+    original = elementwise.call
+    with monkeypatch.context() as patch:
+        patch.setattr(elementwise, "call", lambda name, *rest: (calls.append(name), original(name, *rest))[1])
+        ours = work()
+    assert calls
+    with native.off():
+        return ours, work()
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The number of threads of torch, for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@here
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("name", WITH_C)
+def test_cells(name: str, directions: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step forward and back; inputs are slices of wider tensors, as they are in a pass."""
+    cell, H, n = resolve("cell", name), 37, 180  # enough work for several threads
+    torch.manual_seed(1)
+    G = cell.gates * H
+    lead = (2,) if directions == 2 else ()
+    wide = [torch.randn(*lead, n + 9, width + 5) * 2 for width in (G, G, H, H, H, H)]
+    from_input, from_hidden, *states, grad_h, grad_c = (x[..., 3 : n + 3, : x.shape[-1] - 5] for x in wide)
+    state, grad = tuple(states[: cell.states]), (grad_h, grad_c.contiguous())[: cell.states]
+    extras = tuple(torch.randn(*lead, *((1,) if lead else ()), len(extra)) for extra in cell(4, H).extras())
+
+    def work() -> list[Tensor]:
+        out = torch.empty(*lead, n, 2 * H)[..., :H]
+        next_state, saved = cell.combine(from_input, from_hidden, state, extras, out)
+        to_input = torch.zeros(*lead, n, G)
+        to_hidden = to_input if cell.adds_gates else torch.zeros(*lead, n, G)
+        grad_extras = [torch.zeros_like(extra) for extra in extras]
+        past = cell.combine_backward(grad, saved, to_input, to_hidden, extras, grad_extras)
+        return [*next_state, to_input, to_hidden, *(part for part in past if part is not None), *grad_extras]
+
+    for ours, theirs in zip(*both(work, monkeypatch), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=2e-5)
+
+
+@here
+@pytest.mark.parametrize("heads", [1, 3])
+def test_additive_attention(heads: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps, each of fewer sentences, and all gradients; large enough for a second thread."""
+    torch.manual_seed(1)
+    keys, energy = torch.randn(40, 11, 96) * 3, torch.randn(96)
+    bias = torch.zeros(40, 11).masked_fill(torch.arange(11) > torch.arange(40).unsqueeze(1) % 12, -torch.inf)
+    queries = [torch.randn(n, 96) for n in (40, 33, 1)]
+    # What softmax sends back to padding is zero.
+    grads = [torch.randn(n * heads, 11) * (bias[:n] == 0).repeat_interleave(heads, 0) for n in (40, 33, 1)]
+
+    def work() -> list[Tensor]:
+        steps = AdditiveSteps(keys, bias, energy, heads)
+        scores = [torch.zeros(len(query) * heads, 11) for query in queries]
+        for t, query in enumerate(queries):
+            steps.forward(t, query, scores[t])
+            scores[t].masked_fill_(bias[: len(query)].repeat_interleave(heads, 0) < 0, 0.0)  # padding has any score
+        to_queries = [steps.backward(t, grads[t]) for t in (2, 1, 0)]
+        grad_keys, (grad_energy,) = steps.finish()
+        return [*scores, *to_queries, grad_keys, grad_energy]
+
+    for ours, theirs in zip(*both(work, monkeypatch), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("heads", [1, 2])
+def test_looking(heads: int, threads: int) -> None:
+    """Softmax over real positions and the weighted mean of values, forward and back, against autograd in float64."""
+    torch.manual_seed(1)
+    n, S, d = 33, 20, 40
+    bias = torch.zeros(n, S).masked_fill(torch.arange(S) > torch.arange(n).unsqueeze(1) % 21, -torch.inf)
+    bias_RS = bias.repeat_interleave(heads, 0)
+    scores = (torch.randn(n * heads, S) * 5).double().requires_grad_()
+    values, grad = torch.randn(n * heads, S, d), torch.randn(n, heads * d)
+    weights = (scores + bias_RS).softmax(-1)
+    context = torch.einsum("rs,rsd->rd", weights, values.double()).view(n, -1)
+    (grad_scores,) = torch.autograd.grad(context, scores, grad.double())
+
+    ours, out = scores.detach().float(), torch.zeros(n, 90)[:, 3 : 3 + heads * d]
+    elementwise.attend_forward(ours, bias, values.unflatten(0, (n, heads)), out)
+    back = elementwise.attend_backward(grad.view(-1, d), values, ours)
+    for got, wanted in ((ours, weights), (out, context), (back, grad_scores)):
+        torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("name", ["additive", "dot", "multihead"])
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("queries", [1, 5])
+def test_an_attention_of_search(name: str, heads: int, queries: int, threads: int) -> None:
+    """Several queries a sentence, as hypotheses ask: the C form against torch's under autograd, in float64."""
+    torch.manual_seed(1)
+    B, S, H = 9, 17, 40
+    attention = resolve("attention", name)(H, 1 if name == "dot" else heads)
+    lengths = torch.randint(1, S + 1, (B,))
+    lengths[0] = S
+    packing = Packing(lengths.numpy())
+    memory = Memory(packing.unpack(torch.randn(packing.positions, H)), torch.randn(B, H), packing)
+    states = torch.randn(B, queries, H)
+    with torch.no_grad():
+        ours = attention(states, attention.source(memory))[:2]
+    double = attention.double()
+    exact = Memory(memory.states_BSH.double(), memory.last_BH.double(), packing)
+    theirs = double(states.double(), double.source(exact))[:2]
+    for got, wanted in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("shape", [(3, 1, 50), (4, 5, 301), (2, 3, 4)])
+def test_choosing(shape: tuple[int, int, int], threads: int) -> None:
+    """The best of all hypotheses, of words ruled out and hypotheses that have ended, against torch."""
+    torch.manual_seed(1)
+    B, K, V = shape
+    logits, totals = torch.randn(shape) * 4, torch.randn(B, K)
+    sums = choice.log_sums(logits)
+    torch.testing.assert_close(sums, logits.logsumexp(-1), atol=1e-5, rtol=1e-5)
+    totals[:, 1:2] = -torch.inf
+    logits[:, :, [0, 2]] = -torch.inf
+    logits[0, :, 1:] = -torch.inf  # fewer than are asked for
+    for count in (1, 3, min(7, K * V)):
+        best, places = choice.best_words(logits, totals - sums, count)
+        with native.off():
+            wanted, wanted_places = choice.best_words(logits, totals - sums, count)
+        torch.testing.assert_close(best, wanted)
+        real = best > -torch.inf
+        assert torch.equal(places[real], wanted_places[real])
+
+
+@here
+def test_choosing_takes_the_first_of_equals_and_no_nan(threads: int) -> None:
+    logits = torch.zeros(2, 2, 70)
+    logits[1, 0, 3] = torch.nan
+    best, places = choice.best_words(logits, torch.zeros(2, 2) - choice.log_sums(logits), 3)
+    assert places.tolist() == [[0, 1, 2], [70, 71, 72]]
+    assert bool(best.isfinite().all())
+
+
+SHAPES = [(1, 5, 3), (17, 16, 64), (33, 100, 70), (70, 31, 200), (300, 500, 256)]
+
+
+def rounded(x: Tensor) -> Tensor:
+    """A row at a time to whole numbers of a 127th of the largest, halves away from zero; in float64."""
+    scales = x.double().abs().amax(1, keepdim=True) / 127
+    whole = x.double() / scales.clamp(min=1e-300)
+    return (whole + whole.sign() * 0.5).trunc() * scales
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("native_form", [True, False])
+def test_products_in_8_bits(shape: tuple[int, int, int], native_form: bool, threads: int) -> None:
+    """Sums of whole numbers are exact, so that only the scales round."""
+    if native_form and not NATIVE:
+        pytest.skip("no C compiler, or no OpenMP in torch, on this machine")
+    torch.manual_seed(1)
+    m, n, k = shape
+    # Some columns of a wider matrix, as a pass cuts them out.
+    x, weight, start = torch.randn(m, k + 3)[:, 2 : k + 2], torch.randn(n, k), torch.randn(n)
+    x[0] = 0
+    with contextlib.nullcontext() if native_form else native.off(), products.precision("int8", {}):
+        made = products.operand(weight)
+        assert isinstance(made, products._Quantised)
+        assert made.native is native_form
+        for base in (None, start, torch.randn(m, n)):
+            got = made.times(x, base)
+            wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
+            torch.testing.assert_close(got.double(), wanted, atol=2e-5, rtol=1e-5)
+        bad = x.clone()
+        bad[m // 2, 0] = torch.nan
+        broken = made.times(bad).isnan().any(1)
+        assert broken.tolist() == [i == m // 2 for i in range(m)]
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
+def test_products_in_8_bits_on_a_processor_without_tiles(tmp_path: Path) -> None:
+    """The other half of quantised.c, which this machine may never take by itself."""
+    source = Path(native.__file__).with_name("quantised.c")
+    made = tmp_path / "plain.so"
+    subprocess.run(["gcc", "-O3", "-fopenmp", "-fPIC", "-shared", str(source), "-o", str(made), "-lm"], check=True)
+    library = ctypes.CDLL(str(made))
+    assert library.quantised_tiles() == 0
+    work = library.quantised_product
+    work.argtypes = [*(ctypes.c_int64,) * 6, *(ctypes.c_void_p,) * 5, ctypes.c_int]
+    torch.manual_seed(1)
+    for m, n, k in SHAPES:
+        x, weight, start = torch.randn(m, k), torch.randn(n, k), torch.randn(m, n)
+        numbers, scales = quantised.quantise(weight)
+        for base in (None, start):
+            out = torch.empty(m, n)
+            at = None if base is None else base.data_ptr()
+            pointers = (x.data_ptr(), numbers.data_ptr(), scales.data_ptr(), at, out.data_ptr())
+            assert work(m, n, k, k, 0 if base is None else n, n, *pointers, 2)
+            wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
+            torch.testing.assert_close(out.double(), wanted, atol=2e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss(smoothing: float, threads: int) -> None:
+    """Against torch.nn in float64; and without a gradient."""
+    torch.manual_seed(1)
+    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (70,))
+    wanted = (logits + bias).double().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(wanted, words, reduction="sum", label_smoothing=smoothing)
+    (grad,) = torch.autograd.grad(loss, wanted)
+    for to_bias in (torch.ones(301), None):
+        ours = logits.clone()
+        got = elementwise.softmax_loss(ours, bias, words, smoothing, to_bias)
+        assert float(got) == pytest.approx(loss.item(), rel=1e-6)
+        if to_bias is not None:
+            torch.testing.assert_close(ours.double(), grad, atol=1e-6, rtol=1e-5)
+            torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=1e-5, rtol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("weights", [(0.5, 0.5, 1.0, 1.0), (1.0, 0.0, 3.0, 0.0), (0.2, 0.7, 0.3, 2.0)])
+def test_loss_of_two_passes(weights: tuple[float, float, float, float], threads: int) -> None:
+    """Against torch.nn in float64; and without a gradient."""
+    torch.manual_seed(1)
+    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (35,))
+    words = words.repeat_interleave(2)
+    wanted = (logits + bias).double().requires_grad_()
+    p, q = (torch.log_softmax(wanted[place::2], -1) for place in (0, 1))
+    nn = torch.nn.functional
+    terms = [nn.nll_loss(p, words[::2], reduction="sum"), nn.nll_loss(q, words[::2], reduction="sum")]
+    terms = [0.9 * term - 0.1 / 301 * log.sum() for term, log in zip(terms, (p, q), strict=True)]
+    terms += [nn.kl_div(q, p, reduction="sum", log_target=True), nn.kl_div(p, q, reduction="sum", log_target=True)]
+    loss = torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum()
+    (grad,) = torch.autograd.grad(loss, wanted)
+    for to_bias in (torch.ones(301), None):
+        ours = logits.clone()
+        got = elementwise.twice_loss(ours, bias, words, 0.1, weights, to_bias)
+        assert float(got) == pytest.approx(loss.item(), rel=1e-6)
+        if to_bias is not None:
+            torch.testing.assert_close(ours.double(), grad, atol=3e-6, rtol=1e-5)
+            torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=5e-5, rtol=1e-5)
+
+
+@here
+def test_masks_of_dropout() -> None:
+    """The C form of the hash and numpy's, number by number; large enough for a second thread."""
+    torch.manual_seed(1)
+    ours = mask_like(torch.zeros(300, 77), 0.3)
+    with native.off():
+        torch.manual_seed(1)
+        assert torch.equal(mask_like(torch.zeros(300, 77), 0.3), ours)
+
+
+TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no units for bf16")
+
+
+@pytest.fixture(scope="module")
+def without_tiles(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """tiles.c as for a processor that has vectors of bf16 only."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no gcc on this machine")
+    made = tmp_path_factory.mktemp("vectors") / "vectors.so"
+    flags = [*compiler.FLAGS, "-mno-amx-tile", "-mno-amx-bf16", "-fopenmp", "-shared"]
+    subprocess.run(["gcc", *flags, str(Path(native.__file__).with_name("tiles.c")), "-o", str(made)], check=True)
+    return ctypes.CDLL(str(made))
+
+
+@pytest.fixture(params=["its own", "vectors"])
+def units(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's own form of tiles.c, and that for one without tiles, which it may never take by itself."""
+    if request.param == "vectors":
+        library = request.getfixturevalue("without_tiles")
+        monkeypatch.setattr(compiler, "compiled", lambda: library)
+        monkeypatch.setattr(compiler, "function", compiler.function.__wrapped__)  # the cache has the other library's
+
+
+@TILES
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (16, 16, 32), (5, 37, 70), (100, 300, 2100), (257, 100, 1000), (40, 1, 33)]
+)
+def test_products_on_tiles(shape: tuple[int, int, int], threads: int, units: None) -> None:
+    """Against torch in float64 on rounded operands: any stride, any start, in place; sizes that end within a tile."""
+    torch.manual_seed(1)
+    m, n, k = shape
+    a, b, bias, base = torch.randn(m, k), torch.randn(n, k), torch.randn(n), torch.randn(m, n)
+    product = a.bfloat16().double() @ b.bfloat16().double().T
+
+    def laid(x: Tensor) -> list[Tensor]:
+        wide = torch.full((x.shape[0], x.shape[1] + 5), torch.nan)
+        wide[:, 2:-3] = x
+        return [x, x.T.contiguous().T, wide[:, 2:-3], x.repeat_interleave(2, 1)[:, ::2]]
+
+    def near(got: Tensor, start: Tensor | float) -> None:
+        torch.testing.assert_close(got.double(), product + start, atol=1e-5 * k**0.5, rtol=1e-5)
+
+    for left in laid(a):
+        for right in laid(b):
+            ready = tiles.packed(right)
+            near(tiles.product(left, n, ready), 0.0)
+            near(tiles.product(left, n, ready, bias), bias)
+            near(tiles.product(left, n, ready, bias.unsqueeze(0)), bias)
+            wide = torch.full((m + 2, n + 3), torch.nan)
+            near(tiles.product(left, n, ready, base, wide[1:-1, 1:-2]), base)
+            assert wide.isnan().sum() == wide.numel() - m * n  # nothing is written beside it
+            near(tiles.outer(left.T, right.T), 0.0)
+    for work in (lambda onto: tiles.product(a, n, ready, onto, onto), lambda onto: tiles.outer(a.T, b.T, onto)):
+        near(work(base.clone()), base)
+
+
+@TILES
+@pytest.mark.parametrize("directions", [1, 2])
+def test_operands_in_bf16(directions: int) -> None:
+    """The form in C and torch's own bf16, which rounds its results, too."""
+    torch.manual_seed(1)
+    lead = (2,) if directions == 2 else ()
+    weight, x, grad = torch.randn(*lead, 48, 40), torch.randn(*lead, 33, 40), torch.randn(*lead, 33, 48)
+    start = torch.randn(*lead, 33, 48)
+    with products.precision("bf16"):
+        ours, theirs = products.operand(weight), products._Rounded(weight)
+        assert type(ours) is not type(theirs)
+        close = partial(torch.testing.assert_close, atol=0.2, rtol=0.02)
+        close(ours.times(x, start), theirs.times(x, start))
+        close(ours.times(x, start[..., :1, :]), theirs.times(x, start[..., :1, :]))
+        close(ours.back(grad), theirs.back(grad))
+        close(products.outer(grad, x), grad.mT @ x)
+        if not lead:
+            onto = torch.ones(48, 40)
+            close(products.outer(grad, x, onto), grad.mT @ x + 1)
+
+
+def test_a_word_that_does_not_exist_is_noticed() -> None:
+    if not NATIVE:
+        pytest.skip("torch raises an error itself")
+    logits = torch.zeros(2, 5)
+    loss = elementwise.softmax_loss(logits, torch.zeros(5), torch.tensor([1, 5]), 0.0, torch.zeros(5))
+    assert loss.isnan()
+    weights = (1.0, 0.0, 1.0, 0.0)
+    assert elementwise.twice_loss(logits, torch.zeros(5), torch.tensor([5, 5]), 0.0, weights, torch.zeros(5)).isnan()
+
+
+def polynomials(x: Tensor) -> Tensor:
+    """tanh of the C forms: the score of one key of width one with v = 1."""
+    scores = torch.empty(1, len(x))
+    elementwise.additive_forward(x.view(1, -1, 1), torch.zeros(1, 1), torch.ones(1), torch.zeros(1, len(x)), scores)
+    return scores.flatten()
+
+
+@here
+def test_tanh_over_its_whole_range() -> None:
+    x = torch.cat([torch.linspace(-100, 100, 40_001), torch.linspace(-1, 1, 40_001), torch.logspace(-30, 38, 500)])
+    torch.testing.assert_close(polynomials(x).double(), x.double().tanh(), atol=0, rtol=4e-7)
+    strange = polynomials(torch.tensor([float("nan"), float("inf"), float("-inf"), 0.0, -0.0]))
+    assert strange[0].isnan()  # what has diverged must be seen to have
+    assert strange[1:].tolist() == pytest.approx([1.0, -1.0, 0.0, 0.0], abs=3e-7)
+
+
+@here
+def test_sigmoid_over_its_whole_range() -> None:
+    """An LSTM's output gate and its input gate, which share divisions with others."""
+    x = torch.cat([torch.linspace(-100, 100, 4001), torch.tensor([float("nan")])])
+    gates = x.view(-1, 1).repeat(1, 4)
+    i_f, _, o, _ = elementwise.lstm_forward(gates, torch.zeros_like(gates), torch.zeros(len(x), 1))
+    for got in (i_f[:, 0], i_f[:, 1], o[:, 0]):
+        torch.testing.assert_close(got[:-1].double(), x[:-1].double().sigmoid(), atol=2e-7, rtol=4e-7)
+        assert got[-1].isnan()
+
+
+@here
+def test_float64_and_columns_with_gaps_are_left_to_torch() -> None:
+    assert native.fits(torch.zeros(3, 4))
+    assert not native.fits(torch.zeros(3, 4, dtype=torch.float64))
+    assert not native.fits(torch.zeros(3, 4), torch.zeros(4, 3).T)
+
+
+@pytest.mark.parametrize("why", ["asked for", "no compiler", "no place", "a compiler that fails"])
+def test_without_it_torch_does_the_work(why: str, tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    if why == "asked for":
+        environment["MTKIT_NATIVE"] = "0"
+    elif why == "no compiler":
+        environment["PATH"] = str(tmp_path)
+    elif why == "no place":
+        (tmp_path / "cache").write_text("a file where a folder should be")
+    else:
+        for name in ("cc", "gcc"):
+            (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+            (tmp_path / name).chmod(0o755)
+        environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    code = "from mtkit.model import native; import torch; print(native.compiled(), native.fits(torch.zeros(2, 2)))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "None False", "")
+
+
+@here
+def test_it_is_compiled_once(tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    code = "from mtkit.model import native; print(native.compiled() is not None)"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert (done.stdout.strip(), done.stderr) == ("True", "")
+        (made,) = (tmp_path / "mtkit").iterdir()
+        first = made.stat().st_mtime_ns
+    assert made.stat().st_mtime_ns == first
