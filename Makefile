@@ -40,11 +40,11 @@ faults: setup  ## tests that kill training at random moments
 
 # DATA=DIR with train.en.gz, train.de.gz, val.en.gz, val.de.gz; PEERS=DIR with virtual environments joeynmt and opennmt.
 bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR
-	$(BIN)/python benchmarks/train.py --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
+	$(BIN)/python -m benchmarks.train --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
 
 # DATA=DIR as above, with test_2016_flickr.en.gz and .de.gz, too; CT2="PYTHON SCRIPT": see benchmarks/translate.py.
 bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, beside CT2="PYTHON SCRIPT"
-	$(BIN)/python benchmarks/translate.py --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) \
+	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) \
 		$(if $(CT2),--ct2 $(CT2))
 
 check: setup  ## style, types, and who may import whom

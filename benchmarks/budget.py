@@ -1,8 +1,8 @@
 """What a time budget buys: dev BLEU by minutes of wall time, for each system that was trained.
 
-    python benchmarks/budget.py keep SYSTEM --log runs/NAME/log.jsonl --wall SECONDS
-    python benchmarks/budget.py keep SYSTEM --printed FILE
-    python benchmarks/budget.py show
+    python -m benchmarks.budget keep SYSTEM --log runs/NAME/log.jsonl --wall SECONDS
+    python -m benchmarks.budget keep SYSTEM --printed FILE
+    python -m benchmarks.budget show
 
 `keep` adds a system's curve to data/results/budget.json. A log of mtkit counts from the beginning of the training, so
 --wall, the seconds that the whole command took, moves it by what came before (tokenizer, encoding, start). What another

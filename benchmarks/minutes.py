@@ -1,7 +1,7 @@
 """The same minutes for mtkit and for JoeyNMT: from raw text to a translated test set.
 
-    python benchmarks/minutes.py mtkit --recipe NAME --minutes 30 --work DIR [--threads N]
-    python benchmarks/minutes.py joeynmt --recipe NAME --minutes 30 --work DIR [--threads N] --python FILE
+    python -m benchmarks.minutes mtkit --recipe NAME --minutes 30 --work DIR [--threads N]
+    python -m benchmarks.minutes joeynmt --recipe NAME --minutes 30 --work DIR [--threads N] --python FILE
 
 To be run in the folder that holds the recipe's text (as .gz). The recipe names the text and is what mtkit trains.
 JoeyNMT 2.3.0 (FILE is the Python that has it) trains workload A of train.py in fp32: GRU 256 a direction, GRU 512 with
@@ -22,9 +22,7 @@ import sys
 import time
 from pathlib import Path
 
-import peers
-import scores
-
+from benchmarks import peers, scores
 from mtkit.config import Loaded, load
 from mtkit.jobs.preprocess import preprocess
 

@@ -1,7 +1,7 @@
 """Scores that can be computed again without the text: sacreBLEU's statistics of every segment, and what they add up to.
 
-    python benchmarks/scores.py keep NAME --hyp FILE --ref FILE --lang de [--papers]
-    python benchmarks/scores.py show [SYSTEM ...]
+    python -m benchmarks.scores keep NAME --hyp FILE --ref FILE --lang de [--papers]
+    python -m benchmarks.scores show [SYSTEM ...]
 
 `keep` writes data/results/scores/NAME.json.gz: statistics of BLEU (13a, cased) and chrF, a row a segment, and the
 sha256 of the output and of the reference. `show` computes the scores from them, and the mean of a system's seeds: names

@@ -1,6 +1,6 @@
 """Training speed: warm updates of the real job, each workload in fp32 and in bf16, each in a process of its own.
 
-    python benchmarks/train.py --work DIR [--data DIR] [--peers DIR] [--updates 60] [WORKLOAD ...]
+    python -m benchmarks.train --work DIR [--data DIR] [--peers DIR] [--updates 60] [WORKLOAD ...]
 
 Workload A is a bidirectional GRU (256 a direction) and a GRU decoder (512) with input feeding and additive attention,
 embeddings 256 shared by both inputs, 8,000 pieces, dropout 0.3, label smoothing 0.1, Adam, clipping by norm 1, batches
@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers import PEERS, speed
+from benchmarks.peers import PEERS, speed
 
 WARM = 8  # updates that are not counted
 SIDE = 4096  # of the square matrices whose product is the machine's peak

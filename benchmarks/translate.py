@@ -1,6 +1,6 @@
 """Translating speed: distinct lines of one text, each setting in a process of its own, and BLEU on the test set.
 
-    python benchmarks/translate.py --work DIR [--data DIR] [--model DIR] [--ct2 PYTHON SCRIPT] [--lines 10000]
+    python -m benchmarks.translate --work DIR [--data DIR] [--model DIR] [--ct2 PYTHON SCRIPT] [--lines 10000]
 
 Greedy and with a beam of 5, by one worker and by two, of one thread each, in fp32, bf16, int8, and int8 with a
 shortlist. The clock runs from lines of text to lines of text, once the model is loaded. The text is test_2016_flickr,

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import pytest
-from toy import failed, make, mtkit
 
 from mtkit.config import parse
 from mtkit.errors import ConfigError
 from mtkit.schema import Config, Model
+from tests.system.toy import failed, make, mtkit
 
 MINIMAL = {"data": {"source_lang": "en", "target_lang": "de", "train": "t"}}
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import test_model as contracts
 import torch
-from family import assert_same, batch_of, make, outcome
 
 from mtkit import registry
 from mtkit.registry import CHOICES, Choice
+from tests.contract.family import assert_same, batch_of, make, outcome
 
 README = Path(registry.__file__).parent / "README.md"
 # The contracts of a whole model, whichever there are.

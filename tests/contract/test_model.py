@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from family import BOS, FACTORS, assert_same, batch_of, cover, make, name_of, outcome
 from torch import Tensor, nn
 
 from mtkit.model.build import build
@@ -22,6 +21,7 @@ from mtkit.ops import native
 from mtkit.registry import CHOICES, resolve
 from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy
+from tests.contract.family import BOS, FACTORS, assert_same, batch_of, cover, make, name_of, outcome
 
 CELLS, ATTENTIONS, WIRINGS = (list(CHOICES[kind]) for kind in ("cell", "attention", "wiring"))
 FEEDING = [name for name in WIRINGS if name not in ("plain", "gnmt")]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from family import cover, make, name_of
 from torch import Tensor
 
 from mtkit.corpus.batch import make_batch
@@ -17,6 +16,7 @@ from mtkit.search.choice import Beam
 from mtkit.search.ensemble import Models
 from mtkit.search.rules import Rules
 from mtkit.search.search import Hypothesis, Ranking, search
+from tests.contract.family import cover, make, name_of
 
 BOS, EOS, NEVER = 0, 1, [0]
 VOCAB, LONGEST = 6, 5

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from family import EOS, VOCAB, make
 
 from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
 from mtkit.search.ensemble import Models
 from mtkit.search.search import Hypothesis
 from mtkit.search.shortlist import Shortlist
+from tests.contract.family import EOS, VOCAB, make
 
 SOURCES = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 6], [3, 4, 5, 6]]
 NEVER = [0, 1]

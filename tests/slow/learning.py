@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toy import mtkit, ran
-
 from mtkit.config import parse
 from mtkit.schema import Config
+from tests.system.toy import mtkit, ran
 
 Settings = Mapping[str, object]
 """Dotted key -> plain value."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from family import EOS, VOCAB, cover, make, name_of
 
 from mtkit.corpus.batch import make_batch
 from mtkit.model.seq2seq import Seq2Seq
@@ -13,6 +12,7 @@ from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
 from mtkit.search.ensemble import Models
 from mtkit.search.search import Hypothesis
 from mtkit.train.loss import batch_loss
+from tests.contract.family import EOS, VOCAB, cover, make, name_of
 
 UPDATES = 120
 SENTENCES = 64

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
-from learning import COPY, Settings, config_of, copying, learn, reversing
 from pydantic import ValidationError
 
 from mtkit.registry import CHOICES
 from mtkit.schema import Attention
+from tests.slow.learning import COPY, Settings, config_of, copying, learn, reversing
 
 # The keys that a kind of choice is set by.
 KEYS = {

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from toy import make, mtkit, ran
+
+from tests.system.toy import make, mtkit, ran
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from test_train import checkpoint, events
-from toy import ENVIRONMENT, mtkit, ran
 
 from mtkit import files
 from mtkit.config import load
@@ -22,6 +21,7 @@ from mtkit.jobs.train import train
 from mtkit.registry import CHOICES
 from mtkit.train import averaging
 from mtkit.train.state import Progress
+from tests.system.toy import ENVIRONMENT, mtkit, ran
 
 
 class Told:

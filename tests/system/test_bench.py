@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCH = Path(__file__).parents[2] / "benchmarks" / "train.py"
+ROOT = Path(__file__).parents[2]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(BENCH), *arguments], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.train", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def test_a_table_of_both_precisions(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-import budget
 import pytest
+
+from benchmarks import budget
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
+
+from tests.system.toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
 
 
 def rewrite(path: Path, old: str, new: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from test_train import checkpoint
-from toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
+
+from tests.system.toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
 
 # With all that a run can write: the mean of its weights, and weights to average at the end.
 KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"

@@ -9,7 +9,6 @@ from typing import Any
 import pexpect
 import pytest
 from safetensors.torch import load_file
-from toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
 
 from mtkit import files
 from mtkit.config import parse
@@ -20,6 +19,7 @@ from mtkit.report.card import card, read
 from mtkit.report.description import architecture
 from mtkit.schema import Config, Model, Train
 from mtkit.train.loss import Objective
+from tests.system.toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
 
 TRANSFORMER = {"name": "transformer", "ffn_dim": 96}
 FAMILY: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from toy import ENVIRONMENT, mtkit, ran
+from tests.system.toy import ENVIRONMENT, mtkit, ran
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,8 @@ Measured with two seeds: BLEU 96 to 99, perplexity 1.03 to 1.09; a GRU that has 
 from pathlib import Path
 
 import pytest
-from learning import Settings, copying, learn
+
+from tests.slow.learning import Settings, copying, learn
 
 QUICK: Settings = {
     "train.max_updates": 200,

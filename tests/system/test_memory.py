@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import make
 
 from mtkit.config import load
 from mtkit.jobs import train as job
@@ -12,6 +11,7 @@ from mtkit.jobs import validate
 from mtkit.jobs.train import train
 from mtkit.train import loop, precision
 from mtkit.train.loss import batch_loss
+from tests.system.toy import make
 
 
 class Messages:

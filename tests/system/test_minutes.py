@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import minutes
+from benchmarks import minutes
 
 SCRIPT = Path(minutes.__file__)
 

@@ -5,11 +5,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from toy import mtkit, ran
-
 from mtkit.corpus.shards import Prepared
 from mtkit.text.case import title
 from mtkit.text.tokenizer import Tokenizer
+from tests.system.toy import mtkit, ran
 
 
 def prepared(folder: Path) -> list[Path]:

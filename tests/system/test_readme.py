@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy import failed, ran, write_text
-from toy import mtkit as run_mtkit
 
 from mtkit.config import RECIPES, recipes
+from tests.system.toy import failed, ran, write_text
+from tests.system.toy import mtkit as run_mtkit
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import sacrebleu
-import scores
 
+from benchmarks import scores
 from mtkit.config import RECIPES, bundled, recipes
 
 SCRIPT = Path(scores.__file__)

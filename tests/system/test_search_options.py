@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from toy import COMMAND, WORDS, failed, make, mtkit, ran
+
+from tests.system.toy import COMMAND, WORDS, failed, make, mtkit, ran
 
 LINES = [" ".join(list(WORDS)[i * 7 % 20] for i in range(n, n + 1 + n * 5 % 8)) for n in range(60)]
 TEXT = "".join(line + "\n" for line in LINES)

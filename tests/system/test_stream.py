@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from toy import COMMAND, ENVIRONMENT, hear, mtkit, ran
+
+from tests.system.toy import COMMAND, ENVIRONMENT, hear, mtkit, ran
 
 WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 from safetensors.numpy import load_file
-from toy import COMMAND, ENVIRONMENT, failed, hear, mtkit, ran
 
 from mtkit import files
+from tests.system.toy import COMMAND, ENVIRONMENT, failed, hear, mtkit, ran
 
 
 def checkpoint(folder: Path, run: str = "toy") -> dict[str, bytes]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from toy import COMMAND, WORDS, failed, hear, mtkit, ran
 
 import mtkit as package
 from mtkit.translator.request import Request
+from tests.system.toy import COMMAND, WORDS, failed, hear, mtkit, ran
 
 SENTENCE = "the small dog sees the red house"
 EXPECTED = " ".join(WORDS[word] for word in SENTENCE.split())

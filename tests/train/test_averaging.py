@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench import Bench
 from safetensors.numpy import load_file
 from torch import nn
 
@@ -16,6 +15,7 @@ from mtkit.store import bundle, checkpoint
 from mtkit.train import averaging, loop
 from mtkit.train.ema import Ema
 from mtkit.train.state import Kept, Training
+from tests.train.bench import Bench
 
 
 def numbers(model: nn.Module) -> dict[str, np.ndarray]:

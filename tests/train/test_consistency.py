@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench import Bench
 from torch import Tensor
 
 from mtkit.corpus.batch import Batch
@@ -12,6 +11,7 @@ from mtkit.schema import Train
 from mtkit.train import loop
 from mtkit.train.loss import Objective, Twice, batch_loss
 from mtkit.train.state import Training
+from tests.train.bench import Bench
 
 
 def objective(name: str) -> Objective:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from bench import Bench
 
 from mtkit.errors import BundleError, RunError
 from mtkit.ops import products
@@ -15,6 +14,7 @@ from mtkit.store import checkpoint
 from mtkit.train import loop, precision
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress
+from tests.train.bench import Bench
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench import Bench
 from torch import Tensor, nn
 
 from mtkit.errors import RunError
@@ -18,6 +17,7 @@ from mtkit.schema import Train
 from mtkit.store import checkpoint
 from mtkit.train import loop, optimizer
 from mtkit.train.loss import batch_loss
+from tests.train.bench import Bench
 
 LR, BETAS, DECAY = 0.05, (0.8, 0.95), 0.1
 REFERENCES = {  # one parameter at a time, by torch's plainest path

@@ -4,10 +4,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from bench import Bench
 
 from mtkit.registry import CHOICES, resolve
 from mtkit.train import loop
+from tests.train.bench import Bench
 
 
 def shares(name: str, updates: list[int], warmup: int = 0, total: int = 0, setbacks: int = 0) -> list[float]:
