@@ -133,7 +133,17 @@ def peaks() -> dict[str, float]:
 
 
 def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--one", "--work", str(options.work), "--updates", str(options.updates), *more]
+    command = [
+        sys.executable,
+        "-m",
+        __spec__.name,
+        "--one",
+        "--work",
+        str(options.work),
+        "--updates",
+        str(options.updates),
+        *more,
+    ]
     if options.data:
         command += ["--data", str(options.data)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -115,7 +115,7 @@ def one(options: argparse.Namespace) -> None:
 
 
 def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--one", "--work", str(options.work), *more]
+    command = [sys.executable, "-m", __spec__.name, "--one", "--work", str(options.work), *more]
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

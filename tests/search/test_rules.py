@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from test_search import EOS, LONGEST, VOCAB, logprob, run, table
 
 from mtkit.search.choice import Beam, Sample
 from mtkit.search.search import Ranking
+from tests.search.test_search import EOS, LONGEST, VOCAB, logprob, run, table
 
 
 def test_a_shortest_length() -> None:

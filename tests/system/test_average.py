@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from test_train import checkpoint, events
 
 from mtkit import files
 from mtkit.config import load
@@ -21,6 +20,7 @@ from mtkit.jobs.train import train
 from mtkit.registry import CHOICES
 from mtkit.train import averaging
 from mtkit.train.state import Progress
+from tests.system.test_train import checkpoint, events
 from tests.system.toy import ENVIRONMENT, mtkit, ran
 
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from test_train import checkpoint
 
+from tests.system.test_train import checkpoint
 from tests.system.toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
 
 # With all that a run can write: the mean of its weights, and weights to average at the end.

@@ -1,6 +1,7 @@
 """The comparison by the clock: mtkit's side of it on the bundled text, and wrong usage."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -8,11 +9,12 @@ from pathlib import Path
 
 from benchmarks import minutes
 
-SCRIPT = Path(minutes.__file__)
+COMMAND = [sys.executable, "-m", "benchmarks.minutes"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(minutes.__file__).parents[1])}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), *arguments], cwd=folder, capture_output=True, text=True)
+    return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
 
 
 def test_mtkit_has_its_minutes_and_no_more(tmp_path: Path) -> None:

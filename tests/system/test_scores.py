@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ import sacrebleu
 from benchmarks import scores
 from mtkit.config import RECIPES, bundled, recipes
 
-SCRIPT = Path(scores.__file__)
+COMMAND = [sys.executable, "-m", "benchmarks.scores"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(scores.__file__).parents[1])}
 
 
 def made(tmp_path: Path) -> tuple[Path, Path, list[str], list[str]]:
@@ -55,7 +57,7 @@ def test_the_command(tmp_path: Path) -> None:
     short.write_text("one line\n")
 
     def said(*given: str) -> str:
-        done = subprocess.run([sys.executable, str(SCRIPT), *given], capture_output=True, text=True)
+        done = subprocess.run([*COMMAND, *given], capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode == 1
         return done.stderr
 

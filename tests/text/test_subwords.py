@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_tokenizer import LINES, make
 
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import ShardWriter, Split
 from mtkit.errors import ConfigError
 from mtkit.text import subwords
 from mtkit.text.subwords import Subwords
+from tests.text.test_tokenizer import LINES, make
 
 TEXTS = [*LINES[:16], "the   cat", "日本 the 😀cat", "seas trees", "<mtkit:3> the cat", ""]
 
