@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_model as contracts
 import torch
 
 from mtkit import registry
 from mtkit.registry import CHOICES, Choice
+from tests.contract import test_model as contracts
 from tests.contract.family import assert_same, batch_of, make, outcome
 
 README = Path(registry.__file__).parent / "README.md"
