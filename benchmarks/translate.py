@@ -126,11 +126,12 @@ def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
 
 def score(options: argparse.Namespace, output: Path) -> float:
     """BLEU of a translated test set."""
-    from mtkit.metrics.metrics import bleu
+    from mtkit.metrics.bleu import bleu
+    from mtkit.metrics.metric import Texts
 
     reference = next(texts(options.data))
     references = read(reference.with_name(reference.name.replace(".en", ".de")))
-    return bleu(output.read_text().split("\n")[:-1], [references], "13a").score
+    return bleu(Texts(output.read_text().split("\n")[:-1], [references])).score
 
 
 def peer(options: argparse.Namespace, lines: list[str]) -> dict[tuple[int, int], float]:

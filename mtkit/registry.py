@@ -19,6 +19,16 @@ class Choice(NamedTuple):
     """module:attribute."""
     what: str
     paper: str = ""
+    shown: str = ""
+    """Of a metric: its name as people write it."""
+    higher_is_better: bool = True
+    """Of a metric."""
+    tokenizes: bool = False
+    """Of a metric: whether it takes BLEU's tokenizer."""
+    needs_sources: bool = False
+    """Of a metric: whether it reads the sources."""
+    hidden: bool = False
+    """Of a command: whether the list of commands leaves it out, as another name of one."""
 
 
 CHOICES: dict[str, dict[str, Choice]] = {
@@ -191,9 +201,31 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "plateau": Choice("mtkit.train.schedule:plateau", "halved after each validation without gain"),
     },
     "metric": {
-        "bleu": Choice("mtkit.metrics.metrics:bleu", "n-gram precision with a brevity penalty", "Papineni et al. 2002"),
-        "chrf": Choice("mtkit.metrics.metrics:chrf", "character n-gram F-score", "Popovic 2015"),
-        "ter": Choice("mtkit.metrics.metrics:ter", "edits and shifts over reference words", "Snover et al. 2006"),
+        "bleu": Choice(
+            "mtkit.metrics.bleu:bleu",
+            "n-gram precision with a brevity penalty",
+            "Papineni et al. 2002",
+            shown="BLEU",
+            tokenizes=True,
+        ),
+        "chrf": Choice("mtkit.metrics.chrf:chrf", "character n-gram F-score", "Popovic 2015", shown="chrF"),
+        "ter": Choice(
+            "mtkit.metrics.ter:ter",
+            "edits and shifts over reference words",
+            "Snover et al. 2006",
+            shown="TER",
+            higher_is_better=False,
+        ),
+    },
+    "command": {
+        "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
+        "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),
+        "translate": Choice("mtkit.cli.translate:command", "lines to translations"),
+        "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
+        "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),
+        "score": Choice("mtkit.cli.score:command", "pairs to their likelihood"),
+        "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
+        "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },
 }
 

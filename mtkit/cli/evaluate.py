@@ -27,7 +27,7 @@ def command(
     ref: Annotated[list[Path] | None, typer.Option("--ref", help="References; repeat for several a line.")] = None,
     src: Annotated[
         Path | None,
-        typer.Option("--src", help="Sources; checked to have as many lines, none of the metrics reads them."),
+        typer.Option("--src", help="Sources, a line each, for metrics that read them."),
     ] = None,
     metrics: Annotated[
         str | None, typer.Option("--metrics", metavar="bleu,chrf,ter", help="What to compute; default: eval.metrics.")
@@ -50,6 +50,7 @@ def command(
 ) -> None:
     """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
     from mtkit.jobs import evaluate
+    from mtkit.metrics.metric import shown as shown_metric
     from mtkit.schema import Eval
 
     messages = Messages(quiet, verbose)
@@ -63,14 +64,16 @@ def command(
     if hyp and ref:
         settings = _settings(Eval(), given)
         messages.detail(f"scoring: {settings}")
-        if src:
-            _same_length(src, hyp)
+        if device != "auto" or threads:
+            raise typer.BadParameter("--device and --threads have no effect with --hyp: nothing is translated")
         language = ""
         if config or set_:
             loaded = load_config(config, set_, messages)
             settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
         results = [
-            evaluate.score_files(hyp, ref, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language)
+            evaluate.score_files(
+                hyp, ref, src, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language
+            )
         ]
     else:
         if src:
@@ -93,7 +96,7 @@ def command(
         if len(results) > 1:
             print(f"{result.name}:")
         for score in result.scores:
-            print(f"{score.name.upper() if score.name != 'chrf' else 'chrF'}\t{score.score:.2f}\t{score.signature}")
+            print(f"{shown_metric(score.name)}\t{score.score:.2f}\t{score.signature}")
 
 
 def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
@@ -107,14 +110,3 @@ def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
     except ValidationError as error:
         first = error.errors()[0]
         raise typer.BadParameter(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
-
-
-def _same_length(src: Path, hyp: Path) -> None:
-    from mtkit.errors import DataError
-    from mtkit.text.bitext import lines, must_exist
-
-    for path in (src, hyp):
-        must_exist(path)
-    counts = [sum(1 for _ in lines(path)) for path in (src, hyp)]
-    if counts[0] != counts[1]:
-        raise DataError(f"{src} has {counts[0]} lines, {hyp} {counts[1]}: expected one hypothesis a source")

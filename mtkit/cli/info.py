@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mtkit.jobs.info import Info, Part
 
 Rows = list[tuple[str, ...]]
-SHOWN = {"bleu": "BLEU", "chrf": "chrF"}
 NUMBERS, TOTAL = "parameters", "total"  # the column that is aligned to the right, and the row that sums it up
 
 
@@ -109,12 +108,14 @@ def _training(info: "Info") -> Rows:
     past = info.past
     if past is None:
         return []
+    from mtkit.metrics.metric import shown as shown_metric
+
     rows: Rows = [
         ("training", f"{past.update:,} updates, {past.minutes:.1f} minutes, seed {past.seed}, mtkit {info.version}")
     ]
     for name, score in past.scores.items():
         said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {past.signatures.get(name, '')}"
-        rows.append((f"dev {SHOWN.get(name, name)}", said))
+        rows.append((f"dev {shown_metric(name)}", said))
     return [*rows, *(("text", f"{name}  {digest}") for name, digest in past.hashes.items())]
 
 
@@ -151,7 +152,9 @@ def _list(as_json: bool) -> None:
             rows += [(kind, "", ""), *((f"  {name}", choice.what, choice.paper) for name, choice in choices.items())]
         _table(("choice", "what", "paper"), rows)
         return
-    rows = [(kind, name, *choice[1:]) for kind, choices in CHOICES.items() for name, choice in choices.items()]
+    rows = [
+        (kind, name, choice.what, choice.paper) for kind, choices in CHOICES.items() for name, choice in choices.items()
+    ]
     _table(("kind", "choice", "what", "paper"), rows)
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import evaluate, export, info, preprocess, score, train, translate
 from mtkit.errors import MtkitError, Stopped, out_of_memory
+from mtkit.registry import CHOICES, resolve
 
 app = typer.Typer(
     help="Train a translator on parallel text, and use it. Without arguments, each command reads mtkit.toml here, "
@@ -59,14 +59,8 @@ def _leave(message: str, code: int) -> None:
     sys.exit(code)
 
 
-app.command("preprocess")(_guarded(preprocess.command))
-app.command("train")(_guarded(train.command))
-app.command("translate")(_guarded(translate.command))
-app.command("eval")(_guarded(evaluate.command))
-app.command("evaluate", hidden=True)(_guarded(evaluate.command))
-app.command("score")(_guarded(score.command))
-app.command("export")(_guarded(export.command))
-app.command("info")(_guarded(info.command))
+for name, choice in CHOICES["command"].items():
+    app.command(name, hidden=choice.hidden)(_guarded(resolve("command", name)))
 
 
 def _version(wanted: bool) -> None:

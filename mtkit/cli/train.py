@@ -44,7 +44,7 @@ def command(
     view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
     progress = train(loaded, view, device=device, fresh=fresh)
     if progress.best_scores:
-        best = progress.best_scores
-        numbers = f"loss {best['loss']:.3f}, BLEU {best['bleu']:.2f}, chrF {best['chrf']:.2f}"
-        messages.say(f"best at update {progress.best_update:,}: dev {numbers}")
+        from mtkit.metrics.metric import told
+
+        messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
         messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")

@@ -15,6 +15,7 @@ from rich.text import Text
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
 from mtkit.corpus.shards import Prepared
+from mtkit.metrics.metric import LOSS, shown, told
 from mtkit.schema import Config
 from mtkit.train.loop import total_updates
 
@@ -104,8 +105,8 @@ class PlainView:
     def validated(self, progress: "State", best: bool, sample: "Sample") -> None:
         scores = progress.scores
         self.say(
-            f"validation at update {progress.update:,} ({duration(progress.seconds)}): loss {scores['loss']:.3f}, "
-            f"BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}{', the best so far' if best else ''}"
+            f"validation at update {progress.update:,} ({duration(progress.seconds)}): {told(scores)}"
+            f"{', the best so far' if best else ''}"
         )
         self.say(f"  {sample.source}  ->  {sample.translation}")
 
@@ -149,10 +150,9 @@ class LiveView(PlainView):
 
     def validated(self, progress: "State", best: bool, sample: "Sample") -> None:
         self.state, self.sample = progress, sample
-        scores = progress.scores
         self.say(
-            f"{duration(progress.seconds):>8}  update {progress.update:,}: loss {scores['loss']:.3f}, "
-            f"BLEU {scores['bleu']:.2f}, chrF {scores['chrf']:.2f}{' (best)' if best else ''}"
+            f"{duration(progress.seconds):>8}  update {progress.update:,}: {told(progress.scores)}"
+            f"{' (best)' if best else ''}"
         )
 
     def end(self) -> None:
@@ -167,13 +167,14 @@ class LiveView(PlainView):
             return Panel("waiting for the first update", title=self.config.run_name)
         table = Table.grid(padding=(0, 2))
         last, best = state.scores, state.best_scores
+        metric = self.config.train.metric if self.config.train.metric != LOSS else "bleu"
         cells = [
             ("loss", f"{self.recent.loss:.3f}"),
             ("tokens/s", f"{self.recent.speed:,.0f}"),
             ("learning rate", f"{self.recent.last.lr:.2e}"),
             ("gradient", f"{self.recent.last.grad_norm:.2f}"),
             ("time", duration(state.seconds)),
-            ("dev BLEU", f"{last['bleu']:.2f}, best {best['bleu']:.2f}" if last and best else "not yet"),
+            (f"dev {shown(metric)}", f"{last[metric]:.2f}, best {best[metric]:.2f}" if last and best else "not yet"),
         ]
         for start in range(0, len(cells), 3):
             row = [part for name, value in cells[start : start + 3] for part in (Text(name, style="dim"), Text(value))]

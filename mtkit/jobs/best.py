@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from mtkit.corpus.shards import Prepared
 from mtkit.jobs.validate import Sample, Validator
+from mtkit.metrics.metric import gain as metric_gain
+from mtkit.metrics.metric import told
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
@@ -15,8 +17,6 @@ from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import averaging, loop
 from mtkit.train.state import Kept, Progress, Training
-
-SHOWN = {"bleu": "BLEU {:.2f}", "chrf": "chrF {:.2f}", "loss": "loss {:.3f}"}  # metrics, as users read them
 
 
 class Best:
@@ -43,7 +43,7 @@ class Best:
     def validate(self, training: Training) -> tuple[bool, Sample]:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
         settings, progress, model = self.config.train, training.progress, training.measured
-        scores, sample = self.validator.scores(model)
+        scores, sample = self.validator.measure(model)
         gain = loop.record(progress, self._score(scores), scores)
         if gain:
             self._write(model, scores, progress)
@@ -75,7 +75,7 @@ class Best:
             return
         model = copy.deepcopy(training.measured)
         tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
-        scores, _ = self.validator.scores(model)
+        scores, _ = self.validator.measure(model)
         gain, before = loop.is_gain(progress, self._score(scores), scores), progress.best_scores
         if gain:
             loop.enter_best(progress, self._score(scores), scores)
@@ -83,16 +83,16 @@ class Best:
         progress.seconds += time.monotonic() - began
         updates = [one["update"] for one in kept]
         self.run_folder.log("average", update=progress.update, of=updates, kept=gain, **scores)
-        shown, metric = SHOWN[settings.metric], settings.metric
+        now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
         self.say(
-            f"average of {len(kept)} {settings.average_of} validations: {shown.format(scores[metric])} "
-            f"(best so far {shown.format(before[metric])}): {'kept' if gain else 'not kept'}"
+            f"average of {len(kept)} {settings.average_of} validations: {now} (best so far {then}): "
+            f"{'kept' if gain else 'not kept'}"
         )
 
     def _score(self, scores: dict[str, float]) -> float:
         """What "best" goes by: more is better."""
         metric = self.config.train.metric
-        return -scores["loss"] if metric == "loss" else scores[metric]
+        return metric_gain(metric, scores[metric])
 
     def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
         languages = (self.config.data.source_lang, self.config.data.target_lang)

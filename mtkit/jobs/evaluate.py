@@ -1,4 +1,4 @@
-"""The job of scoring: files against references, or the config's test sets through a run's best model.
+"""The job of evaluating: files against references, or the config's test sets through a run's best model.
 
 Files are scored without torch.
 """
@@ -10,8 +10,8 @@ from typing import Any
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import DataError
-from mtkit.metrics.metrics import Score, tokenizer_for
-from mtkit.registry import resolve
+from mtkit.metrics.bleu import tokenizer_for
+from mtkit.metrics.metric import Score, Texts, scores, tokenizes
 from mtkit.text.bitext import SUFFIXES, lines, locate, must_exist
 
 
@@ -35,6 +35,7 @@ def score_lines(
     name: str,
     hypotheses: list[str],
     references: list[list[str]],
+    sources: list[str] | None = None,
     *,
     metrics: list[str],
     tokenize: str,
@@ -42,8 +43,11 @@ def score_lines(
 ) -> Result:
     """Score hypotheses against one or more sets of references.
 
+    Args:
+        sources: what was translated; None: not known, and no metric may read them.
+
     Raises:
-        DataError: there is nothing to score, or counts differ.
+        DataError: there is nothing to score, counts differ, or a metric reads sources that are not given.
     """
     if not hypotheses:
         raise DataError(f"{name} is empty; expected a hypothesis a line")
@@ -53,29 +57,48 @@ def score_lines(
                 f"{name} has {len(hypotheses)} lines, its reference {len(reference)}: "
                 "expected one hypothesis a reference"
             )
-    chosen, warning = tokenizer_for(tokenize, target_lang) if "bleu" in metrics else ("13a", "")
-    scores = [resolve("metric", metric)(hypotheses, references, chosen) for metric in metrics]
-    return Result(name, scores, [warning] if warning else [])
+    if sources is not None and len(sources) != len(hypotheses):
+        raise DataError(
+            f"{name} has {len(hypotheses)} lines, its source {len(sources)}: expected one hypothesis a source"
+        )
+    chosen, warning = tokenizer_for(tokenize, target_lang) if tokenizes(metrics) else ("13a", "")
+    found = scores(metrics, Texts(hypotheses, references, sources, chosen))
+    return Result(name, found, [warning] if warning else [])
 
 
 def score_files(
-    hypothesis: Path, references: list[Path], *, metrics: list[str], tokenize: str, target_lang: str = ""
+    hypothesis: Path,
+    references: list[Path],
+    source: Path | None = None,
+    *,
+    metrics: list[str],
+    tokenize: str,
+    target_lang: str = "",
 ) -> Result:
     """Score text files (plain or compressed).
 
     Where no target language is known, a last suffix such as ".ko" of the first reference names it.
 
     Raises:
-        DataError: a file is missing, not UTF-8 or of another length.
+        DataError: a file is missing, not UTF-8 or of another length, or a metric reads sources that are not given.
     """
-    for path in (hypothesis, *references):
+    for path in (hypothesis, *references, *([source] if source else [])):
         must_exist(path)
     name = references[0].name
     for suffix in SUFFIXES[1:]:
         name = name.removesuffix(suffix)
     language = target_lang or name.rpartition(".")[2]
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
-    return score_lines(str(hypothesis), texts[0], texts[1:], metrics=metrics, tokenize=tokenize, target_lang=language)
+    sources = [line for line, _ in lines(source)] if source else None
+    return score_lines(
+        str(hypothesis),
+        texts[0],
+        texts[1:],
+        sources,
+        metrics=metrics,
+        tokenize=tokenize,
+        target_lang=language,
+    )
 
 
 def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) -> list[Result]:
@@ -90,7 +113,7 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
     config = loaded.config
     if not config.data.test:
         raise DataError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
-    if "bleu" in metrics:
+    if tokenizes(metrics):
         tokenizer_for(tokenize, config.data.target_lang)  # what is missing is said before any work
     sources = [
         (name, locate(loaded.path(name), config.data.source_lang, config.data.target_lang)) for name in config.data.test
@@ -112,6 +135,7 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
             label,
             hypotheses,
             [[reference for _, reference in pairs]],
+            [text for text, _ in pairs],
             metrics=metrics,
             tokenize=tokenize,
             target_lang=config.data.target_lang,

@@ -24,7 +24,7 @@ from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Validator
 from mtkit.jobs.view import Facts, View
-from mtkit.metrics.metrics import tokenizer_for
+from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device

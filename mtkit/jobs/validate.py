@@ -11,7 +11,8 @@ from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.corpus.shards import Prepared
 from mtkit.errors import RunError, out_of_memory
-from mtkit.metrics import metrics
+from mtkit.metrics.bleu import tokenizer_for
+from mtkit.metrics.metric import LOSS, Texts, scores
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Config
 from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
@@ -19,6 +20,8 @@ from mtkit.search.ensemble import Models
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
 from mtkit.train.loss import batch_loss
+
+ALWAYS = ("bleu", "chrf")  # what every validation tells, beside the metric that "best" goes by
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,10 @@ class Validator:
         rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
         self.sources, self.references = [sources[i] for i in rows], [references[i] for i in rows]
         self.ids = [ids or [self.source_tokenizer.eos] for ids in self.source_tokenizer.encode(self.sources)]
-        self.tokenize, self.warning = metrics.tokenizer_for(config.eval.tokenize, config.data.target_lang)
+        self.tokenize, self.warning = tokenizer_for(config.eval.tokenize, config.data.target_lang)
         self.sample_row = int(np.argsort([len(ids) for ids in self.ids], kind="stable")[len(self.ids) // 2])
+        chosen = config.train.metric
+        self.metrics = [*ALWAYS, *({chosen} - {LOSS, *ALWAYS})]
         self.signatures: dict[str, str] = {}
         self.parts = 1
 
@@ -73,8 +78,8 @@ class Validator:
         self.parts *= 2
         return self._loss(model, pair)
 
-    def scores(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
-        """Loss a target token (no smoothing), BLEU and chrF, and a sample translation."""
+    def measure(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
+        """Loss a target token (no smoothing), metrics by name, and a sample translation."""
         model.eval()
         total, count = 0.0, 0
         with torch.inference_mode():
@@ -95,9 +100,8 @@ class Validator:
             self.check()
             for row, hypotheses in zip(rows, found, strict=True):
                 translations[row] = target.decode(hypotheses[0].words)
-        bleu = metrics.bleu(translations, [self.references], self.tokenize)
-        chrf = metrics.chrf(translations, [self.references])
-        self.signatures = {"bleu": bleu.signature, "chrf": chrf.signature}
+        scored = scores(self.metrics, Texts(translations, [self.references], self.sources, self.tokenize))
+        self.signatures = {one.name: one.signature for one in scored}
         row = self.sample_row
         sample = Sample(self.sources[row], translations[row], self.references[row])
-        return {"loss": total / count, "bleu": bleu.score, "chrf": chrf.score}, sample
+        return {LOSS: total / count} | {one.name: one.score for one in scored}, sample

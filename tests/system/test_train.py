@@ -282,3 +282,10 @@ def test_other_models_train_and_translate(folder: Path) -> None:
         assert ran(mtkit(folder, "translate", *flags, stdin="two\n\n")).count("\n") == 2
         if attention == "none":
             failed(mtkit(folder, "translate", "-q", *flags, "--align", stdin="two\n"), "--align needs attention")
+
+
+def test_eval_of_files_refuses_what_only_translating_needs(trained: Path) -> None:
+    for extra in (("--device", "cpu"), ("--threads", "1")):
+        done = mtkit(trained, "eval", "--hyp", "test.de", "--ref", "test.de", *extra)
+        assert done.returncode == 2
+        assert "no effect with --hyp" in done.stderr

@@ -1,0 +1,42 @@
+"""BLEU as sacreBLEU computes it (Papineni et al. 2002, Post 2018), and its tokenizer by the target language."""
+
+import importlib.util
+
+from sacrebleu.metrics.bleu import BLEU
+
+from mtkit.errors import DataError
+from mtkit.metrics.metric import Score, Texts
+
+LANGUAGES = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
+EXTRAS = {"ja-mecab": "MeCab", "ko-mecab": "mecab_ko"}
+
+
+def bleu(texts: Texts) -> Score:
+    """N-gram precision with a brevity penalty, 0 to 100."""
+    metric = BLEU(tokenize=texts.tokenize)
+    result = metric.corpus_score(texts.hypotheses, texts.references)
+    details = {
+        "precisions": result.precisions,
+        "brevity_penalty": result.bp,
+        "hypothesis_length": result.sys_len,
+        "reference_length": result.ref_len,
+    }
+    return Score(result.score, str(metric.get_signature()), str(result), details)
+
+
+def tokenizer_for(tokenize: str, target_lang: str) -> tuple[str, str]:
+    """The sacreBLEU tokenizer that a setting means for a language, and a warning or "".
+
+    Raises:
+        DataError: a tokenizer asked for by name is not installed.
+    """
+    asked = tokenize
+    if tokenize == "auto":
+        tokenize = LANGUAGES.get(target_lang.lower().replace("_", "-").split("-")[0], "13a")
+    if tokenize in EXTRAS and importlib.util.find_spec(EXTRAS[tokenize]) is None:
+        extra = tokenize.split("-")[0]
+        advice = f"the tokenizer {tokenize} is not installed (pip install 'sacrebleu[{extra}]')"
+        if asked != "auto":
+            raise DataError(f'{advice}; install it, or choose eval.tokenize = "char"')
+        return "char", f"{advice}; BLEU is computed over characters instead (tokenize = char)"
+    return tokenize, ""

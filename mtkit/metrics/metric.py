@@ -1,0 +1,78 @@
+"""What a metric is: it is given hypotheses, references and sources, and answers with a number and its signature.
+
+Must not know models, files or torch. A metric is a function from `Texts` to `Score`, registered under "metric".
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mtkit.errors import DataError
+from mtkit.registry import CHOICES, resolve
+
+LOSS = "loss"  # a token, of a validation: no metric, but told beside them
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is scored; line N of each belongs together."""
+
+    hypotheses: Sequence[str]
+    references: Sequence[Sequence[str]]
+    """One list a set of references."""
+    sources: Sequence[str] | None = None
+    """None: they are not known."""
+    tokenize: str = "13a"
+    """sacreBLEU's tokenizer, for metrics that take one."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number with what makes it comparable."""
+
+    score: float
+    signature: str
+    text: str = ""
+    """As the metric's own library prints it."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """Whatever else the metric says of itself, unrounded."""
+    name: str = ""
+    """Under which the metric is registered; `scores` sets it."""
+
+
+Metric = Callable[[Texts], Score]
+
+
+def scores(names: Iterable[str], texts: Texts) -> list[Score]:
+    """Score texts by metrics of the registry.
+
+    Raises:
+        DataError: a metric reads sources, and there are none.
+    """
+    made = []
+    for name in names:
+        metric: Metric = resolve("metric", name)
+        if texts.sources is None and CHOICES["metric"][name].needs_sources:
+            raise DataError(f"the metric {name} reads sources, and none are given: name their file, or leave it out")
+        made.append(replace(metric(texts), name=name))
+    return made
+
+
+def tokenizes(names: Iterable[str]) -> bool:
+    """Whether one of these metrics takes BLEU's tokenizer."""
+    return any(CHOICES["metric"][name].tokenizes for name in names)
+
+
+def shown(name: str) -> str:
+    """A metric as people write it: "BLEU"."""
+    return name if name == LOSS else CHOICES["metric"][name].shown or name
+
+
+def gain(name: str, score: float) -> float:
+    """A score, or a loss, as a number of which more is better."""
+    return -score if name == LOSS or not CHOICES["metric"][name].higher_is_better else score
+
+
+def told(values: Mapping[str, float]) -> str:
+    """Scores of a validation in a line: "loss 1.234, BLEU 30.00, chrF 55.00"."""
+    return ", ".join(f"{shown(name)} {value:{'.3f' if name == LOSS else '.2f'}}" for name, value in values.items())
