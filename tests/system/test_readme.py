@@ -1,4 +1,4 @@
-"""Every command of the README runs, as it stands there, and does what it says."""
+"""Every command of the README and its pages runs, as it stands there, and does what it says."""
 
 import os
 import re
@@ -28,8 +28,12 @@ QUICK = (
 QUICK_TEXT = (*QUICK, "tokenizer.vocab_size=380")
 
 
+PAGES = ("README.md", "docs/models.md", "docs/translating.md")
+TEXT = "".join((ROOT / page).read_text() for page in PAGES)
+
+
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return re.findall(rf"```{kind}\n(.*?)```", TEXT, re.DOTALL)
 
 
 def sh(command: str, folder: Path) -> str:
@@ -54,7 +58,7 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
     assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [8, 5, 1, 2]
-    demo, install, commands, info, trained, using, more, small = blocks("sh")
+    demo, install, commands, using, info, trained, more, small = blocks("sh")
     assert demo.split("\n")[0] == "make demo"
     assert install.strip() == "pip install torch==2.13.0 && pip install ."
     assert [line.split()[:2] for line in lines(commands)] == [
@@ -62,13 +66,13 @@ def test_all_blocks_are_known() -> None:
     ]
     assert all(line.startswith("mtkit info") for line in lines(info))
     assert all(line.startswith("mtkit ") for block in (trained, using, more, small) for line in lines(block))
-    shown = re.findall(r"`(mtkit [a-z][^`/]*)`", (ROOT / "README.md").read_text())
+    shown = re.findall(r"`(mtkit [a-z][^`/]*)`", TEXT)
     assert set(shown) == {"mtkit train", "mtkit train --fresh"}
 
 
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text())) <= targets
+    assert set(re.findall(r"make ([a-z-]+)", TEXT)) <= targets
     listed = sh("make help", ROOT)
     for target in ("setup", "demo", "test", "slow", "faults", "check", "clean"):
         assert f"make {target}" in listed
@@ -100,7 +104,7 @@ def test_your_own_text(own_text: Path) -> None:
 
 def test_using_a_model(own_text: Path) -> None:
     shutil.copy(own_text / "runs/en-de/eval/test.de", own_text / "output.de")
-    for command in lines(blocks("sh")[5]):
+    for command in lines(blocks("sh")[3]):
         assert sh(command, own_text)
 
 
@@ -160,7 +164,7 @@ def test_means_of_weights_in_a_fresh_run(copy: Path) -> None:
 
 
 def test_info(own_text: Path, tmp_path: Path) -> None:
-    listed, of_config, of_run, of_recipe = lines(blocks("sh")[3])
+    listed, of_config, of_run, of_recipe = lines(blocks("sh")[4])
     assert "Bahdanau et al. 2015" in sh(listed, own_text)
     assert "mtkit.toml, en to de" in sh(of_config, own_text)
     assert "dev BLEU" in sh(of_run, own_text)
@@ -170,12 +174,12 @@ def test_info(own_text: Path, tmp_path: Path) -> None:
 
 def test_the_recipes(tmp_path: Path) -> None:
     """All of them are in the table, with their papers, and the commands work."""
-    table = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+    table = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", TEXT, re.MULTILINE))
     assert sorted(table) == sorted(recipes())
     for name, line in table.items():
         for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
             assert paper in (RECIPES / f"{name}.toml").read_text()
-    for command in lines(blocks("sh")[4]):
+    for command in lines(blocks("sh")[5]):
         out = sh(
             quickly(command, (*QUICK, "train.max_updates=3", "decode.max_ratio=0.1", "decode.beam_size=1")), tmp_path
         )
