@@ -1,11 +1,16 @@
 """A language to learn in seconds, and the command as a user types it."""
 
+import functools
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
+
+from tests.system.server import Server
 
 WORDS = dict(
     zip(
@@ -110,18 +115,29 @@ def hear() -> None:
 
 COMMAND = [sys.executable, "-m", "mtkit"]
 # One thread: the toy is too small for two, and tests run beside each other.
-ENVIRONMENT = os.environ | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ} | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+
+
+@functools.cache
+def server() -> Server:
+    return Server()
 
 
 def mtkit(
     folder: Path, *arguments: str, stdin: str | bytes = b"", limit: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder; stdout and stderr as text, decoded as UTF-8 and split by nobody."""
-    data = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, input=data, capture_output=True, timeout=limit, env=ENVIRONMENT
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin.encode() if isinstance(stdin, str) else stdin)
+        given.seek(0)
+        child = server().run(list(arguments), folder, ENVIRONMENT, [given.fileno(), out.fileno(), err.fileno()])
+        timer = threading.Timer(limit, os.kill, (child, signal.SIGKILL))
+        timer.start()
+        code = server().wait()
+        timer.cancel()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(["mtkit", *arguments], code, out.read().decode(), err.read().decode())
 
 
 def ran(done: subprocess.CompletedProcess[str]) -> str:
