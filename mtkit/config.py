@@ -133,11 +133,10 @@ def parse_model(table: dict[str, Any], origin: str) -> Model:
     Raises:
         ConfigError: listing every error found; of a choice that is not here, too, that a plug-in may be missing.
     """
-    plugins.load_installed()
     try:
         return Model.model_validate(table)
     except ValidationError as error:
-        text = explained(error, table, origin, Model)
+        text = explained(error, table, origin, Model).replace("\n  ", "; ")
         if any(item["type"] == UNKNOWN or item["msg"].startswith("Value error, unknown ") for item in error.errors()):
             text += "; if a plug-in brought it, install or load that plug-in here, too"
         raise ConfigError(text) from None

@@ -35,6 +35,8 @@ def load_installed() -> None:
     Raises:
         ConfigError: one cannot be loaded; names it and its package.
     """
+    if GROUP in _loaded:
+        return
     with _lock:
         if GROUP in _loaded:
             return

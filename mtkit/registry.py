@@ -72,6 +72,17 @@ class Choice(NamedTuple):
     """Who brought it: mtkit, a package with its version, or a module. `register` fills it in."""
 
 
+class Named(NamedTuple):
+    """What the constructor of an encoder or decoder without `settings` says of an argument that is a choice.
+
+    `cell: Annotated[type[Cell], Named("cell", "gru")]` takes a class, which the config names.
+    """
+
+    kind: str
+    default: str = ""
+    """"": there is none, the config must name one."""
+
+
 OF_ALL = ("where", "what", "paper", "origin")
 FACTS: dict[str, tuple[str, ...]] = {
     "encoder": ("settings", "recurrent"),

@@ -69,9 +69,11 @@ def _decoder(config: Model, bptt_steps: int) -> Decoder:
 
 
 def _attention(config: Model) -> Any:
-    settings = config.attention
+    settings, built = config.attention, resolve("attention", config.attention_name)
     told = {"heads": config.attention_heads, "window": settings.window, "coverage": settings.coverage}
-    return _made(resolve("attention", config.attention_name), {"hidden_dim": config.hidden_dim}, told)
+    if settings.coverage and not _takes(built, "coverage"):
+        raise ConfigError(f"attention {config.attention_name!r} takes no coverage: use attention.coverage = false")
+    return _made(built, {"hidden_dim": config.hidden_dim}, told)
 
 
 def _told(config: Model, bptt_steps: int) -> dict[str, Any]:
@@ -92,6 +94,9 @@ def _settings(side: Side) -> dict[str, Any]:
 
 def _made(built: Any, settings: dict[str, Any], told: dict[str, Any]) -> Any:
     """`built` with its settings, and of the rest what its constructor takes."""
+    return built(**settings, **{key: value for key, value in told.items() if _takes(built, key)})
+
+
+def _takes(built: Any, key: str) -> bool:
     parameters = inspect.signature(built).parameters
-    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    return built(**settings, **{key: value for key, value in told.items() if takes_all or key in parameters})
+    return key in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())

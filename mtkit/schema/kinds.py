@@ -14,9 +14,9 @@ from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
-from mtkit.schema.section import ChoiceOf
+from mtkit.schema.section import choice
 from mtkit.schema.sides import Conv, Side
 
 TOLD: dict[str, tuple[str, ...]] = {
@@ -40,6 +40,7 @@ class ByName:
         """The table that a value's name means, checked; what is no table is left to be refused."""
         if not isinstance(value, dict):
             return value
+        plugins.load_installed()
         name = self.name_in(value)
         if not isinstance(name, str) or name not in registry.CHOICES[self.kind]:
             raise PydanticCustomError(UNKNOWN, "unknown name", {"name": name})
@@ -79,14 +80,14 @@ def _table(kind: str, name: str, line: registry.Choice) -> type[Side]:
     hints = get_type_hints(built.__init__, include_extras=True)
     lines = _lines(built)
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(built).parameters.values():
-        key = parameter.name
+    for key, parameter in inspect.signature(built).parameters.items():
         if key in TOLD[kind] or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        said = hints.get(key, Any)
-        naming = next((part for part in getattr(said, "__metadata__", ()) if isinstance(part, ChoiceOf)), None)
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[key] = (Annotated[str, naming] if naming else said, Field(default, description=lines.get(key)))
+        said, default = hints.get(key, Any), parameter.default
+        for mark in getattr(said, "__metadata__", ()):
+            if isinstance(mark, registry.Named):
+                said, default = Annotated[str, choice(mark.kind)], mark.default or inspect.Parameter.empty
+        fields[key] = (said, Field(... if default is parameter.empty else default, description=lines.get(key)))
     if kind == "encoder":
         fields.setdefault("conv", (Conv, []))
     try:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
 
 
@@ -30,6 +30,7 @@ class ChoiceOf:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def check(self, name: str) -> str:
+        plugins.load_installed()
         try:
             return name if name in self.also else registry.check(self.kind, name)
         except ConfigError as error:
@@ -38,6 +39,7 @@ class ChoiceOf:
     @property
     def names(self) -> list[str]:
         """All that the key can say."""
+        plugins.load_installed()
         return [*self.also, *registry.CHOICES[self.kind]]
 
 
