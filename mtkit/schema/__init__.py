@@ -153,7 +153,7 @@ class Train(Section):
     """Sentences of dev that a validation translates, greedily."""
     patience: Count = 5
     """Stop after so many validations without gain; 0: never."""
-    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    metric: Annotated[str, choice("metric", "loss")] = "bleu"
     """What "best" means."""
     average: Count = 0
     """At the end, average the weights of so many validations, and keep that if it is better; 0: off."""
