@@ -3,6 +3,7 @@
 Must not know torch. All errors of a config are reported at once, each unknown key with the nearest valid one.
 """
 
+import copy
 import hashlib
 import json
 import sys
@@ -11,9 +12,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
-from mtkit.schema import Config, Decode
+from mtkit.schema import Config, Decode, Model, Side, effects
+from mtkit.schema.kinds import UNKNOWN, ByName
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,7 +60,7 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
     """Read a config: a file, a recipe's name, or, with None, `mtkit.toml` here or else the recipe `demo`.
 
     Where an override names another kind of encoder or decoder, keys of the file that this kind does not have are left
-    out; the overrides' own are an error.
+    out, and where one leaves keys of the file without effect, that is no error; of the overrides' own keys it is.
 
     Raises:
         ConfigError: listing every error found.
@@ -83,21 +85,75 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{origin} is not valid TOML: {error}") from None
-    _override(table, overrides or [])
-    return Loaded(config=parse(table, origin), folder=folder, origin=origin)
+    if not overrides:
+        return Loaded(config=parse(table, origin), folder=folder, origin=origin)
+    before = copy.deepcopy(table)
+    _override(table, overrides)
+    config = parse(table, origin, whole=True)
+    dead = effects.without(config)
+    if dead:
+        own = {".".join(_read(override)[0]) for override in overrides}
+        own |= _dead_before(before)
+        mine = {key for key in dead if any(key == one or key.startswith(f"{one}.") for one in own)}
+        _refuse(config, {key: why for key, why in dead.items() if key in mine}, origin)
+    return Loaded(config=config, folder=folder, origin=origin)
 
 
-def parse(table: dict[str, Any], origin: str) -> Config:
+def parse(table: dict[str, Any], origin: str, *, whole: bool = False) -> Config:
     """Check a table of plain values.
+
+    Args:
+        whole: it is a config that was written with every key, so that some of them may have no effect.
 
     Raises:
         ConfigError: listing every error found, one a line.
     """
+    plugins.load_installed()
     try:
-        return Config.model_validate(table)
+        config = Config.model_validate(table)
     except ValidationError as error:
-        lines = [_explain(dict(item)) for item in error.errors()]
-        raise ConfigError(f"{origin}: " + "\n  ".join(lines)) from None
+        raise ConfigError(explained(error, table, origin)) from None
+    if not whole:
+        _refuse(config, effects.without(config), origin)
+    return config
+
+
+def explained(error: ValidationError, table: dict[str, Any], origin: str, root: Any = Config) -> str:
+    """All that is wrong with a table, in the words of the config.
+
+    Args:
+        root: what the table was to be.
+    """
+    return f"{origin}: " + "\n  ".join(_explain(dict(item), table, root) for item in error.errors())
+
+
+def parse_model(table: dict[str, Any], origin: str) -> Model:
+    """The table [model] of a bundle, with every key.
+
+    Raises:
+        ConfigError: listing every error found; of a choice that is not here, too, that a plug-in may be missing.
+    """
+    try:
+        return Model.model_validate(table)
+    except ValidationError as error:
+        text = explained(error, table, origin, Model).replace("\n  ", "; ")
+        if any(item["type"] == UNKNOWN or item["msg"].startswith("Value error, unknown ") for item in error.errors()):
+            text += "; if a plug-in brought it, install or load that plug-in here, too"
+        raise ConfigError(text) from None
+
+
+def _refuse(config: Config, dead: dict[str, str], origin: str) -> None:
+    if dead:
+        lines = (f"{key} = {_shown(effects.value(config, key))} has no effect {why}" for key, why in dead.items())
+        raise ConfigError(f"{origin}: " + "\n  ".join(lines))
+
+
+def _dead_before(table: dict[str, Any]) -> set[str]:
+    """Keys of a file that have no effect whatever is set besides."""
+    try:
+        return set(effects.without(Config.model_validate(table)))
+    except ValidationError:  # it cannot stand by itself
+        return set()
 
 
 def parse_decode(overrides: list[str]) -> Decode:
@@ -164,73 +220,85 @@ def _read(override: str) -> tuple[list[str], Any]:
     return key.strip().split("."), value
 
 
-def _change_kind(table: Any, keys: list[str], kind: str) -> None:
+def _change_kind(table: Any, keys: list[str], name: str) -> None:
     """Leave out what other kinds of the table at `keys` have, and this one has not."""
-    _, _, kinds = _place(tuple(keys))
+    by_name = _place(tuple(keys), table, Config)[2]
     for key in keys:
         table = table.get(key) if isinstance(table, dict) else None
-    if kind in kinds and isinstance(table, dict):
-        for key in {key for other in kinds.values() for key in other.model_fields} - set(kinds[kind].model_fields):
+    if by_name is not None and name in registry.CHOICES[by_name.kind] and isinstance(table, dict):
+        others = [*by_name.tables.values(), *_tables(by_name, by_name.name_in(table))]
+        for key in {key for other in others for key in other.model_fields} - set(by_name.table(name).model_fields):
             table.pop(key, None)
 
 
-def _explain(error: dict[str, Any]) -> str:
-    """One error of pydantic in the words of the config: keys as the user writes them, and the way out."""
+def _tables(by_name: ByName, name: Any) -> list[type[Side]]:
+    return [by_name.table(name)] if name in registry.CHOICES[by_name.kind] else []
+
+
+def _explain(error: dict[str, Any], written: Any, root: Any) -> str:
+    """One error of pydantic in the words of the config: keys as the user writes them, and the way out.
+
+    Args:
+        written: the whole table.
+        root: what it was to be.
+    """
     loc, kind, got = error["loc"], error["type"], error["input"]
-    where, table, kinds = _place(loc[:-1] if kind == "extra_forbidden" else loc)
+    where, table, by_name, written = _place(loc[:-1] if kind == "extra_forbidden" else loc, written, root)
     message = str(error["msg"]).removeprefix("Value error, ")
+    names = list(registry.CHOICES[by_name.kind]) if by_name else []
     match kind:
         case "extra_forbidden":
-            return _unknown_key(where, str(loc[-1]), table, kinds)
+            return _unknown_key(where, str(loc[-1]), table, by_name, written)
         case "missing":
             return f"{where} is required but missing"
-        case "union_tag_invalid":
-            name = error["ctx"]["tag"]
-            return f"{where}.name = {_shown(name)}: expected {' or '.join(kinds)}{registry.nearest(name, list(kinds))}"
-        case "model_type" | "model_attributes_type" | "union_tag_not_found" if not isinstance(got, dict):
-            hint = f"; did you mean {where}.name = {_shown(got)}?" if got in list(kinds) else ""
+        case _ if kind == UNKNOWN:
+            name = error["ctx"]["name"]
+            near = registry.nearest(name, names) if isinstance(name, str) else ""
+            return f"{where}.name = {_shown(name)}: expected {' or '.join(names)}{near}"
+        case "model_type" | "model_attributes_type" if not isinstance(got, dict):
+            hint = f"; did you mean {where}.name = {_shown(got)}?" if got in names else ""
             return f"{where} = {_shown(got)}: expected a table of keys{hint}"
         case "value_error":
             return f"{where}: {message}" if where else message
     return f"{where} = {_shown(got)}: {message[0].lower()}{message[1:]}"
 
 
-def _unknown_key(where: str, key: str, table: Any, kinds: dict[str, Any]) -> str:
+def _unknown_key(where: str, key: str, table: Any, by_name: ByName | None, written: Any) -> str:
     full = f"{where}.{key}" if where else key
     keys = list(getattr(table, "model_fields", {}))
-    if others := [name for name, other in kinds.items() if key in other.model_fields]:
-        own = next(name for name, other in kinds.items() if other is table)
+    others = [name for name, other in by_name.tables.items() if key in other.model_fields] if by_name else []
+    if by_name and others:
         return (
-            f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is {own}: "
-            f"leave it out, or set {where}.name = {_shown(others[0])}"
+            f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is "
+            f"{by_name.name_in(written)}: leave it out, or set {where}.name = {_shown(others[0])}"
         )
     return f"unknown key {full}{registry.nearest(key, keys)} (keys here: {', '.join(keys)})"
 
 
-def _place(loc: tuple[str | int, ...]) -> tuple[str, Any, dict[str, Any]]:
+def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, Any, ByName | None, Any]:
     """What pydantic's path to a value stands for.
 
+    Args:
+        written: the whole table, which says what the tables are that go by their name.
+        root: what it was to be.
+
     Returns:
-        The dotted key as the user writes it, the type found there, and, where that is one of several tables that go
-        by their name, all of them: name -> table.
+        The dotted key as the user writes it, the type found there, what knows the others where it is a table that goes
+        by its name, and the value that was written.
     """
-    where = ""
-    here: Any = Config
-    kinds: dict[str, Any] = {}
+    where, here = "", root
+    by_name: ByName | None = None
     for part in loc:
         if isinstance(part, int):
-            where, here, kinds = f"{where}[{part}]", next(iter(get_args(here)), None), {}
+            where, here, by_name = f"{where}[{part}]", next(iter(get_args(here)), None), None
+            written = written[part] if isinstance(written, list) and part < len(written) else None
         elif field := getattr(here, "model_fields", {}).get(part):
-            where, here, kinds = f"{where}.{part}".lstrip("."), field.annotation, _kinds(field.annotation)
-        else:  # pydantic's word for which type of a union it read; the user wrote none
-            here = kinds.get(part)
-    return where, here, kinds
-
-
-def _kinds(annotation: Any) -> dict[str, Any]:
-    """The tables of a union that goes by name: name -> table; of anything else none."""
-    tables = [table for table in get_args(annotation) if "name" in getattr(table, "model_fields", {})]
-    return {name: table for table in tables for name in get_args(table.model_fields["name"].annotation)}
+            where, here = f"{where}.{part}".lstrip("."), field.annotation
+            written = written.get(part) if isinstance(written, dict) else None
+            by_name = next((mark for mark in field.metadata if isinstance(mark, ByName)), None)
+            if by_name:
+                here = next(iter(_tables(by_name, by_name.name_in(written))), here)
+    return where, here, by_name, written
 
 
 def _shown(value: Any) -> str:

@@ -2,23 +2,62 @@
 
 Nothing is imported until `resolve` is called, so that listing and checking names costs no torch.
 To add a choice: one file with the class, one line here, one test of values; the contract tests take
-every line of this table by themselves.
+every line of this table by themselves. What the config, the reports and the jobs must know of a choice are facts
+of its line: none of them knows a choice by its name. From outside the package choices come by `register` (see
+`mtkit.plugins`).
 """
 
+import contextlib
 import difflib
 import importlib
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from mtkit.errors import ConfigError
 
+OURS = "mtkit"  # where the choices of this table come from
+_bringing: ContextVar[str] = ContextVar("bringing", default="")  # the plug-in that is being loaded
+
 
 class Choice(NamedTuple):
-    """A line of the table."""
+    """A line of the table: where, what and who, and facts, each of some kinds only (`FACTS`)."""
 
     where: str
     """module:attribute."""
     what: str
     paper: str = ""
+    settings: str = ""
+    """Of an encoder or a decoder: module:attribute of its table in the config, torch-free; "": the table is made of
+    what its constructor takes."""
+    recurrent: bool = False
+    """Of an encoder or a decoder: whether gradients flow from state to state."""
+    built_by: str = ""
+    """Of a decoder: the key of its table whose choice is the class to build, a subclass of `where`; "": `where` is."""
+    own_attention: str = ""
+    """Of a decoder: the attention that is a part of it; "": it takes the one that the config names."""
+    heads: bool = False
+    """Of an attention: whether it takes several heads."""
+    default_heads: int = 1
+    """Of an attention: the heads that 0 stands for."""
+    window: bool = False
+    """Of an attention: whether `window` means something to it."""
+    looks: bool = True
+    """Of an attention: whether it looks at the source at all."""
+    needs_attention: bool = False
+    """Of a wiring: whether it is nothing without an attention that looks."""
+    min_layers: int = 1
+    """Of a wiring: the layers that it takes at least."""
+    all_positions: bool = False
+    """Of a wiring: it has all positions of a layer at once; of a norm: it needs them."""
+    even_heads: bool = False
+    """Of positions: whether a head must be of an even width."""
+    unbounded: str = ""
+    """Of a cell: what of it has no bound and may explode, as a warning says it; "": its states are bounded."""
+    multiplies_state: bool = True
+    """Of a cell: whether a matrix leads from state to state."""
+    betas: tuple[int, ...] = (0, 1)
+    """Of an optimizer: which of the two decay rates it takes."""
     shown: str = ""
     """Of a metric: its name as people write it."""
     higher_is_better: bool = True
@@ -29,6 +68,35 @@ class Choice(NamedTuple):
     """Of a metric: whether it reads the sources."""
     hidden: bool = False
     """Of a command: whether the list of commands leaves it out, as another name of one."""
+    origin: str = OURS
+    """Who brought it: mtkit, a package with its version, or a module. `register` fills it in."""
+
+
+class Named(NamedTuple):
+    """What the constructor of an encoder or decoder without `settings` says of an argument that is a choice.
+
+    `cell: Annotated[type[Cell], Named("cell", "gru")]` takes a class, which the config names.
+    """
+
+    kind: str
+    default: str = ""
+    """"": there is none, the config must name one."""
+
+
+OF_ALL = ("where", "what", "paper", "origin")
+FACTS: dict[str, tuple[str, ...]] = {
+    "encoder": ("settings", "recurrent"),
+    "decoder": ("settings", "recurrent", "built_by", "own_attention"),
+    "attention": ("heads", "default_heads", "window", "looks"),
+    "wiring": ("needs_attention", "min_layers", "all_positions"),
+    "norm": ("all_positions",),
+    "positions": ("even_heads",),
+    "cell": ("unbounded", "multiplies_state"),
+    "optimizer": ("betas",),
+    "metric": ("shown", "higher_is_better", "tokenizes", "needs_sources"),
+    "command": ("hidden",),
+}
+"""Kind -> the facts that its choices can have; a kind that is not here has none."""
 
 
 CHOICES: dict[str, dict[str, Choice]] = {
@@ -37,11 +105,14 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.model.recurrent.encoder:RecurrentEncoder",
             "layers of a cell, one way or both",
             "Schuster and Paliwal 1997",
+            settings="mtkit.schema.sides:RecurrentEncoder",
+            recurrent=True,
         ),
         "transformer": Choice(
             "mtkit.model.transformer.encoder:TransformerEncoder",
             "self-attention, norm before each block",
             "Vaswani et al. 2017, Xiong et al. 2020",
+            settings="mtkit.schema.sides:TransformerEncoder",
         ),
     },
     "decoder": {
@@ -49,17 +120,25 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.model.recurrent.decoder:RecurrentDecoder",
             "layers of a cell, with attention wired in one of several ways",
             "Bahdanau et al. 2015",
+            settings="mtkit.schema.sides:RecurrentDecoder",
+            recurrent=True,
+            built_by="wiring",
         ),
         "transformer": Choice(
             "mtkit.model.transformer.decoder:TransformerDecoder",
             "masked self-attention and attention, keys and values cached",
             "Vaswani et al. 2017, Xiong et al. 2020",
+            settings="mtkit.schema.sides:TransformerDecoder",
+            own_attention="multihead",
         ),
     },
     "cell": {
         "rnn": Choice("mtkit.model.cells.rnn:RNN", "plain recurrent cell, tanh", "Elman 1990"),
         "rnn_relu": Choice(
-            "mtkit.model.cells.rnn:ReLURNN", "plain recurrent cell, ReLU: it can explode", "Le et al. 2015"
+            "mtkit.model.cells.rnn:ReLURNN",
+            "plain recurrent cell, ReLU: it can explode",
+            "Le et al. 2015",
+            unbounded="the states of a ReLU recurrence",
         ),
         "gru": Choice("mtkit.model.cells.gru:GRU", "gated recurrent unit", "Cho et al. 2014"),
         "lstm": Choice(
@@ -76,7 +155,10 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "Ba et al. 2016",
         ),
         "ssru": Choice(
-            "mtkit.model.cells.ssru:SSRU", "simpler simple recurrent unit: no product with the state", "Kim et al. 2019"
+            "mtkit.model.cells.ssru:SSRU",
+            "simpler simple recurrent unit: no product with the state",
+            "Kim et al. 2019",
+            multiplies_state=False,
         ),
     },
     "wiring": {
@@ -89,51 +171,68 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.model.recurrent.wirings.plain:Plain",
             "attention beside the recurrence, nothing fed back",
             "Luong et al. 2015",
+            all_positions=True,
         ),
         "bahdanau": Choice(
             "mtkit.model.recurrent.wirings.bahdanau:Bahdanau",
             "the previous state asks, the context is part of the input",
             "Bahdanau et al. 2015",
+            needs_attention=True,
         ),
         "conditional": Choice(
             "mtkit.model.recurrent.wirings.conditional:Conditional",
             "attention between two cells of one state",
             "Sennrich et al. 2017 (Nematus)",
+            needs_attention=True,
         ),
         "gnmt": Choice(
             "mtkit.model.recurrent.wirings.gnmt:GNMT",
             "the bottom layer asks, all above it see the context",
             "Wu et al. 2016",
+            needs_attention=True,
+            min_layers=2,
+            all_positions=True,
         ),
     },
     "attention": {
         "none": Choice(
-            "mtkit.model.attention.none:NoAttention", "the source is seen through one vector", "Sutskever et al. 2014"
+            "mtkit.model.attention.none:NoAttention",
+            "the source is seen through one vector",
+            "Sutskever et al. 2014",
+            looks=False,
         ),
         "additive": Choice(
-            "mtkit.model.attention.additive:Additive", "v . tanh(W query + U memory)", "Bahdanau et al. 2015"
+            "mtkit.model.attention.additive:Additive",
+            "v . tanh(W query + U memory)",
+            "Bahdanau et al. 2015",
+            heads=True,
         ),
         "dot": Choice("mtkit.model.attention.dot:Dot", "query . memory", "Luong et al. 2015"),
         "scaled_dot": Choice(
             "mtkit.model.attention.dot:ScaledDot",
             "W query . U memory, over the root of the width",
             "Vaswani et al. 2017",
+            heads=True,
         ),
-        "general": Choice("mtkit.model.attention.dot:General", "query . W memory", "Luong et al. 2015"),
+        "general": Choice("mtkit.model.attention.dot:General", "query . W memory", "Luong et al. 2015", heads=True),
         "location": Choice(
             "mtkit.model.attention.location:Location",
             "additive, seeing where it looked the last time",
             "Chorowski et al. 2015",
+            window=True,
         ),
         "local": Choice(
             "mtkit.model.attention.local:Local",
             "general, under a Gaussian around a predicted position",
             "Luong et al. 2015",
+            window=True,
         ),
         "multihead": Choice(
             "mtkit.model.attention.dot:MultiHead",
             "scaled_dot of several heads, values projected",
             "Vaswani et al. 2017",
+            heads=True,
+            default_heads=4,
         ),
     },
     "positions": {
@@ -146,7 +245,10 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.model.transformer.positions:Learned", "a vector for each position, learned", "Gehring et al. 2017"
         ),
         "rotary": Choice(
-            "mtkit.model.transformer.positions:Rotary", "queries and keys turned by their position", "Su et al. 2021"
+            "mtkit.model.transformer.positions:Rotary",
+            "queries and keys turned by their position",
+            "Su et al. 2021",
+            even_heads=True,
         ),
     },
     "norm": {
@@ -156,6 +258,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.model.norm:BatchNorm",
             "batch normalisation after every layer, over real positions; layer is better",
             "Ioffe and Szegedy 2015, Laurent et al. 2016",
+            all_positions=True,
         ),
     },
     "init": {
@@ -172,12 +275,22 @@ CHOICES: dict[str, dict[str, Choice]] = {
     },
     "optimizer": {
         "sgd": Choice(
-            "mtkit.train.optimizer:sgd", "stochastic gradient descent; betas[0] is its momentum", "Polyak 1964"
+            "mtkit.train.optimizer:sgd",
+            "stochastic gradient descent; betas[0] is its momentum",
+            "Polyak 1964",
+            betas=(0,),
         ),
-        "adagrad": Choice("mtkit.train.optimizer:adagrad", "steps shrink by the sum of squares", "Duchi et al. 2011"),
-        "adadelta": Choice("mtkit.train.optimizer:adadelta", "Adagrad with a memory that fades", "Zeiler 2012"),
+        "adagrad": Choice(
+            "mtkit.train.optimizer:adagrad", "steps shrink by the sum of squares", "Duchi et al. 2011", betas=()
+        ),
+        "adadelta": Choice(
+            "mtkit.train.optimizer:adadelta", "Adagrad with a memory that fades", "Zeiler 2012", betas=(1,)
+        ),
         "rmsprop": Choice(
-            "mtkit.train.optimizer:rmsprop", "steps over a running root of squares", "Tieleman and Hinton 2012"
+            "mtkit.train.optimizer:rmsprop",
+            "steps over a running root of squares",
+            "Tieleman and Hinton 2012",
+            betas=(1,),
         ),
         "adam": Choice("mtkit.train.optimizer:adam", "running mean over running root of squares", "Kingma and Ba 2015"),
         "adamw": Choice(
@@ -248,7 +361,76 @@ def check(kind: str, name: str) -> str:
     return name
 
 
+def choice(kind: str, name: str) -> Choice:
+    """The line of a choice, with its facts.
+
+    Raises:
+        ConfigError: as `check`.
+    """
+    return CHOICES[kind][check(kind, name)]
+
+
+def having(kind: str, **facts: object) -> list[str]:
+    """The names of a kind whose lines have these facts, in the order of the table."""
+    wanted = facts.items()
+    return [name for name, line in CHOICES[kind].items() if all(getattr(line, fact) == is_ for fact, is_ in wanted)]
+
+
 def resolve(kind: str, name: str) -> Any:
     """Import and return what `name` stands for among the choices of `kind`."""
-    module, _, attribute = CHOICES[kind][check(kind, name)].where.partition(":")
+    return load(choice(kind, name).where)
+
+
+def load(where: str) -> Any:
+    """Import and return what stands at module:attribute."""
+    module, _, attribute = where.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def register(kind: str, name: str, line: Choice, origin: str = "") -> None:
+    """Add a choice from outside the package.
+
+    Args:
+        line: as in the table above.
+        origin: who brings it; "": the plug-in that is being loaded, or else the module that holds it.
+
+    Raises:
+        ConfigError: there is no such kind or no such fact of that kind, or the name is taken; says by whom.
+    """
+    if kind not in CHOICES:
+        raise ConfigError(
+            f"there is no kind {kind!r} of choices{nearest(kind, list(CHOICES))} (kinds: {_all(CHOICES)})"
+        )
+    module, _, attribute = line.where.partition(":")
+    if not (module and attribute):
+        raise ConfigError(f"{kind} {name!r} is at {line.where!r}: expected module:attribute")
+    facts = FACTS.get(kind, ())
+    if wrong := [fact for fact in strange(kind, line) if fact != "origin"]:
+        raise ConfigError(f"{kind} {name!r} has no fact {wrong[0]!r} (facts of this kind: {_all(facts) or 'none'})")
+    origin = origin or _bringing.get() or module
+    taken = CHOICES[kind].get(name)
+    if taken is not None and taken != line._replace(origin=taken.origin):  # the same line again changes nothing
+        raise ConfigError(f"{kind} {name!r} of {origin} has a name that {taken.origin} has taken: give it another one")
+    if taken is None:
+        CHOICES[kind][name] = line._replace(origin=origin)
+
+
+def strange(kind: str, line: Choice) -> list[str]:
+    """Facts that a line states though its kind has none of them."""
+    known = {*OF_ALL, *FACTS.get(kind, ())}
+    plain = Choice("", "")
+    return [fact for fact in Choice._fields if fact not in known and getattr(line, fact) != getattr(plain, fact)]
+
+
+@contextlib.contextmanager
+def brought_by(origin: str) -> Iterator[None]:
+    """Whatever is registered in here comes from `origin`."""
+    before = _bringing.set(origin)
+    try:
+        yield
+    finally:
+        _bringing.reset(before)
+
+
+def _all(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,4 +1,4 @@
-"""`mtkit info`: what a model is made of and costs, and `mtkit info --list`: what a config can choose from."""
+"""`mtkit info`: what a model is made of and costs; with --list and --keys: what a config can choose from and say."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, Ve
 
 if TYPE_CHECKING:
     from mtkit.jobs.info import Info, Part
+    from mtkit.registry import Choice
 
 Rows = list[tuple[str, ...]]
 NUMBERS, TOTAL = "parameters", "total"  # the column that is aligned to the right, and the row that sums it up
@@ -19,9 +20,13 @@ NUMBERS, TOTAL = "parameters", "total"  # the column that is aligned to the righ
 def command(
     what: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL|CONFIG", help="A bundle, a run, a config file or a recipe; default: --config."),
+        typer.Argument(
+            metavar="MODEL|CONFIG",
+            help="A bundle, a run, a config file or a recipe; default: --config. Of --keys: what keys begin with.",
+        ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List all choices of a config, by kind.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="List the keys of a config: type, default, meaning.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every tensor by its name.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -29,10 +34,17 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Describe a model: its parts and their parameters, what a token costs, what it scored and on which text."""
+    if list_ and keys:
+        raise typer.BadParameter("give --list or --keys, not both")
     if list_:
         if what or config or set_:
             raise typer.BadParameter("--list takes no model and no config: it names what any config can choose from")
         _list(as_json)
+        return
+    if keys:
+        if config or set_:
+            raise typer.BadParameter("--keys takes no config: it lists what any config can say")
+        _keys(what or "", as_json)
         return
     if what and config:
         raise typer.BadParameter(f"give {what!r} or --config {config!r}, not both")
@@ -137,25 +149,46 @@ def _shapes(part: "Part") -> str:
 
 
 def _list(as_json: bool) -> None:
+    from mtkit import plugins
     from mtkit.registry import CHOICES
 
+    plugins.load_installed()
     if as_json:
         tables: dict[str, Any] = {
-            kind: {name: {"what": choice.what, "paper": choice.paper} for name, choice in choices.items()}
-            for kind, choices in CHOICES.items()
+            kind: {name: {"what": line.what, "paper": line.paper, "from": line.origin} for name, line in lines.items()}
+            for kind, lines in CHOICES.items()
         }
         print(json.dumps(tables, indent=2, ensure_ascii=False))
         return
+    rows: Rows
     if sys.stdout.isatty():  # people see groups, programs get whole rows
-        rows: Rows = []
-        for kind, choices in CHOICES.items():
-            rows += [(kind, "", ""), *((f"  {name}", choice.what, choice.paper) for name, choice in choices.items())]
-        _table(("choice", "what", "paper"), rows)
+        rows = []
+        for kind, lines in CHOICES.items():
+            rows += [(kind, "", "", ""), *((f"  {name}", *_described(line)) for name, line in lines.items())]
+        _table(("choice", "what", "paper", "from"), rows)
         return
-    rows = [
-        (kind, name, choice.what, choice.paper) for kind, choices in CHOICES.items() for name, choice in choices.items()
+    rows = [(kind, name, *_described(line)) for kind, lines in CHOICES.items() for name, line in lines.items()]
+    _table(("kind", "choice", "what", "paper", "from"), rows)
+
+
+def _described(line: "Choice") -> tuple[str, str, str]:
+    return line.what, line.paper, line.origin
+
+
+def _keys(prefix: str, as_json: bool) -> None:
+    from mtkit import plugins
+    from mtkit.schema.keys import keys
+
+    plugins.load_installed()
+    found = keys(prefix)
+    if as_json:
+        print(json.dumps([key._asdict() for key in found], indent=2, ensure_ascii=False))
+        return
+    rows: Rows = [
+        (key.key, key.of, key.type, "required" if key.default is None else json.dumps(key.default), key.what)
+        for key in found
     ]
-    _table(("kind", "choice", "what", "paper"), rows)
+    _table(("key", "of", "type", "default", "what"), rows)
 
 
 def _table(headings: tuple[str, ...], rows: Rows) -> None:

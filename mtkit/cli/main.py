@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
+from mtkit.cli.options import with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
 
@@ -59,8 +60,24 @@ def _leave(message: str, code: int) -> None:
     sys.exit(code)
 
 
-for name, choice in CHOICES["command"].items():
-    app.command(name, hidden=choice.hidden)(_guarded(resolve("command", name)))
+def _add(name: str) -> None:
+    hidden = CHOICES["command"][name].hidden
+    app.command(name, hidden=hidden)(_guarded(with_plugins(resolve("command", name))))
+
+
+for _name in CHOICES["command"]:
+    _add(_name)
+
+
+@_guarded
+def _add_installed() -> None:
+    """Commands that installed plug-ins bring; asked for only where the command is none of ours, since it takes time."""
+    from mtkit import plugins
+
+    known = set(CHOICES["command"])
+    plugins.load_installed()
+    for name in CHOICES["command"].keys() - known:
+        _add(name)
 
 
 def _version(wanted: bool) -> None:
@@ -80,4 +97,7 @@ def _common(
 
 def main() -> None:
     """Run a command; ends the process with the exit codes that the README names."""
+    asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    if asked is not None and asked not in CHOICES["command"]:
+        _add_installed()
     app()

@@ -1,9 +1,12 @@
 """Options that the commands share, and what follows from them."""
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +22,10 @@ ConfigOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Set a key of the config, e.g. -s model.encoder.cell=lstm."),
+]
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="MODULE", help="Load a module, or a .py file, that brings choices of its own."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
@@ -36,6 +43,29 @@ WorkersOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the resolved config among it.")]
+
+
+def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option more, --plugin, that is obeyed before all else."""
+
+    @functools.wraps(command)
+    def run(*args: Any, plugin: list[str] | None = None, **kwargs: Any) -> None:
+        if plugin:
+            from mtkit import plugins
+
+            for name in plugin:
+                plugins.load(name)
+        command(*args, **kwargs)
+
+    signature = inspect.signature(command)
+    parameters = list(signature.parameters.values())
+    place = next((i for i, one in enumerate(parameters, 1) if one.name == "set_"), len(parameters))
+    option = inspect.Parameter("plugin", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=PluginOption)
+    option = option.replace(kind=parameters[place - 1].kind) if parameters else option
+    made = signature.replace(parameters=[*parameters[:place], option, *parameters[place:]])
+    run.__signature__ = made  # type: ignore[attr-defined]
+    run.__annotations__ = command.__annotations__ | {"plugin": PluginOption}
+    return run
 
 
 class Messages:

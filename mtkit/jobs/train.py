@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mtkit import files
+from mtkit import files, registry
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batch, make_batch
 from mtkit.corpus.sampler import Sampler
@@ -28,7 +28,7 @@ from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
-from mtkit.schema import Config
+from mtkit.schema import Config, chosen
 from mtkit.store import checkpoint
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -264,13 +264,17 @@ class _Job:
 
 def relu_warning(config: Config) -> str:
     """What to say of a recurrence without bounds; "" where there is none."""
-    cells = [getattr(part, "cell", None) for part in (config.model.encoder, config.model.decoder)]
-    if "rnn_relu" not in cells:
+    sides = (config.model.encoder, config.model.decoder)
+    cells = [name for side in sides for _, kind, name in chosen(side) if kind == "cell"]
+    unbounded = [name for name in cells if registry.choice("cell", name).unbounded]
+    if not unbounded:
         return ""
     clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
     on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
-    state = f"gradients are clipped ({on})" if on else "clipping is off: set train.clip_norm, or use cell rnn"
-    return f"cell rnn_relu: the states of a ReLU recurrence have no bound and can explode; {state}"
+    bounded = registry.having("cell", unbounded="")[0]
+    state = f"gradients are clipped ({on})" if on else f"clipping is off: set train.clip_norm, or use cell {bounded}"
+    name = unbounded[0]
+    return f"cell {name}: {registry.choice('cell', name).unbounded} have no bound and can explode; {state}"
 
 
 def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:

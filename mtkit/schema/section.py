@@ -1,10 +1,13 @@
 """What every table of the config is made of."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
 
 
@@ -16,16 +19,40 @@ class Section(BaseModel):
     )
 
 
-def choice(kind: str, *also: str) -> AfterValidator:
-    """A name registered under `kind`, or one of the others given."""
+@dataclass(frozen=True)
+class ChoiceOf:
+    """What makes a key take the name of a choice; see `choice`."""
 
-    def check(name: str) -> str:
+    kind: str
+    also: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, name: str) -> str:
+        plugins.load_installed()
         try:
-            return name if name in also else registry.check(kind, name)
+            return name if name in self.also else registry.check(self.kind, name)
         except ConfigError as error:
             raise ValueError(str(error)) from None
 
-    return AfterValidator(check)
+    @property
+    def names(self) -> list[str]:
+        """All that the key can say."""
+        plugins.load_installed()
+        return [*self.also, *registry.CHOICES[self.kind]]
+
+
+def choice(kind: str, *also: str) -> ChoiceOf:
+    """A name registered under `kind`, or one of the others given: `cell: Annotated[str, choice("cell")]`."""
+    return ChoiceOf(kind, also)
+
+
+def chosen(section: Section) -> Iterator[tuple[str, str, str]]:
+    """(key, kind, name) of each key of a table that names a choice."""
+    for key, field in type(section).model_fields.items():
+        for kind in (part.kind for part in field.metadata if isinstance(part, ChoiceOf)):
+            yield key, kind, getattr(section, key)
 
 
 def _as_list(value: Any) -> Any:

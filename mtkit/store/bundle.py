@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from mtkit import files
-from mtkit.errors import BundleError
+from mtkit.config import parse_model
+from mtkit.errors import BundleError, ConfigError
 from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
@@ -152,7 +152,7 @@ def _load(folder: Path, device: torch.device) -> Bundle:
                 "use the version of mtkit that wrote it"
             )
         tokenizers = [Tokenizer.read(folder / name) for name in info["tokenizers"]]
-        config = Model.model_validate(info["model"])
+        config = parse_model(info["model"], "config.json, model")
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         with torch.device("meta"), _NoValues():
             source_vocab, target_vocab = info["vocab_sizes"]
@@ -163,7 +163,7 @@ def _load(folder: Path, device: torch.device) -> Bundle:
             table = load_file(folder / "shortlist.safetensors")
             copies = info["shortlist"]["copies"]
             shortlist = Shortlist(table["likely_VN"].numpy(), table["always"].numpy(), copies)
-    except (KeyError, ValueError, ValidationError, SafetensorError, OSError) as error:
+    except (KeyError, ValueError, ConfigError, SafetensorError, OSError) as error:
         raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None
     _fill(model, values, folder)
     return Bundle(model.eval(), tokenizers[0], tokenizers[-1], info, folder, shortlist)

@@ -76,7 +76,7 @@ class Run:
         files.sweep(self.kept)
         try:
             noted = json.loads(self._config.read_text(encoding="utf-8"))
-            old = configs.parse(noted["config"], str(self._config))
+            old = configs.parse(noted["config"], str(self._config), whole=True)
             same_text = noted["identity"] == identity
         except (ValueError, KeyError, TypeError, MtkitError) as error:
             raise RunError(f"{self._config} cannot be read ({error}); start anew with --fresh") from None

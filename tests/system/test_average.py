@@ -199,7 +199,8 @@ def test_accumulated_batches_make_fewer_updates(folder: Path) -> None:
 def test_relu_is_warned_of(
     folder: Path, monkeypatch: pytest.MonkeyPatch, part: str, sets: list[str] | None, end: str
 ) -> None:
-    monkeypatch.setitem(CHOICES["cell"], "rnn_relu", CHOICES["cell"]["rnn"])
+    tame = CHOICES["cell"]["rnn_relu"]._replace(where=CHOICES["cell"]["rnn"].where)
+    monkeypatch.setitem(CHOICES["cell"], "rnn_relu", tame)
     cell = "rnn" if sets is None else "rnn_relu"
     _, said = run(folder, "train.max_updates=1", f"model.{part}.cell={cell}", *(sets or []))
     warnings = [line for line in said.splitlines() if line.startswith("WARNING")]

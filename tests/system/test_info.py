@@ -302,8 +302,9 @@ def test_list_has_every_choice(tmp_path: Path) -> None:
     for kind, choices in CHOICES.items():
         for name, choice in choices.items():
             (line,) = (line for line in lines if line.split()[:2] == [kind, name])
-            assert line.endswith(choice.paper)
-            assert choice.what in line
+            assert f"{choice.what} " in line
+            assert f"{choice.paper} " in line
+            assert line.endswith("mtkit")
     told = json.loads(ran(mtkit(tmp_path, "info", "--list", "--json")))
     assert told["cell"]["lstm"]["paper"].startswith("Hochreiter")
     assert {kind: set(choices) for kind, choices in told.items()} == {
@@ -311,7 +312,39 @@ def test_list_has_every_choice(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("arguments", [["runs/toy"], ["--list"]], ids=" ".join)
+def test_keys_are_listed_with_type_default_and_meaning(tmp_path: Path) -> None:
+    rows = ran(mtkit(tmp_path, "info", "--keys")).splitlines()
+    assert len(rows) > 80
+    assert [head for head in rows[0].split() if head != "of"] == ["key", "type", "default", "what"]
+    (row,) = (row for row in rows if row.startswith("train.lr "))
+    assert row.split() == [
+        "train.lr",
+        "float",
+        ">",
+        "0",
+        "0.001",
+        *["Peak", "learning", "rate,", "for", "every", "schedule."],
+    ]
+    layers = [row.split()[1] for row in rows if row.startswith("model.encoder.layers ")]
+    assert layers == list(CHOICES["encoder"])
+    told = json.loads(ran(mtkit(tmp_path, "info", "--keys", "model.decoder.w", "--json")))
+    assert told == [
+        {
+            "key": "model.decoder.wiring",
+            "of": "recurrent",
+            "type": "|".join(CHOICES["wiring"]),
+            "default": "input_feeding",
+            "what": "How attention and recurrence are connected.",
+        }
+    ]
+    required = ran(mtkit(tmp_path, "info", "--keys", "data.source")).splitlines()[1]
+    assert required.split()[:3] == ["data.source_lang", "text", "required"]
+    failed(mtkit(tmp_path, "info", "--keys", "trian"), "no key begins with 'trian', did you mean 'train'?")
+    for wrong in (["--keys", "--list"], ["--keys", "-s", "seed=2"], ["--keys", "-c", "demo"]):
+        assert mtkit(tmp_path, "info", *wrong).returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [["runs/toy"], ["--list"], ["--keys", "filter"]], ids=" ".join)
 def test_on_a_terminal_it_fits_and_nothing_is_cut(trained: Path, arguments: list[str]) -> None:
     environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"}
 
