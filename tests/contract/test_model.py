@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.build import build
+from mtkit.model.cells.base import Gates
 from mtkit.model.recurrent.unroll import unroll
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
@@ -236,7 +237,7 @@ def test_cell_backward_is_the_derivative(name: str) -> None:
     state = tuple(torch.randn(2, 3, H, requires_grad=True) for _ in range(cell.states))
     # As where two directions run at once: each has parameters of its own.
     extras = tuple(torch.randn(2, 1, len(extra), requires_grad=True) for extra in cell(4, H).extras())
-    next_state, saved = cell.combine(*gates, state, extras)
+    next_state, saved = cell.combine(Gates(*gates, extras), state)
     grads = tuple(torch.randn_like(part) for part in next_state)
     wanted = torch.autograd.grad(next_state, [*gates, *state, *extras], grads, allow_unused=True)
     from_input = torch.empty_like(gates[0])
@@ -244,7 +245,7 @@ def test_cell_backward_is_the_derivative(name: str) -> None:
     grad_extras = [torch.zeros_like(extra) for extra in extras]
     detached = [part.detach() for part in saved]
     with torch.no_grad():
-        past = cell.combine_backward(grads, detached, from_input, from_hidden, extras, grad_extras)
+        past = cell.combine_backward(grads, detached, extras, Gates(from_input, from_hidden, grad_extras))
     none = torch.zeros(())
     got_all = [from_input, from_hidden if cell.recurrent else None, *past, *grad_extras]
     for got, want in zip(got_all, wanted, strict=True):
