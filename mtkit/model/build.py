@@ -1,5 +1,7 @@
 """From config to model: the only place in `mtkit.model` that sees it."""
 
+import inspect
+
 from mtkit.model.convolution import Convolution
 from mtkit.model.decoder import Decoder
 from mtkit.model.encoder import Encoder
@@ -79,12 +81,11 @@ def _decoder(config: Model, bptt_steps: int) -> Decoder:
             **common,
         )
     else:
-        attention = resolve("attention", config.attention_name)(
-            config.hidden_dim,
-            heads=config.attention_heads,
-            window=config.attention.window,
-            coverage=config.attention.coverage,
-        )
+        kind = resolve("attention", config.attention_name)
+        asked = config.attention
+        given = {"heads": config.attention_heads, "window": asked.window, "coverage": asked.coverage}
+        takes = inspect.signature(kind).parameters  # an attention names those that it has a use for
+        attention = kind(config.hidden_dim, **{key: value for key, value in given.items() if key in takes})
         made = resolve("wiring", decoder.wiring)(
             cell=resolve("cell", decoder.cell),
             layers=decoder.layers,

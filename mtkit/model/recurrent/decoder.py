@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.attention.base import Attention, Past, Source
+from mtkit.model.attention.base import Attended, Attention, PastWeights
 from mtkit.model.cells.base import Cell, State
 from mtkit.model.decoder import Decoder, DecoderState
 from mtkit.model.encoder import Memory
@@ -27,19 +27,19 @@ from mtkit.ops.products import linear
 class RecurrentState(DecoderState):
     """The state of a recurrent decoder."""
 
-    source: Source
+    source: Attended
     cells: tuple[State, ...]
     """Of each layer, tensors BKH."""
     feed_BKH: Tensor
     """What the last step feeds to the next, as the wiring wants it."""
-    past: Past
+    past: PastWeights
     """What attention remembers."""
 
     def each(
         self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]
     ) -> "RecurrentState":
         return RecurrentState(
-            Source(*(of_sentence(x) for x in self.source)),
+            Attended(*(of_sentence(x) for x in self.source)),
             tuple(tuple(of_hypothesis(x) for x in layer) for layer in self.cells),
             of_hypothesis(self.feed_BKH),
             tuple(of_hypothesis(x) for x in self.past),
@@ -189,6 +189,6 @@ class RecurrentDecoder(Decoder):
         return unroll([self.layers[number]], [x_NI], packing, start_DBH, self.truncate).squeeze(0)
 
 
-def next_state(state: RecurrentState, cells: tuple[State, ...], feed_BKH: Tensor, past: Past) -> RecurrentState:
+def next_state(state: RecurrentState, cells: tuple[State, ...], feed_BKH: Tensor, past: PastWeights) -> RecurrentState:
     """The state after a step."""
     return replace(state, cells=cells, feed_BKH=feed_BKH, past=past)
