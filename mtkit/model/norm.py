@@ -55,6 +55,13 @@ class BatchNorm(nn.Module):
         return y_NH.view(x.shape)
 
 
+def has_steps(norm: nn.Module) -> bool:
+    """Whether a norm can go step by step: `NormSteps` does what it does, or it does nothing."""
+    if isinstance(norm, nn.LayerNorm):
+        return type(norm).forward is nn.LayerNorm.forward and norm.eps == EPSILON
+    return type(norm) is nn.Identity
+
+
 class NormSteps:
     """Layer normalisation, step by step (see `mtkit.model.recurrent.steps`)."""
 

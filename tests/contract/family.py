@@ -1,10 +1,16 @@
-"""The whole family of models, and a pairwise cover of it: every two choices that can meet, meet in one model."""
+"""The whole family of models, and a pairwise cover of it: every two choices that can meet, meet in one model.
 
+To what is registered come the toys, which bring a forward and nothing else.
+"""
+
+import contextlib
 import dataclasses
 import functools
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import torch
 from pydantic import ValidationError
@@ -17,16 +23,19 @@ from mtkit.ops.packing import Packing
 from mtkit.registry import CHOICES
 from mtkit.schema import Model
 from mtkit.train.loss import cross_entropy
+from tests.contract.toys import TOYS
 
 VOCAB, BOS, EOS = 17, 1, 2
 SOURCES = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15], [3, 4]]
 TARGETS = [[4, 5], [6, 7, 8, 9, 10], [11], [12, 13, 14, 15]]
 DRAWS = 6000
 
+CELLS, ATTENTIONS, WIRINGS = ([*CHOICES[kind], *TOYS[kind]] for kind in ("cell", "attention", "wiring"))
+
 # Every key of [model] that changes what is computed; of each kind of choice all that is registered.
 FACTORS: dict[str, list[Any]] = {
     "encoder.name": list(CHOICES["encoder"]),
-    "encoder.cell": list(CHOICES["cell"]),
+    "encoder.cell": CELLS,
     "encoder.layers": [1, 2],
     "encoder.bidirectional": [True, False],
     "encoder.residual": [False, True],
@@ -34,14 +43,14 @@ FACTORS: dict[str, list[Any]] = {
     "encoder.positions": list(CHOICES["positions"]),
     "encoder.conv": [[], [{"kernel": 3, "stride": 2, "channels": 5}]],
     "decoder.name": list(CHOICES["decoder"]),
-    "decoder.cell": list(CHOICES["cell"]),
+    "decoder.cell": CELLS,
     "decoder.layers": [1, 2, 3],
-    "decoder.wiring": list(CHOICES["wiring"]),
+    "decoder.wiring": WIRINGS,
     "decoder.state": ["last", "mean", "zeros"],
     "decoder.residual": [False, True],
     "decoder.norm": list(CHOICES["norm"]),
     "decoder.positions": list(CHOICES["positions"]),
-    "attention.name": list(CHOICES["attention"]),
+    "attention.name": ATTENTIONS,
     "attention.heads": [0, 1, 2],
     "attention.coverage": [False, True],
     "tie": ["none", "inputs", "target", "all"],
@@ -50,6 +59,23 @@ ONLY = {
     "recurrent": ("cell", "bidirectional", "residual", "norm", "wiring", "state"),
     "transformer": ("positions",),
 }
+
+
+# What a toy must meet.
+SHAPE = {
+    f"{side}.{key}" for side in ("encoder", "decoder") for key in ("cell", "layers", "residual", "norm", "wiring")
+} | {"encoder.bidirectional", "attention.name", "attention.coverage", "decoder.state"}
+TOY_NAMES = {name for choices in TOYS.values() for name in choices}
+Pair = tuple[tuple[str, str], tuple[str, str]]
+
+
+@contextlib.contextmanager
+def toys() -> Iterator[None]:
+    """While this lasts the toys are registered."""
+    with contextlib.ExitStack() as stack:
+        for kind, choices in TOYS.items():
+            stack.enter_context(mock.patch.dict(CHOICES[kind], choices))
+        yield
 
 
 def table_of(choice: dict[str, Any]) -> dict[str, Any]:
@@ -65,12 +91,30 @@ def table_of(choice: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
+@toys()
 def cover() -> list[dict[str, Any]]:
-    """Valid models in which every two values that can be had together are."""
+    """Valid models in which every two values that can be had together are; each toy beside all of SHAPE on its side."""
+    registered = {key: [value for value in values if str(value) not in TOY_NAMES] for key, values in FACTORS.items()}
+    drawn = list(_drawn(registered))
+    pairs = [_pairs(choice) for choice in drawn]
+    chosen = _cover(drawn, pairs)
+    drawn = [choice for choice in _drawn(FACTORS) if TOY_NAMES & set(map(str, choice.values()))]
+    shapes = [{key: value for key, value in choice.items() if key in SHAPE} for choice in drawn]
+    pairs = [set(filter(_has_a_toy, _pairs(shape))) for shape in shapes]
+    return chosen + _cover(drawn, pairs)
+
+
+def _has_a_toy(pair: Pair) -> bool:
+    (one_key, one), (other_key, other) = pair
+    same_side = one_key.startswith("encoder") == other_key.startswith("encoder")
+    return same_side and bool(TOY_NAMES & {one, other})
+
+
+def _drawn(factors: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Valid models."""
     rng = random.Random(5)
-    drawn: list[dict[str, Any]] = []
     for _ in range(DRAWS):
-        choice = {key: rng.choice(values) for key, values in FACTORS.items()}
+        choice = {key: rng.choice(values) for key, values in factors.items()}
         for side in ("encoder", "decoder"):
             other = {"recurrent": "transformer", "transformer": "recurrent"}[choice[f"{side}.name"]]
             for key in ONLY[other]:
@@ -79,10 +123,16 @@ def cover() -> list[dict[str, Any]]:
             Model.model_validate(table_of(choice))
         except ValidationError:
             continue
-        drawn.append(choice)
-    pairs = [set(itertools.combinations([(k, str(v)) for k, v in choice.items()], 2)) for choice in drawn]
-    wanted = set().union(*pairs)
-    chosen = []
+        yield choice
+
+
+def _pairs(choice: dict[str, Any]) -> set[Pair]:
+    return set(itertools.combinations([(key, str(value)) for key, value in choice.items()], 2))
+
+
+def _cover(drawn: list[dict[str, Any]], pairs: list[set[Pair]]) -> list[dict[str, Any]]:
+    """Few of the models, in which all pairs are."""
+    wanted, chosen = set().union(*pairs), []
     while wanted:
         best = max(range(len(drawn)), key=lambda i: len(pairs[i] & wanted))
         wanted -= pairs[best]
@@ -95,6 +145,7 @@ def name_of(choice: dict[str, Any]) -> str:
     return "-".join(str(value) for key, value in choice.items() if key.endswith(("name", "cell", "wiring", "norm")))
 
 
+@toys()
 def make(choice: dict[str, Any] | None = None, truncate: int = 0, **keys: Any) -> Seq2Seq:
     """A model with parameters that all matter, in eval mode; keys are those of [model], dots written as __."""
     torch.manual_seed(3)

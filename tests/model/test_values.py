@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mtkit.model.attention.additive import Additive
-from mtkit.model.attention.base import Attention, Source
+from mtkit.model.attention.base import Attended, Attention
 from mtkit.model.attention.dot import Dot, General, MultiHead, ScaledDot
 from mtkit.model.attention.local import Local
 from mtkit.model.attention.location import Location
@@ -152,7 +152,7 @@ def look(
     bias_BS = torch.tensor([[0.0] * real + [-math.inf] * (len(memory) - real)])
     remembered = () if past is None else tuple(torch.tensor([[weights]]) for weights in past)
     with torch.no_grad():
-        source = Source(attention.values(memory_BSH), attention.keys(memory_BSH), bias_BS)
+        source = Attended(attention.values(memory_BSH), attention.keys(memory_BSH), bias_BS)
         context, weights, _ = attention(torch.tensor([[query]]), source, remembered)
     return context[0, 0].tolist(), weights[0, 0].tolist()
 
@@ -253,7 +253,7 @@ def test_coverage_by_hand() -> None:
 
 def test_attention_remembers_its_weights() -> None:
     attention = Dot(2, coverage=True)
-    source = Source(torch.randn(1, 3, 2), torch.randn(1, 3, 2), torch.zeros(1, 3))
+    source = Attended(torch.randn(1, 3, 2), torch.randn(1, 3, 2), torch.zeros(1, 3))
     past, seen = attention.start(source), torch.zeros(1, 1, 3)
     for _ in range(3):
         _, weights, past = attention(torch.randn(1, 1, 2), source, past)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mtkit.model.attention.additive import AdditiveSteps
+from mtkit.model.cells.base import Gates
 from mtkit.model.encoder import Memory
 from mtkit.ops import native, products
 from mtkit.ops.dropout import mask_like
@@ -65,11 +66,11 @@ def test_cells(name: str, directions: int, threads: int, monkeypatch: pytest.Mon
 
     def work() -> list[Tensor]:
         out = torch.empty(*lead, n, 2 * H)[..., :H]
-        next_state, saved = cell.combine(from_input, from_hidden, state, extras, out)
+        next_state, saved = cell.combine(Gates(from_input, from_hidden, extras), state, out)
         to_input = torch.zeros(*lead, n, G)
         to_hidden = to_input if cell.adds_gates else torch.zeros(*lead, n, G)
         grad_extras = [torch.zeros_like(extra) for extra in extras]
-        past = cell.combine_backward(grad, saved, to_input, to_hidden, extras, grad_extras)
+        past = cell.combine_backward(grad, saved, extras, Gates(to_input, to_hidden, grad_extras))
         return [*next_state, to_input, to_hidden, *(part for part in past if part is not None), *grad_extras]
 
     for ours, theirs in zip(*both(work, monkeypatch), strict=True):

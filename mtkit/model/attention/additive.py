@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.steps import ScoreSteps
+from mtkit.model.attention.scores import ScoreSteps
 from mtkit.ops import native
 from mtkit.ops.products import linear
 
@@ -17,8 +17,8 @@ class Additive(Attention):
 
     together = False  # the network's layer, (queries, keys, width), is large
 
-    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, heads, window, coverage)
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.key = nn.Linear(hidden_dim, hidden_dim)
         self.query = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.energy_A = nn.Parameter(torch.empty(hidden_dim))

@@ -3,7 +3,11 @@
 An attention compares a query (made of the decoder's state) with keys (made once of the memory), turns the scores
 into weights over the real source positions, and returns the weighted mean of values (the memory, or a map of
 it). `forward` is the plain form, for any number of queries a sentence. A new attention brings `keys`, `scores` and
-what they need; one with `ScoreSteps` (`mtkit.model.attention.steps`) is also fast where states ask one after the other.
+what they need, and nothing else: where states ask one after the other (`mtkit.model.attention.steps`), the derivative
+of its scores is autograd's, or that of its own `score_steps`, written by hand, which is faster.
+
+Dimensions: B sentences, K queries of each, S source positions, H width of memory and states, A of queries and keys,
+h heads.
 """
 
 from typing import ClassVar, NamedTuple
@@ -11,13 +15,14 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.attention.steps import ScoreSteps
+from mtkit.model import forms
+from mtkit.model.attention.scores import ByAutograd, ScoreSteps
 from mtkit.model.encoder import Memory
 from mtkit.ops import native
 from mtkit.ops.products import linear
 
 
-class Source(NamedTuple):
+class Attended(NamedTuple):
     """What of a memory is looked at, made once a sentence."""
 
     values_BSH: Tensor
@@ -26,7 +31,7 @@ class Source(NamedTuple):
     """0 at real positions, minus infinity at padding."""
 
 
-Past = tuple[Tensor, ...]
+PastWeights = tuple[Tensor, ...]
 """What an attention remembers of its own weights, tensors BKS: the last ones and their sum; empty: nothing."""
 
 
@@ -36,7 +41,6 @@ class Attention(nn.Module):
     Args:
         hidden_dim: width of memory and states.
         heads: each looks with its share of the width.
-        window: of those attentions that have one.
         coverage: move the keys by how much each position was looked at before.
     """
 
@@ -45,7 +49,7 @@ class Attention(nn.Module):
     together: ClassVar[bool] = True
     """Whether all queries of a sentence are best asked at once where they are known beforehand."""
 
-    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.context_dim = hidden_dim
@@ -61,8 +65,11 @@ class Attention(nn.Module):
 
     @property
     def stepped(self) -> bool:
-        """Whether it has a fast form step by step."""
-        return not self.has_past
+        """Whether it can be asked step by step without `forward`: all that is its own are scores that know no past."""
+        if not self.context_dim:
+            return True
+        ours = all(getattr(type(self), name) is getattr(Attention, name) for name in ("forward", "shift", "split"))
+        return ours and not self.has_past
 
     def keys(self, memory_BSH: Tensor) -> Tensor:
         """What queries are compared with, keys_BSA."""
@@ -76,32 +83,54 @@ class Attention(nn.Module):
         """scores_BhKS of each head, before the mask: what stands at padding does not matter."""
         raise TypeError(f"{type(self).__name__} has no scores")
 
+    def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+        """The scores of a training pass of so many steps, with a backward by hand.
+
+        Taken only if it was written for this class's `scores` and `prior`; without one autograd does.
+
+        Args:
+            parameters: what `score_parameters` gave.
+        """
+        raise TypeError(f"{type(self).__name__} has no backward by hand")
+
     def score_parameters(self) -> tuple[Tensor, ...]:
-        """Parameters of `scores`, in the order in which `ScoreSteps.finish` returns their gradients."""
+        """Parameters of `score_steps`, in the order in which `ScoreSteps.finish` returns their gradients."""
         return ()
 
-    def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
-        """The scores of a training pass of so many steps."""
-        raise TypeError(f"{type(self).__name__} has no scores step by step")
+    def by_hand(self) -> bool:
+        """Whether its `score_steps` are the derivative of its own scores, not of a parent's."""
+        return forms.fits(type(self), "score_steps", "scores", "prior")
+
+    def read_by_scores(self) -> tuple[Tensor, ...]:
+        """Parameters that `scored` is given: without a backward by hand all, so that none need be named."""
+        return self.score_parameters() if self.by_hand() else tuple(self.parameters())
+
+    def scored(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
+        """`score_steps`, by hand or by autograd."""
+        if self.by_hand():
+            return self.score_steps(keys_BSA, bias_BS, steps, parameters)
+        return ByAutograd(self._scores_and_prior, keys_BSA, bias_BS, parameters)
 
     def prior(self, query_BKA: Tensor, bias_BS: Tensor) -> Tensor | None:
         """What is added to scores_BKS whatever the keys are; None: nothing."""
         return None
 
-    def shift(self, past: Past) -> Tensor | None:
+    def shift(self, past: PastWeights) -> Tensor | None:
         """What past weights add to the keys, BKSA; None: nothing."""
         return None if self.coverage_A is None else past[1].unsqueeze(-1) * self.coverage_A
 
-    def source(self, memory: Memory) -> Source:
+    def source(self, memory: Memory) -> Attended:
         """What of a memory is looked at."""
-        return Source(self.values(memory.states_BSH), self.keys(memory.states_BSH), memory.bias_BS)
+        return Attended(self.values(memory.states_BSH), self.keys(memory.states_BSH), memory.bias_BS)
 
-    def start(self, source: Source) -> Past:
+    def start(self, source: Attended) -> PastWeights:
         """Before the first step nothing was looked at."""
         nothing_BKS = torch.zeros_like(source.bias_BS).unsqueeze(1)
         return (nothing_BKS, nothing_BKS) if self.has_past else ()
 
-    def forward(self, state_BKH: Tensor, source: Source, past: Past = ()) -> tuple[Tensor, Tensor, Past]:
+    def forward(
+        self, state_BKH: Tensor, source: Attended, past: PastWeights = ()
+    ) -> tuple[Tensor, Tensor, PastWeights]:
         """Look at the source.
 
         Returns:
@@ -109,10 +138,7 @@ class Attention(nn.Module):
             remember.
         """
         query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
-        scores_BhKS = self._moved(query_BKA, source, past)
-        prior_BKS = self.prior(query_BKA, source.bias_BS)
-        if prior_BKS is not None:
-            scores_BhKS = scores_BhKS + prior_BKS.unsqueeze(1)
+        scores_BhKS = self._with_prior(self._moved(query_BKA, source, past), query_BKA, source.bias_BS)
         values_BhSd = self.split(source.values_BSH)
         if torch.is_grad_enabled() or not native.fits(scores_BhKS, values_BhSd):
             weights_BhKS = (scores_BhKS + source.bias_BS[:, None, None]).softmax(-1)
@@ -130,7 +156,7 @@ class Attention(nn.Module):
         """Each head's share of the width: BhXd."""
         return x_BXA.view(*x_BXA.shape[:2], self.heads, -1).transpose(1, 2)
 
-    def _moved(self, query_BKA: Tensor, source: Source, past: Past) -> Tensor:
+    def _moved(self, query_BKA: Tensor, source: Attended, past: PastWeights) -> Tensor:
         shift_BKSA = self.shift(past)
         if shift_BKSA is None:
             return self.scores(query_BKA, source.keys_BSA, source.bias_BS)
@@ -140,3 +166,10 @@ class Attention(nn.Module):
         bias_NS = source.bias_BS.repeat_interleave(K, 0)
         scores_NhS = self.scores(query_BKA.flatten(0, 1).unsqueeze(1), keys_NSA, bias_NS).squeeze(2)
         return scores_NhS.view(B, K, self.heads, S).transpose(1, 2)
+
+    def _scores_and_prior(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
+        return self._with_prior(self.scores(query_BKA, keys_BSA, bias_BS), query_BKA, bias_BS)
+
+    def _with_prior(self, scores_BhKS: Tensor, query_BKA: Tensor, bias_BS: Tensor) -> Tensor:
+        prior_BKS = self.prior(query_BKA, bias_BS)
+        return scores_BhKS if prior_BKS is None else scores_BhKS + prior_BKS.unsqueeze(1)

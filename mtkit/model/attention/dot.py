@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.steps import ScoreSteps, by_head, rows_times, together
+from mtkit.model.attention.scores import ScoreSteps, by_head, rows_times, together
 from mtkit.ops.products import linear
 
 
@@ -23,8 +23,8 @@ class Dot(Attention):
 class General(Dot):
     """score = state . W memory (Luong et al. 2015, "general")."""
 
-    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, heads, window, coverage)
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.key = nn.Linear(hidden_dim, hidden_dim, bias=False)
 
     def keys(self, memory_BSH: Tensor) -> Tensor:
@@ -34,8 +34,8 @@ class General(Dot):
 class ScaledDot(General):
     """score = W state . U memory over the root of a head's width (Vaswani et al. 2017)."""
 
-    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, heads, window, coverage)
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.query = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.scale = 1 / math.sqrt(hidden_dim // heads)
 
@@ -49,8 +49,8 @@ class MultiHead(ScaledDot):
     The projection after the heads is left to the linear map that reads the context, which every wiring has.
     """
 
-    def __init__(self, hidden_dim: int, heads: int = 4, window: int = 10, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, heads, window, coverage)
+    def __init__(self, hidden_dim: int, heads: int = 4, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.value = nn.Linear(hidden_dim, hidden_dim)
 
     def values(self, memory_BSH: Tensor) -> Tensor:

@@ -13,16 +13,12 @@ class Local(General):
     no position is lost altogether.
     """
 
-    def __init__(self, hidden_dim: int, heads: int = 1, window: int = 10, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, heads, window, coverage)
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False, window: int = 10) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.position = nn.Linear(hidden_dim, hidden_dim, bias=False)
         self.place_A = nn.Parameter(torch.empty(hidden_dim))
         nn.init.xavier_uniform_(self.place_A.detach().view(1, -1))
         self.deviation = window / 2
-
-    @property
-    def stepped(self) -> bool:
-        return False
 
     def prior(self, query_BKA: Tensor, bias_BS: Tensor) -> Tensor | None:
         lengths_B1 = (bias_BS == 0).sum(1, keepdim=True)

@@ -5,18 +5,16 @@ whatever is made of values is laid (B * heads, S, H / heads), and a query or con
 (n * heads, H / heads).
 """
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mtkit.model.attention.base import Attended, Attention
+from mtkit.model.attention.scores import by_head, rows_times, together
 from mtkit.ops import native
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import MapSteps
-
-if TYPE_CHECKING:
-    from mtkit.model.attention.base import Attention, Source
 
 
 class AttentionTensors(NamedTuple):
@@ -26,29 +24,14 @@ class AttentionTensors(NamedTuple):
     keys_BSA: Tensor
     bias_BS: Tensor | None
     query_weight: Tensor | None
-    parameters: tuple[Tensor, ...]
+    parameters: tuple[Tensor | None, ...]
+    """Those that scores may read; of gradients None where they do not."""
 
 
-def tensors(attention: "Attention", source: "Source") -> AttentionTensors:
+def tensors(attention: Attention, source: Attended) -> AttentionTensors:
     """What `AttentionSteps` takes."""
     weight = None if attention.query is None else attention.query.weight
-    return AttentionTensors(*source, weight, attention.score_parameters())
-
-
-class ScoreSteps(ABC):
-    """The scores of one query a sentence and step, and their derivative; rows r are those of n sentences x heads."""
-
-    @abstractmethod
-    def forward(self, t: int, query_nA: Tensor, out_rS: Tensor) -> None:
-        """Put the scores of step t into `out_rS`; what stands at padding does not matter."""
-
-    @abstractmethod
-    def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
-        """The gradient of the query of step t. Called once a step, the last step first."""
-
-    @abstractmethod
-    def finish(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """After every step's backward: the gradients of the keys and of the score parameters."""
+    return AttentionTensors(*source, weight, attention.read_by_scores())
 
 
 class AttentionSteps:
@@ -60,7 +43,7 @@ class AttentionSteps:
 
     def __init__(
         self,
-        attention: "Attention",
+        attention: Attention,
         given: AttentionTensors,
         packing: Packing,
         contexts_NH: Tensor | None = None,
@@ -77,9 +60,8 @@ class AttentionSteps:
         self.bias_BS = given.bias_BS
         self.bias_RS = given.bias_BS.repeat_interleave(self.heads, 0) if self.heads > 1 else given.bias_BS
         self.query = None if given.query_weight is None else MapSteps(given.query_weight)
-        self.score = attention.score_steps(
-            given.keys_BSA.contiguous(), given.bias_BS, len(packing.counts), given.parameters
-        )
+        parameters = tuple(parameter for parameter in given.parameters if parameter is not None)
+        self.score = attention.scored(given.keys_BSA.contiguous(), given.bias_BS, len(packing.counts), parameters)
         R, S = self.bias_RS.shape
         self.weights_TRS = self.values_RSd.new_zeros(len(packing.counts), R, S)
 
@@ -134,24 +116,3 @@ class AttentionSteps:
         grad_keys_BSA, grad_parameters = self.score.finish()
         grad_weight = None if self.query is None else self.query.finish(self.grad_queries_NA)
         return AttentionTensors(grad_values_BSH, grad_keys_BSA, None, grad_weight, grad_parameters)
-
-
-def rows_times(x_rd: Tensor, y_rSd: Tensor) -> Tensor:
-    """The dot products x . y of each row, rS; y times x, the other way round, is several times slower on a CPU."""
-    return torch.bmm(x_rd.unsqueeze(1), y_rSd.transpose(1, 2)).squeeze(1)
-
-
-def by_head(x_BSA: Tensor, heads: int) -> Tensor:
-    """x (B, S, A) -> (B * heads, S, A / heads)."""
-    if heads == 1:
-        return x_BSA
-    B, S, A = x_BSA.shape
-    return x_BSA.view(B, S, heads, A // heads).transpose(1, 2).flatten(0, 1)
-
-
-def together(x_RSd: Tensor, heads: int) -> Tensor:
-    """The reverse of `by_head`."""
-    if heads == 1:
-        return x_RSd
-    R, S, d = x_RSd.shape
-    return x_RSd.view(R // heads, heads, S, d).transpose(1, 2).flatten(2)

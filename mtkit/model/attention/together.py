@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from mtkit.model.attention.base import Attention, Past, Source
+from mtkit.model.attention.base import Attended, Attention, PastWeights
 from mtkit.model.attention.steps import AttentionSteps, AttentionTensors, tensors
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import Pass, cut, run
 
 
 def attend(
-    attention: Attention, state_NH: Tensor, packing: Packing, source: Source, past: Past, truncate: int = 0
+    attention: Attention, state_NH: Tensor, packing: Packing, source: Attended, past: PastWeights, truncate: int = 0
 ) -> Tensor:
     """Packed states -> their contexts, NH (width 0 without attention).
 
@@ -25,7 +25,7 @@ def attend(
             context_BKH, _, past = attention(state_BH.unsqueeze(1), source, past)
             contexts.append(context_BKH)
         return packing.pack(torch.cat(contexts, 1))
-    if attention.together:
+    if attention.together or not attention.stepped:
         context_BTH, _, _ = attention(packing.unpack(state_NH), source, past)
         return packing.pack(context_BTH)
     (context_NH,) = run(_Attend, (state_NH, tensors(attention, source)), attention, packing)

@@ -1,22 +1,39 @@
 """What a recurrent cell is. Must not know sequences, attention or search.
 
 A cell is `combine`: from the gates that the input makes and the gates that the last hidden state makes (both
-matrix products belong to the caller) to the next state. `combine_backward` is its derivative, written by hand
-so that whole sequences run without a graph of small operations (`mtkit.model.recurrent.steps`); a test holds it to
-autograd of `combine` in float64.
+matrix products belong to the caller) to the next state. Nothing else is needed: its derivative is autograd's, a
+step at a time (`mtkit.model.cells.derivative`). `combine_backward` is the derivative written by hand, so that whole
+sequences run without a graph of small operations (`mtkit.model.recurrent.steps`); a test holds it to autograd of
+`combine` in float64.
+
+Dimensions: ... any leading ones, I the width of an input, H of a state, G all gates of a cell.
 """
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import forms
 from mtkit.ops.products import linear
 
 State = tuple[Tensor, ...]
 """Tensors (..., H); the first is the output."""
+Saved = Sequence[Tensor]
+"""What a backward by hand needs of a step."""
+
+
+class Gates(NamedTuple):
+    """What `combine` reads beside the state; and where `combine_backward` puts the gradients of it."""
+
+    input: Tensor
+    """W x + b, (..., G)."""
+    hidden: Tensor
+    """U h + c, (..., G), of the last hidden state; of a cell that is not recurrent (..., 0)."""
+    extras: Sequence[Tensor] = ()
+    """The cell's own parameters."""
 
 
 class Cell(nn.Module):
@@ -35,6 +52,11 @@ class Cell(nn.Module):
     biased: ClassVar[bool] = True
     """Whether the products have biases (a cell that normalises them adds its own afterwards)."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" in vars(cls):
+            raise TypeError(f"{cls.__name__} overrides Cell.step, which training does not go by: override combine")
+
     def __init__(self, input_dim: int, hidden_dim: int) -> None:
         super().__init__()
         self.input_dim, self.hidden_dim = input_dim, hidden_dim
@@ -48,14 +70,16 @@ class Cell(nn.Module):
     def reset_biases(self) -> None:
         """Give biases their first values, after `mtkit.model.initialise` has zeroed them."""
 
+    @final
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: x (..., I), state -> output (..., H), next state."""
         lead = x.shape[:-1]
         x, state = x.flatten(0, -2), tuple(part.flatten(0, -2) for part in state)
-        from_hidden = None if self.hidden is None else linear(state[0], self.hidden.weight, self.hidden.bias)
+        h = state[0]
+        from_hidden = h[..., :0] if self.hidden is None else linear(h, self.hidden.weight, self.hidden.bias)
         from_input = linear(x, self.input.weight, self.input.bias)
-        out = None if torch.is_grad_enabled() else torch.empty_like(state[0])
-        made, _ = self.combine(from_input, from_hidden, state, self.extras(), out)
+        out = None if torch.is_grad_enabled() else torch.empty_like(h)
+        made, _ = self.combine(Gates(from_input, from_hidden, self.extras()), state, out)
         next_state = tuple(part.view(*lead, -1) for part in made)
         return next_state[0], next_state
 
@@ -71,38 +95,29 @@ class Cell(nn.Module):
 
     @classmethod
     @abstractmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        """Gates (..., G) of input and of last hidden state, state -> next state, what the backward step needs.
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        """Gates and last state -> next state, and what `combine_backward` needs of the step (without one: nothing).
 
         Args:
-            extras: the cell's own parameters.
-            out: (..., H), if given, takes the output; there is no autograd then.
+            out: (..., H), a place for the output, given where there is no autograd; may be left alone.
         """
 
     @classmethod
-    @abstractmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        """Gradients of the next state -> gradients of both gates and, past the gates, of the last state.
+        """Gradients of the next state -> those of both gates and, past the gates, of the last state.
 
-        Those of the gates (..., G) are written to `from_input` and `from_hidden`, which are the same tensor for a
-        cell that merely adds its gates; those of the extras are added to `grad_extras`. Of the last state, a part
-        that is reached through the gates alone, or not at all, gets None.
+        Those of the gates are written to `grads.input` and `grads.hidden`, which are the same tensor for a cell that
+        merely adds its gates; those of the extras are added to `grads.extras`. Of the last state, a part that is
+        reached through the gates alone, or not at all, gets None. To be left out where autograd is quick enough.
         """
+        raise TypeError(f"{cls.__name__} has no backward by hand")
+
+    @classmethod
+    def by_hand(cls) -> bool:
+        """Whether it has a backward by hand that is the derivative of its own `combine`, not of a parent's."""
+        return forms.fits(cls, "combine_backward", "combine")
 
 
 def tanh_grad(grad: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, State, sigmoid_grad, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State, sigmoid_grad, tanh_grad
 from mtkit.ops import native
 
 
@@ -17,15 +17,8 @@ class GRU(Cell):
     adds_gates = False
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        assert from_hidden is not None
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        from_input, from_hidden, _ = gates
         width = state[0].shape[-1]
         hidden_n = from_hidden[..., 2 * width :]
         if out is not None and native.fits(from_input, from_hidden, state[0], out):
@@ -39,15 +32,9 @@ class GRU(Cell):
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        assert from_hidden is not None
+        from_input, from_hidden, _ = grads
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
         if native.fits(from_input, from_hidden, grad_h, h):
             return (native.elementwise.gru_backward(grad_h, h, rz, n, hidden_n, from_input, from_hidden),)

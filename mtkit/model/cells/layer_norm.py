@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.cells.base import Cell, State, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State, tanh_grad
 from mtkit.model.cells.gru import GRU
 from mtkit.model.cells.lstm import LSTM, remember, remember_backward
 from mtkit.ops import native
@@ -42,36 +42,23 @@ class LayerNormGRU(_Gains, GRU):
     """The GRU on normalised gates."""
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        assert from_hidden is not None
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        from_input, from_hidden, extras = gates
         width = state[0].shape[-1]
         by_hand = out is not None
         given, one = normed(from_input, width, extras[0], extras[2], by_hand)
         of_state, other = normed(from_hidden, width, extras[1], by_hand=by_hand)
-        state, saved = GRU.combine(given, of_state, state, out=out)
+        state, saved = GRU.combine(Gates(given, of_state), state, out)
         return state, (*one, *other, *saved)
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        assert from_hidden is not None
+        from_input, from_hidden, grad_extras = grads
         one, other = (saved[0], saved[1]), (saved[2], saved[3])
         grad_given, grad_of_state = torch.empty_like(one[0]), torch.empty_like(other[0])
-        past = GRU.combine_backward(grad, saved[4:], grad_given, grad_of_state)
+        past = GRU.combine_backward(grad, saved[4:], (), Gates(grad_given, grad_of_state))
         normed_backward(grad_given, one, extras[0], grad_extras[0], grad_extras[2], from_input)
         normed_backward(grad_of_state, other, extras[1], grad_extras[1], None, from_hidden)
         return past
@@ -93,15 +80,8 @@ class LayerNormLSTM(_Gains, LSTM):
         nn.init.ones_(self.shift_G.detach()[self.hidden_dim : 2 * self.hidden_dim])
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        assert from_hidden is not None
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        from_input, from_hidden, extras = gates
         width = state[0].shape[-1]
         by_hand = out is not None
         given, one = normed(from_input, width, extras[0], extras[2], by_hand)
@@ -114,15 +94,9 @@ class LayerNormLSTM(_Gains, LSTM):
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        assert from_hidden is not None
+        from_input, from_hidden, grad_extras = grads
         grad_h, grad_c = grad
         one, other, long = (saved[0], saved[1]), (saved[2], saved[3]), (saved[4], saved[5])
         i_f, g, o, last_c, tanh_c = saved[6:]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.cells.base import Cell, State, sigmoid_grad, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State, sigmoid_grad, tanh_grad
 from mtkit.ops import native
 
 
@@ -23,42 +23,28 @@ class LSTM(Cell):
         nn.init.ones_(self.input.bias.detach()[self.hidden_dim : 2 * self.hidden_dim])
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        i_f, g, o, c = remember(from_input, from_hidden, state[1], by_hand=out is not None)
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        i_f, g, o, c = remember(gates.input, gates.hidden, state[1], by_hand=out is not None)
         tanh_c = c.tanh()
         return (torch.mul(o, tanh_c, out=out), c), (i_f, g, o, state[1], tanh_c)
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
         (grad_h, grad_c), (i_f, g, o, last_c, tanh_c) = grad, saved
         grad_c = grad_c + tanh_grad(grad_h * o, tanh_c)
-        return None, remember_backward(grad_c, grad_h * tanh_c, i_f, g, o, last_c, from_input)
+        return None, remember_backward(grad_c, grad_h * tanh_c, i_f, g, o, last_c, grads.input)
 
 
 def remember(
-    from_input: Tensor, from_hidden: Tensor | None, last_c: Tensor, by_hand: bool = False
+    from_input: Tensor, from_hidden: Tensor, last_c: Tensor, by_hand: bool = False
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gates and last long-term state -> i and f together, g, o, and the next long-term state.
 
     Args:
         by_hand: there is no autograd.
     """
-    assert from_hidden is not None
     if by_hand and native.fits(from_input, from_hidden, last_c):
         return native.elementwise.lstm_forward(from_input, from_hidden, last_c)
     width = last_c.shape[-1]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, State, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State, tanh_grad
 
 
 class RNN(Cell):
@@ -15,29 +15,15 @@ class RNN(Cell):
     states = 1
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        assert from_hidden is not None
-        h = torch.tanh(from_input + from_hidden, out=out)
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        h = torch.tanh(gates.input + gates.hidden, out=out)
         return (h,), (h,)
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        tanh_grad(grad[0], saved[0], out=from_input)
+        tanh_grad(grad[0], saved[0], out=grads.input)
         return (None,)
 
 
@@ -45,27 +31,13 @@ class ReLURNN(RNN):
     """h' = max(0, W x + U h + b); nothing bounds it, so it can explode."""
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
-        assert from_hidden is not None
-        h = torch.clamp(from_input + from_hidden, min=0, out=out)
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+        h = torch.clamp(gates.input + gates.hidden, min=0, out=out)
         return (h,), (h,)
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
-        torch.mul(grad[0], saved[0] > 0, out=from_input)
+        torch.mul(grad[0], saved[0] > 0, out=grads.input)
         return (None,)

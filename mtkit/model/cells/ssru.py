@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, State, sigmoid_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State, sigmoid_grad
 
 
 class SSRU(Cell):
@@ -26,33 +26,20 @@ class SSRU(Cell):
         return parts[0].relu(), parts[0]
 
     @classmethod
-    def combine(
-        cls,
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        state: State,
-        extras: Sequence[Tensor] = (),
-        out: Tensor | None = None,
-    ) -> tuple[State, Sequence[Tensor]]:
+    def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
         width, last_c = state[1].shape[-1], state[1]
-        f, v = from_input[..., :width].sigmoid(), from_input[..., width:]
+        f, v = gates.input[..., :width].sigmoid(), gates.input[..., width:]
         c = torch.lerp(v, last_c, f)
         return (torch.clamp(c, min=0, out=out), c), (f, v, last_c, c)
 
     @classmethod
     def combine_backward(
-        cls,
-        grad: State,
-        saved: Sequence[Tensor],
-        from_input: Tensor,
-        from_hidden: Tensor | None,
-        extras: Sequence[Tensor] = (),
-        grad_extras: Sequence[Tensor] = (),
+        cls, grad: State, saved: Saved, extras: Sequence[Tensor], grads: Gates
     ) -> tuple[Tensor | None, ...]:
         (grad_h, grad_c), (f, v, last_c, c) = grad, saved
         width = f.shape[-1]
         grad_c = torch.addcmul(grad_c, grad_h, (c > 0).to(c.dtype))
         grad_last = grad_c * f
-        torch.sub(grad_c, grad_last, out=from_input[..., width:])
-        sigmoid_grad(grad_c * (last_c - v), f, out=from_input[..., :width])
+        torch.sub(grad_c, grad_last, out=grads.input[..., width:])
+        sigmoid_grad(grad_c * (last_c - v), f, out=grads.input[..., :width])
         return None, grad_last

@@ -1,8 +1,8 @@
 """What all recurrent decoders share: their state, its start, and their layers. Must not know search or loss.
 
-A wiring (a subclass) says how attention and recurrence are connected. Its `step` is the plain form, for any
-number K of hypotheses a sentence; its `forward` is the fast teacher-forced form, held to stacked `step` calls by a
-test.
+A wiring (a subclass) says how attention and recurrence are connected. It is complete with `step`, the plain form, for
+any number K of hypotheses a sentence; `forward_fast` is the fast teacher-forced form, held to stacked `step` calls by
+a test.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.attention.base import Attention, Past, Source
+from mtkit.model import forms
+from mtkit.model.attention.base import Attended, Attention, PastWeights
 from mtkit.model.cells.base import Cell, State
 from mtkit.model.decoder import Decoder, DecoderState
 from mtkit.model.encoder import Memory
+from mtkit.model.norm import has_steps
 from mtkit.model.recurrent.unroll import unroll
 from mtkit.ops.dropout import packed_mask
 from mtkit.ops.packing import Packing
@@ -27,19 +29,19 @@ from mtkit.ops.products import linear
 class RecurrentState(DecoderState):
     """The state of a recurrent decoder."""
 
-    source: Source
+    source: Attended
     cells: tuple[State, ...]
     """Of each layer, tensors BKH."""
     feed_BKH: Tensor
     """What the last step feeds to the next, as the wiring wants it."""
-    past: Past
+    past: PastWeights
     """What attention remembers."""
 
     def each(
         self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]
     ) -> "RecurrentState":
         return RecurrentState(
-            Source(*(of_sentence(x) for x in self.source)),
+            Attended(*(of_sentence(x) for x in self.source)),
             tuple(tuple(of_hypothesis(x) for x in layer) for layer in self.cells),
             of_hypothesis(self.feed_BKH),
             tuple(of_hypothesis(x) for x in self.past),
@@ -59,6 +61,8 @@ class RecurrentDecoder(Decoder):
 
     reads_context: ClassVar[bool] = False
     """Whether something as wide as the memory is part of the first layer's input."""
+    feeds: ClassVar[bool] = False
+    """Whether a step needs the context of the last one or of its own, so that `forward_fast` goes step by step."""
     features: ClassVar[str] = "yc"
     """What the predicting vector is made of: y the output of the last layer, c the context, x the last word; one
     letter: that itself, else tanh of a linear map of all."""
@@ -120,7 +124,7 @@ class RecurrentDecoder(Decoder):
         """What is fed to the first step, BKH."""
         return torch.zeros_like(cells[0][0])
 
-    def climb(
+    def step_layers(
         self,
         x: Tensor,
         states: tuple[State, ...],
@@ -165,6 +169,17 @@ class RecurrentDecoder(Decoder):
         """
         raise TypeError(f"{type(self).__name__} is no wiring")
 
+    def forward(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
+        """See Decoder.forward: the fast form, where it was written for this class's steps and all parts have one."""
+        fast = forms.fits(type(self), "forward_fast", "step", "step_layers", "predict")
+        if self.feeds:
+            fast = fast and self.attention.stepped and all(map(has_steps, self.norms))
+        return self.forward_fast(x_NE, packing, state) if fast else self.forward_plain(x_NE, packing, state)
+
+    def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
+        """`forward` without a graph of single steps; to be left out where autograd is quick enough."""
+        raise TypeError(f"{type(self).__name__} has no fast form")
+
     def masks(self, x_NE: Tensor, packing: Packing) -> list[Tensor]:
         """Masks of dropout between layers for a teacher-forced pass, NH for each layer but the first."""
         if not (self.training and self.dropout):
@@ -189,6 +204,6 @@ class RecurrentDecoder(Decoder):
         return unroll([self.layers[number]], [x_NI], packing, start_DBH, self.truncate).squeeze(0)
 
 
-def next_state(state: RecurrentState, cells: tuple[State, ...], feed_BKH: Tensor, past: Past) -> RecurrentState:
+def next_state(state: RecurrentState, cells: tuple[State, ...], feed_BKH: Tensor, past: PastWeights) -> RecurrentState:
     """The state after a step."""
     return replace(state, cells=cells, feed_BKH=feed_BKH, past=past)

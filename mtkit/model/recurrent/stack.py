@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from mtkit.model.cells.base import Cell, State
-from mtkit.model.norm import NormSteps
+from mtkit.model.norm import NormSteps, has_steps
 from mtkit.model.recurrent.steps import Carry, CellSteps, CellTensors
 from mtkit.ops.packing import Packing
-from mtkit.ops.passes import MapSteps, cut
+from mtkit.ops.passes import MapSteps
 
 
 class LayerTensors(NamedTuple):
@@ -30,7 +30,7 @@ def layer_tensors(cell: Cell, norm: torch.nn.Module, first_column: int = 0) -> L
 
     Where there are columns before these, the rest of the product and the bias are formed elsewhere.
     """
-    assert isinstance(norm, torch.nn.LayerNorm | torch.nn.Identity), "this norm has no step-by-step form"
+    assert has_steps(norm), "this norm has no step-by-step form"
     hidden = CellTensors(
         None if cell.hidden is None else cell.hidden.weight,
         cell.hidden.bias if cell.hidden is not None and cell.biased else None,
@@ -50,7 +50,6 @@ class StackSteps:
 
     Args:
         masks_NH: of dropout between layers, one a layer but the first; empty: none.
-        truncate: steps after which gradients are cut; 0: never.
         output_NH: where outputs are put; default: a place of its own.
     """
 
@@ -62,11 +61,10 @@ class StackSteps:
         packing: Packing,
         masks_NH: list[Tensor],
         residual: bool,
-        truncate: int,
         output_NH: Tensor | None = None,
     ) -> None:
         self.layers, self.states, self.packing = layers, list(states), packing
-        self.masks, self.residual, self.truncate = masks_NH, residual, truncate
+        self.masks, self.residual = masks_NH, residual
         like = states[0][0]
         last = like.new_empty(packing.positions, like.shape[-1]) if output_NH is None else output_NH
         self.output_NH = last
@@ -121,9 +119,18 @@ class StackSteps:
                 if self.masks:
                     through_nH = through_nH * self.masks[i - 1][self.packing.rows(t)]
                 grad_nH = grad_nH + through_nH if self.residual else through_nH
-        if cut(self.truncate, t):
-            self.carry = [None] * len(self.carry)
         return self.cells[0].grad_input[self.packing.rows(t)]
+
+    def cut(self) -> None:
+        """Let no gradient of the states go on to the step before."""
+        self.carry = [None] * len(self.carry)
+
+    @property
+    def first(self) -> MapSteps:
+        """The map of what is fed to the first layer."""
+        first = self.inputs[0]
+        assert first is not None
+        return first
 
     def finish(self) -> tuple[tuple[LayerTensors, ...], tuple[State, ...]]:
         """The gradients of the layers and of the initial states."""

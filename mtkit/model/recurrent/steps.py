@@ -3,13 +3,13 @@
 Dimensions: n the sentences that have a step, H the width of a state, G all gates of a cell.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, State
+from mtkit.model.cells.base import Cell, Gates, Saved, State
+from mtkit.model.cells.derivative import ByAutograd
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import carried, stacked, widened
 from mtkit.ops.products import operand, outer
@@ -32,13 +32,14 @@ class CellSteps:
 
     def __init__(self, cell: type[Cell], tensors: CellTensors, packing: Packing, output: Tensor) -> None:
         """`output` (..., N, H) is filled step by step."""
-        self.cell, self.packing, self.output = cell, packing, output
+        self.cell: type[Cell] | ByAutograd = cell if cell.by_hand() else ByAutograd(cell)
+        self.packing, self.output = packing, output
         weight, bias, self.extras = tensors
         self.recurrent = weight is not None
         if weight is not None:
             self.weight = operand(weight)
         self.bias = None if bias is None else bias.unsqueeze(-2) if bias.dim() > 1 else bias
-        self.saved: list[Sequence[Tensor]] = []
+        self.saved: list[Saved] = []
         self.past: list[Tensor] = []
 
     def forward(self, t: int, from_input: Tensor, state: State) -> State:
@@ -46,12 +47,15 @@ class CellSteps:
         n = self.packing.counts[t]
         if state[0].shape[-2] > n:
             state = tuple(part[..., :n, :] for part in state)
-        from_hidden = None
         if self.recurrent:
             from_hidden = self.weight.times(state[0], self.bias)
             self.past.append(state[0])
+        else:
+            from_hidden = state[0][..., :0]
         out = self.output[..., self.packing.rows(t), :]
-        state, kept = self.cell.combine(from_input, from_hidden, state, self.extras, out)
+        state, kept = self.cell.combine(Gates(from_input, from_hidden, self.extras), state, out)
+        if state[0] is not out:
+            out.copy_(state[0])
         self.saved.append(kept)
         return state
 
@@ -74,7 +78,7 @@ class CellSteps:
             grad = (carried(grad_nH, carry[0]), *(widened(part, grad_nH) for part in carry[1:]))
         from_input, from_hidden = self.grad_input[..., rows, :], self.grad_hidden[..., rows, :]
         first, *others = self.cell.combine_backward(
-            grad, self.saved.pop(), from_input, from_hidden, self.extras, self.grad_extras
+            grad, self.saved.pop(), self.extras, Gates(from_input, from_hidden, self.grad_extras)
         )
         if self.recurrent:
             first = self.weight.back(from_hidden, first)

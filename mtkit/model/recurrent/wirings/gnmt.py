@@ -22,14 +22,13 @@ class GNMT(RecurrentDecoder):
     def step(
         self, x_BKE: Tensor, state: RecurrentState, masks: list[Tensor] | None = None
     ) -> tuple[Tensor, RecurrentState, Tensor]:
-        y_BKH, first = self.climb(x_BKE, state.cells[:1], [])
+        y_BKH, first = self.step_layers(x_BKE, state.cells[:1], [])
         context_BKH, weights_BKS, past = self.attention(y_BKH, state.source, state.past)
-        y_BKH, others = self.climb(y_BKH, state.cells[1:], masks or [], first=1, beside=context_BKH)
+        y_BKH, others = self.step_layers(y_BKH, state.cells[1:], masks or [], first=1, beside=context_BKH)
         features_BKH = self.predict(y_BKH, context_BKH, x_BKE)
         return features_BKH, next_state(state, first + others, state.feed_BKH, past), weights_BKS
 
-    def forward(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """See Decoder.forward."""
+    def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
         masks = self.masks(x_NE, packing)
         y_NH = self.norms[0](self.run_layer(0, x_NE, state.cells[0], packing))
         context_NH = attend(self.attention, y_NH, packing, state.source, state.past, self.truncate)

@@ -13,13 +13,12 @@ class Plain(RecurrentDecoder):
     def step(
         self, x_BKE: Tensor, state: RecurrentState, masks: list[Tensor] | None = None
     ) -> tuple[Tensor, RecurrentState, Tensor]:
-        y_BKH, cells = self.climb(x_BKE, state.cells, masks or [])
+        y_BKH, cells = self.step_layers(x_BKE, state.cells, masks or [])
         context_BKH, weights_BKS, past = self.attention(y_BKH, state.source, state.past)
         features_BKH = self.predict(y_BKH, context_BKH, x_BKE)
         return features_BKH, next_state(state, cells, state.feed_BKH, past), weights_BKS
 
-    def forward(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """See Decoder.forward."""
+    def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
         masks = self.masks(x_NE, packing)
         y_NH = x_NE
         for number, initial in enumerate(state.cells):
