@@ -126,6 +126,9 @@ def test_a_module_named_on_the_command_line(tmp_path: Path) -> None:
     failed(run("info", "--plugin", "my_cell"), "there is no plug-in 'my_cell'")
 
 
+HELLO = """def command(name: str) -> None:
+    print("hello", name)
+"""
 PROJECT = """
 [build-system]
 requires = ["hatchling"]
@@ -144,6 +147,7 @@ from mtkit.registry import Choice, register
 def register_all() -> None:
     register("cell", "mgu", Choice("mtkit_mine.cell:MGU", "minimal gated unit", "Zhou et al. 2016"))
     register("metric", "exact", Choice("mtkit_mine.exact:exact", "share of equal lines", shown="EXACT"))
+    register("command", "hello", Choice("mtkit_mine.hello:command", "says hello"))
 '''
 METRIC = '''"""The share of translations that equal their reference."""
 
@@ -157,12 +161,13 @@ def exact(texts: Texts) -> Score:
 
 
 def test_a_package_that_is_installed(tmp_path: Path) -> None:
-    """A cell and a metric of a wheel: listed, trained with, scored by; and a package that is broken is named."""
+    """A cell, a metric and a command of a wheel: listed and used; and a package that is broken is named."""
     project, site = tmp_path / "project", tmp_path / "site"
     package = project / "mtkit_mine"
     package.mkdir(parents=True)
     (project / "pyproject.toml").write_text(PROJECT)
-    for name, code in (("plugin", PLUGIN), ("cell", CELL.partition("\n\nregister(")[0]), ("exact", METRIC)):
+    cell = CELL.partition("\n\nregister(")[0]
+    for name, code in (("plugin", PLUGIN), ("cell", cell), ("exact", METRIC), ("hello", HELLO)):
         (package / f"{name}.py").write_text(code)
     (package / "__init__.py").touch()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -181,6 +186,7 @@ def test_a_package_that_is_installed(tmp_path: Path) -> None:
     listed = json.loads(ran(run("info", "--list", "--json")))
     assert listed["cell"]["mgu"]["from"] == listed["metric"]["exact"]["from"] == "mtkit-mine 1.2"
     assert listed["cell"]["gru"]["from"] == "mtkit"
+    assert ran(run("hello", "you")) == "hello you\n"
     sets = ["model.encoder.cell=mgu", 'eval.metrics=["bleu", "exact"]', *SMALL]
     ran(run("train", *(part for one in sets for part in ("-s", one))))
     scores = json.loads(ran(run("eval", "--hyp", "test.de", "--ref", "test.de", "--metrics", "exact", "--json")))

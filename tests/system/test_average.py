@@ -119,7 +119,7 @@ def test_nothing_to_average(folder: Path) -> None:
 
 KILLED = """
 import os, signal
-from mtkit.pipeline.run import Run
+from mtkit.store.run import Run
 def deadly(run, event, **values):
     if event == "average":
         os.kill(os.getpid(), signal.SIGKILL)
