@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GROUP = "mtkit.plugins"
 _lock = threading.RLock()
 _loaded: set[str] = set()
+_loading: set[str] = set()
 
 
 def load_installed() -> None:
@@ -38,12 +39,16 @@ def load_installed() -> None:
     if GROUP in _loaded:
         return
     with _lock:
-        if GROUP in _loaded:
+        if GROUP in _loaded or GROUP in _loading:  # a plug-in may ask for choices while it is loaded
             return
-        from importlib.metadata import entry_points  # half as long to import as all the rest of a command's help
+        from importlib.metadata import entry_points  # which takes time that not every command has
 
-        for entry in entry_points(group=GROUP):
-            _load_entry(entry)
+        _loading.add(GROUP)
+        try:
+            for entry in entry_points(group=GROUP):
+                _load_entry(entry)
+        finally:
+            _loading.discard(GROUP)
         _loaded.add(GROUP)
 
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from mtkit.config import load, parse
+from mtkit.config import Loaded, load, parse
 from mtkit.errors import ConfigError
+from mtkit.jobs.preprocess import find
 from mtkit.schema import Config
 from mtkit.schema.effects import EFFECTS, always
 from mtkit.schema.kinds import ByName
 from tests.test_schema import merged
 
 TRANSFORMER = {"name": "transformer"}
-MODEL_FILE = {"model": "a.model"}
+MODEL_FILE: dict[str, object] = {"model": "a.model"}
 
 
 def keys(table: Any, prefix: str = "") -> Iterator[str]:
@@ -163,3 +164,15 @@ def test_settings_of_a_tokenizer_that_is_not_trained_prepare_no_other_text() -> 
     assert prepared(model="a") != prepared(model="b")
     assert prepared(vocab_size=9) != prepared()
     assert prepared(sample=0.5) == prepared()
+
+
+def test_they_change_no_fingerprint(tmp_path: Path) -> None:
+    for name in ("t.en", "t.de", "a.model"):
+        (tmp_path / name).write_text("a\n")
+
+    def fingerprint(**tokenizer: object) -> str:
+        table = merged(tokenizer={"model": "a.model"} | tokenizer)
+        return find(Loaded(config=parse(table, "x", whole=True), folder=tmp_path, origin="x")).fingerprint
+
+    assert fingerprint(vocab_size=9, normalization="nfkc", byte_fallback=False) == fingerprint()
+    assert fingerprint(model=["a.model", "t.en"], shared=False) != fingerprint()

@@ -145,6 +145,9 @@ from mtkit.registry import Choice, register
 
 
 def register_all() -> None:
+    from mtkit.schema import Model
+
+    Model.model_validate({"encoder": {"cell": "gru"}})  # which asks for plug-ins while this one is loaded
     register("cell", "mgu", Choice("mtkit_mine.cell:MGU", "minimal gated unit", "Zhou et al. 2016"))
     register("metric", "exact", Choice("mtkit_mine.exact:exact", "share of equal lines", shown="EXACT"))
     register("command", "hello", Choice("mtkit_mine.hello:command", "says hello"))
