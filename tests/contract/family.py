@@ -21,7 +21,7 @@ from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops.packing import Packing
 from mtkit.registry import CHOICES
-from mtkit.schema import Model
+from mtkit.schema import Model, kinds
 from mtkit.train.loss import cross_entropy
 from tests.contract.toys import TOYS
 
@@ -55,10 +55,6 @@ FACTORS: dict[str, list[Any]] = {
     "attention.coverage": [False, True],
     "tie": ["none", "inputs", "target", "all"],
 }
-ONLY = {
-    "recurrent": ("cell", "bidirectional", "residual", "norm", "wiring", "state"),
-    "transformer": ("positions",),
-}
 
 
 # What a toy must meet.
@@ -85,8 +81,9 @@ def table_of(choice: dict[str, Any]) -> dict[str, Any]:
         section, _, name = key.rpartition(".")
         (table.setdefault(section, {}) if section else table)[name] = value
     for side in ("encoder", "decoder"):
-        if table.get(side, {}).get("name") == "transformer":
-            table[side] |= {"heads": 2, "ffn_dim": 12}
+        if name := table.get(side, {}).get("name"):
+            has = kinds.table(side, name).model_fields
+            table[side] |= {key: value for key, value in (("heads", 2), ("ffn_dim", 12)) if key in has}
     return table
 
 
@@ -116,9 +113,9 @@ def _drawn(factors: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     for _ in range(DRAWS):
         choice = {key: rng.choice(values) for key, values in factors.items()}
         for side in ("encoder", "decoder"):
-            other = {"recurrent": "transformer", "transformer": "recurrent"}[choice[f"{side}.name"]]
-            for key in ONLY[other]:
-                choice.pop(f"{side}.{key}", None)
+            has = kinds.table(side, choice[f"{side}.name"]).model_fields
+            for key in [key for key in choice if key.startswith(f"{side}.") and key.partition(".")[2] not in has]:
+                del choice[key]
         try:
             Model.model_validate(table_of(choice))
         except ValidationError:
