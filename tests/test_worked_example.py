@@ -1,12 +1,13 @@
-"""The cell that mtkit/README.md adds as an example: its code, taken from there, is held to what holds every cell."""
+"""What mtkit/README.md adds as examples: the code, taken from there, is held to what holds every cell and attention."""
 
+import contextlib
 import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ import torch
 from mtkit import registry
 from mtkit.registry import CHOICES, Choice
 from tests.contract import test_model as contracts
-from tests.contract.family import assert_same, batch_of, make, outcome
+from tests.contract.family import WIRINGS, assert_same, batch_of, make, outcome
 
 README = Path(registry.__file__).parent / "README.md"
 # The contracts of a whole model, whichever there are.
@@ -25,30 +26,50 @@ OF_A_MODEL: list[Callable[[Any], None]] = [
 ]
 
 
-def blocks() -> list[str]:
-    (section,) = re.findall(r"^## To add a cell\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)
-    found: list[str] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    return found
+class Example(NamedTuple):
+    """A section of the README."""
+
+    kind: str
+    code: str
+    line: str
+    """Of the registry."""
+    test: str
+    lines: int
+    """Of code, as the README counts them."""
 
 
-@pytest.fixture(scope="module")
-def name(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The cell's name; while this lasts it is registered, as the README says."""
-    cell, line, _ = blocks()
-    ((name, choice),) = eval(f"{{{line}}}", {"Choice": Choice}).items()
+def example(kind: str) -> Example:
+    (section,) = re.findall(rf"^## To add an? {kind}\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)
+    (lines,) = re.findall(r"`model/\w+/\w+\.py`, (\d+) lines:", section)
+    return Example(kind, *re.findall(r"```python\n(.*?)```", section, re.DOTALL), int(lines))
+
+
+EXAMPLES = [example("cell"), example("attention")]
+
+
+@contextlib.contextmanager
+def added(given: Example) -> Iterator[str]:
+    """While this lasts the example is registered, as the README says, whether or not it stands there already."""
+    ((name, choice),) = eval(f"{{{given.line}}}", {"Choice": Choice}).items()
     module_name, _, _ = choice.where.partition(":")
-    path = tmp_path_factory.mktemp("cells") / f"{module_name.rpartition('.')[2]}.py"
-    path.write_text(cell)
-    spec = importlib.util.spec_from_file_location(module_name, path)
+    spec = importlib.util.spec_from_loader(module_name, loader=None)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    assert name not in CHOICES["cell"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, module_name, module)
-        patch.setitem(CHOICES["cell"], name, choice)
-        spec.loader.exec_module(module)
+        patch.setitem(CHOICES[given.kind], name, choice)
+        exec(compile(given.code, str(README), "exec"), vars(module))
         yield name
+
+
+@pytest.fixture(scope="module", params=EXAMPLES, ids=lambda given: given.kind)
+def keys(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Keys of [model] that name the example, which is registered while this lasts."""
+    with added(request.param) as name:
+        if request.param.kind == "cell":
+            yield {"encoder__cell": name, "decoder__cell": name, "encoder__layers": 2, "decoder__layers": 2}
+        else:
+            yield {"attention__name": name, "attention__heads": 2, "decoder__layers": 2}
 
 
 @pytest.fixture
@@ -58,50 +79,48 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def keys_of(name: str, wiring: str) -> dict[str, Any]:
-    both = {
-        f"{side}__{key}": value for side in ("encoder", "decoder") for key, value in (("cell", name), ("layers", 2))
-    }
-    return {"decoder__wiring": wiring, **both}
-
-
-def test_its_values(name: str) -> None:
-    """The README's own test."""
+@pytest.mark.parametrize("given", EXAMPLES, ids=lambda given: given.kind)
+def test_its_values_and_its_length(given: Example) -> None:
+    """The README's own test; once more with the choice in the table already, as for whoever followed the README."""
+    assert len(given.code.splitlines()) == given.lines
     code: dict[str, Any] = {}
-    exec(compile(blocks()[2], str(README), "exec"), code)
+    exec(compile(given.test, str(README), "exec"), code)
     tests = [value for key, value in code.items() if key.startswith("test_")]
     assert tests
-    for test in tests:
-        test()
+    with added(given) as name:
+        for test in tests:
+            test()
+        with added(given):
+            for test in tests:
+                test()
+        assert name in CHOICES[given.kind]
 
 
-def test_its_backward_is_the_derivative(name: str, float64: None) -> None:
-    contracts.test_cell_backward_is_the_derivative(name)
-
-
-@pytest.mark.parametrize("wiring", CHOICES["wiring"])
+@pytest.mark.parametrize("wiring", WIRINGS)
 def test_the_fast_path_equals_autograd_on_the_plain_one(
-    name: str, wiring: str, float64: None, monkeypatch: pytest.MonkeyPatch
+    keys: dict[str, Any], wiring: str, float64: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = make(**keys_of(name, wiring))
+    model = make(**keys, decoder__wiring=wiring)
     plain = outcome(model, [batch_of(contracts.ALL)], plain=True)
-    monkeypatch.setattr(type(model.decoder), "step", None)  # which the plain path goes by
+    if wiring in CHOICES["wiring"]:  # the toy has no other path
+        monkeypatch.setattr(type(model.decoder), "step", None)  # which the plain path goes by
     assert_same(outcome(model, [batch_of(contracts.ALL)]), plain)
 
 
 @pytest.mark.parametrize("wiring", CHOICES["wiring"])
 @pytest.mark.parametrize("contract", OF_A_MODEL, ids=lambda test: test.__name__)
 def test_it_keeps_every_contract_of_a_model(
-    name: str, wiring: str, contract: Callable[[Any], None], float64: None
+    keys: dict[str, Any], wiring: str, contract: Callable[[Any], None], float64: None
 ) -> None:
-    contract(make(**keys_of(name, wiring)))
+    contract(make(**keys, decoder__wiring=wiring))
 
 
 @pytest.mark.parametrize("wiring", CHOICES["wiring"])
-def test_it_keeps_the_contracts_of_cells_in_wirings(name: str, wiring: str, float64: None) -> None:
-    contracts.test_fast_path_equals_autograd_with_dropout(name, wiring)
-    for attention in ("additive", "location"):
-        contracts.test_truncated_gradients(name, wiring, attention)
+def test_it_keeps_the_contracts_of_its_kind_in_wirings(keys: dict[str, Any], wiring: str, float64: None) -> None:
+    if (cell := keys.get("decoder__cell")) is not None:
+        contracts.test_fast_path_equals_autograd_with_dropout(cell, wiring)
+    for attention in ("additive", "location") if cell else (keys["attention__name"],):
+        contracts.test_truncated_gradients(cell or "gru", wiring, attention)
 
 
 def test_there_are_contracts() -> None:

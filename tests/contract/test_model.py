@@ -26,8 +26,8 @@ from tests.contract.family import BOS, CELLS, FACTORS, WIRINGS, assert_same, bat
 
 FEEDING = ["input_feeding", "bahdanau", "conditional"]
 BY_HAND = [name for name in CHOICES["cell"] if resolve("cell", name).by_hand()]
-FAST = [*itertools.product(["additive", "general", "scaled_dot", "multihead"], [1, 2])]
-FAST += [("local", 1), ("toy_attention", 1)]
+FAST = [*itertools.product(["additive", "general", "scaled_dot", "multihead", "toy_attention"], [1, 2])]
+FAST += [("local", 1)]
 ALL = [0, 1, 2, 3]
 
 

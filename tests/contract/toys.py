@@ -11,7 +11,9 @@ from mtkit.registry import Choice
 
 TOYS = {
     "cell": {"toy_cell": Choice("tests.contract.toys:ToyCell", "two states, a parameter, gates multiplied")},
-    "attention": {"toy_attention": Choice("tests.contract.toys:ToyAttention", "parameters in scores and prior")},
+    "attention": {
+        "toy_attention": Choice("tests.contract.toys:ToyAttention", "parameters in scores and prior", heads=True)
+    },
     "wiring": {"toy_wiring": Choice("tests.contract.toys:ToyWiring", "feeds the context back, by steps alone")},
 }
 
@@ -40,17 +42,17 @@ class ToyCell(Cell):
 class ToyAttention(Attention):
     """score = gain * state . tanh(W memory) - slope . state * position; none of its parameters is named anywhere."""
 
-    def __init__(self, hidden_dim: int, coverage: bool = False) -> None:
-        super().__init__(hidden_dim, coverage=coverage)
+    def __init__(self, hidden_dim: int, heads: int = 1, coverage: bool = False) -> None:
+        super().__init__(hidden_dim, heads, coverage)
         self.key = nn.Linear(hidden_dim, hidden_dim)
-        self.gain_1 = nn.Parameter(torch.ones(1))
+        self.gain_h = nn.Parameter(torch.ones(heads))
         self.slope = nn.Linear(hidden_dim, 1)
 
     def keys(self, memory_BSH: Tensor) -> Tensor:
         return linear(memory_BSH, self.key.weight, self.key.bias).tanh()
 
     def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
-        return self.gain_1 * (query_BKA @ keys_BSA.transpose(1, 2)).unsqueeze(1)
+        return self.gain_h[:, None, None] * (self.split(query_BKA) @ self.split(keys_BSA).transpose(2, 3))
 
     def prior(self, query_BKA: Tensor, bias_BS: Tensor) -> Tensor | None:
         slope_BK1: Tensor = self.slope(query_BKA)
