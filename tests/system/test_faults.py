@@ -21,8 +21,8 @@ KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"
 KILLER = """
 import os, pathlib, shutil, signal, sys
 from mtkit import files
-from mtkit.train import averaging, checkpoint
-from mtkit.pipeline import bundle, run
+from mtkit.store import bundle, checkpoint, run
+from mtkit.train import averaging
 left = int(sys.argv.pop(1))
 def deadly(function):
     def called(*args, **kwargs):
