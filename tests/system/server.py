@@ -1,62 +1,109 @@
 """Commands in processes of their own, without the seconds in which each would load torch.
 
 A process that has loaded everything, and done nothing, forks for each command: the child gets its folder, its
-environment, its own stdin, stdout and stderr, and ends with the command's exit code, as a fresh process would.
+environment, its own stdin, stdout and stderr, and ends with the command's exit code, as a fresh process would. Whoever
+asks connects to a socket; `shim` is a command `mtkit` that does so, for shells.
 """
 
+import functools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from select import select
 
 LOADED = ("torch", "mtkit.cli.main", "mtkit.jobs.train", "mtkit.jobs.evaluate", "mtkit.jobs.info", "mtkit.jobs.export")
-REQUEST = 1 << 20  # bytes at most
+REQUEST = 1 << 16  # bytes at most
+ROOT = Path(__file__).parents[2]
+SHIM = """#!{python} -SE
+import json, os, socket, sys
+end = socket.socket(socket.AF_UNIX)
+end.connect({address!r})
+request = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
+socket.send_fds(end, [json.dumps(request).encode()], [0, 1, 2])
+answers = end.makefile()
+answers.readline()
+code = int(answers.readline())
+sys.exit(code if code >= 0 else 128 - code)
+"""
 
 
 class Server:
-    """The process that forks, started by whoever first asks."""
+    """The process that forks; it ends with the one that began it."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.end = ours
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.system.server", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
+        self.folder = Path(tempfile.mkdtemp(prefix="mtkit-"))
+        self.address = str(self.folder / "socket")
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.address)
+            listening.listen()
+            alive, self.alive = os.pipe()
+            given = (listening.fileno(), alive)
+            command = [sys.executable, "-m", "tests.system.server", *map(str, given)]
+            self.process = subprocess.Popen(command, pass_fds=given, cwd=ROOT, stdin=subprocess.DEVNULL)
+            os.close(alive)
 
-    def run(self, arguments: list[str], folder: Path, environment: dict[str, str], streams: list[int]) -> int:
-        """Run `mtkit ARGUMENTS` in a folder on stdin, stdout, stderr; returns the number of its process."""
-        request = json.dumps({"arguments": arguments, "folder": str(folder), "environment": environment})
-        socket.send_fds(self.end, [request.encode()], streams)
-        return int(self.end.recv(REQUEST))
+    def shim(self) -> Path:
+        """A folder with a command `mtkit` that this process runs."""
+        command = self.folder / "mtkit"
+        command.write_text(SHIM.format(python=sys.executable, address=self.address))
+        command.chmod(0o755)
+        return self.folder
+
+
+class Command:
+    """A running command, `mtkit ARGUMENTS` in a folder, on stdin, stdout and stderr."""
+
+    def __init__(self, arguments: list[str], folder: Path, environment: dict[str, str], streams: list[int]) -> None:
+        self._end = socket.socket(socket.AF_UNIX)
+        self._end.connect(server().address)
+        request = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        socket.send_fds(self._end, [json.dumps(request).encode()], streams)
+        self._answers = self._end.makefile()
+        self.pid = int(self._answers.readline())
 
     def wait(self) -> int:
-        """The exit code of the command that was begun last; negative: the signal that ended it."""
-        return int(self.end.recv(REQUEST))
+        """Its exit code; negative: the signal that ended it."""
+        with self._end, self._answers:
+            return int(self._answers.readline())
 
 
-def serve(end: socket.socket) -> None:
-    """Fork for each request until the other end is closed."""
+@functools.cache
+def server() -> Server:
+    """The one of this test process."""
+    return Server()
+
+
+def serve(listening: socket.socket, alive: int) -> None:
+    """Fork for each who connects, until nobody holds the other end of `alive`."""
     for name in LOADED:
         __import__(name)
-    while True:
-        request, streams, _, _ = socket.recv_fds(end, REQUEST, 3)
-        if not request:
-            return
-        if not (child := os.fork()):
-            end.close()
-            _become(json.loads(request), streams)
-        for stream in streams:
-            os.close(stream)
-        end.send(str(child).encode())
-        _, status = os.waitpid(child, 0)
-        end.send(str(os.waitstatus_to_exitcode(status)).encode())
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who attend
+    while listening in select([listening, alive], [], [])[0]:
+        end, _ = listening.accept()
+        if not os.fork():
+            listening.close()
+            _attend(end)
+        end.close()
+
+
+def _attend(end: socket.socket) -> None:
+    """Run a command, and tell its number and its end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request, streams, _, _ = socket.recv_fds(end, REQUEST, 3)
+    if not (child := os.fork()):
+        end.close()
+        _become(json.loads(request), streams)
+    for stream in streams:
+        os.close(stream)
+    end.sendall(f"{child}\n".encode())
+    _, status = os.waitpid(child, 0)
+    end.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
 
 
 def _become(request: dict[str, object], streams: list[int]) -> None:
@@ -64,12 +111,13 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(str(request["folder"]))
     os.environ.clear()
     os.environ.update(request["environment"])  # type: ignore[call-overload]
     sys.argv = ["mtkit", *request["arguments"]]  # type: ignore[misc]
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115 - they live as long as the process
+        open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115 - as long as the process
         for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
     )
     code = 0
@@ -80,9 +128,7 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except BaseException:
-        import traceback
-
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
         code = 1
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -94,5 +140,4 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

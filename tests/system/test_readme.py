@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mtkit.config import RECIPES, recipes
+from tests.system.server import server
 from tests.system.toy import failed, ran, write_text
 from tests.system.toy import mtkit as run_mtkit
 
@@ -37,7 +38,7 @@ def blocks(kind: str) -> list[str]:
 
 
 def sh(command: str, folder: Path) -> str:
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{server().shim()}:{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -1,6 +1,5 @@
 """A language to learn in seconds, and the command as a user types it."""
 
-import functools
 import os
 import random
 import signal
@@ -10,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from tests.system.server import Server
+from tests.system.server import Command
 
 WORDS = dict(
     zip(
@@ -118,11 +117,6 @@ COMMAND = [sys.executable, "-m", "mtkit"]
 ENVIRONMENT = {**os.environ} | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
 
-@functools.cache
-def server() -> Server:
-    return Server()
-
-
 def mtkit(
     folder: Path, *arguments: str, stdin: str | bytes = b"", limit: float = 120
 ) -> subprocess.CompletedProcess[str]:
@@ -130,10 +124,11 @@ def mtkit(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin.encode() if isinstance(stdin, str) else stdin)
         given.seek(0)
-        child = server().run(list(arguments), folder, ENVIRONMENT, [given.fileno(), out.fileno(), err.fileno()])
-        timer = threading.Timer(limit, os.kill, (child, signal.SIGKILL))
+        streams = [given.fileno(), out.fileno(), err.fileno()]
+        command = Command(list(arguments), folder, ENVIRONMENT, streams)
+        timer = threading.Timer(limit, os.kill, (command.pid, signal.SIGKILL))
         timer.start()
-        code = server().wait()
+        code = command.wait()
         timer.cancel()
         out.seek(0)
         err.seek(0)
