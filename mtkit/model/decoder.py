@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtkit.model import forms
 from mtkit.model.encoder import Memory
 from mtkit.ops.packing import Packing
 
@@ -45,7 +46,10 @@ class DecoderState:
 
 
 class Decoder(nn.Module):
-    """From a memory and the last words to vectors from which the next words are predicted."""
+    """From a memory and the last pieces to vectors from which the next pieces are predicted.
+
+    It is complete with `start` and `step`.
+    """
 
     attends: bool
     """Whether it has attention."""
@@ -59,14 +63,13 @@ class Decoder(nn.Module):
         """One step of every hypothesis.
 
         Args:
-            x_BKE: embeddings of the last words.
+            x_BKE: embeddings of the last pieces.
 
         Returns:
-            Features BKH from which words are predicted, the next state, and attention weights_BKS (of several
+            Features BKH from which pieces are predicted, the next state, and attention weights_BKS (of several
             heads their mean), which sum to one over real positions; without attention zeros.
         """
 
-    @abstractmethod
     def forward(self, x_NE: Tensor, packing: Packing, state: Any) -> Tensor:
         """Teacher-forced features NH of all steps.
 
@@ -75,6 +78,16 @@ class Decoder(nn.Module):
             packing: where they are; the longest sentence first.
             state: from `start`.
         """
+        forward = self.forward_fast if self.is_fast() else self.forward_plain
+        return forward(x_NE, packing, state)
+
+    def is_fast(self) -> bool:
+        """Whether `forward_fast` may be taken: it was written for this class's `step`, not for a parent's."""
+        return forms.fits(type(self), "forward_fast", "step")
+
+    def forward_fast(self, x_NE: Tensor, packing: Packing, state: Any) -> Tensor:
+        """`forward` otherwise than step by step under autograd; to be left out where that is quick enough."""
+        raise TypeError(f"{type(self).__name__} has no fast form")
 
     def forward_plain(self, x_NE: Tensor, packing: Packing, state: Any) -> Tensor:
         """The reference of `forward`: `step` after `step`, on a padded table."""

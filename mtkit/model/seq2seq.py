@@ -15,12 +15,12 @@ from mtkit.ops.dropout import dropout, mask_like
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import linear, operand
 
-Candidate = Callable[[Tensor], Tensor]
-"""Features (..., H) -> logits of some words."""
+ToLogits = Callable[[Tensor], Tensor]
+"""Features (..., H) -> logits of all pieces or of some."""
 
 
 class Output(nn.Module):
-    """From features to words: a bias-free projection where the tied width differs, then the vocabulary."""
+    """From features to pieces: a bias-free projection where the tied width differs, then the vocabulary."""
 
     def __init__(self, *, hidden_dim: int, vocab_size: int, tied_VE: nn.Parameter | None) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class Output(nn.Module):
         """Features (..., H) -> logits (..., V)."""
         return linear(self.project(features), self.weight_VE, self.bias_V)
 
-    def among(self, words_C: Tensor) -> Candidate:
-        """What makes logits of some words alone: features (..., H) -> (..., C). Without autograd."""
-        weight, bias_C = operand(self.weight_VE[words_C]), self.bias_V[words_C]
+    def among(self, pieces_C: Tensor) -> ToLogits:
+        """What makes logits of some pieces alone: features (..., H) -> (..., C). Without autograd."""
+        weight, bias_C = operand(self.weight_VE[pieces_C]), self.bias_V[pieces_C]
 
         def logits(features: Tensor) -> Tensor:
             projected = self.project(features)
@@ -58,7 +58,7 @@ class Seq2Seq(nn.Module):
         tie: which embeddings are one matrix: "none", "inputs" (source and target), "target" (target and output)
             or "all".
         variational: one dropout mask a sequence.
-        word_dropout: share of words whose whole embedding is dropped.
+        word_dropout: share of pieces whose whole embedding is dropped.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class Seq2Seq(nn.Module):
         return memory
 
     def start(self, source_BS: Tensor, packing: Packing) -> Any:
-        """The decoder's state before the first word, one hypothesis a sentence."""
+        """The decoder's state before the first piece, one hypothesis a sentence."""
         return self.decoder.start(self.encode(source_BS, packing))
 
-    def step(self, last_BK: Tensor, state: Any, output: Candidate | None = None) -> tuple[Tensor, Any, Tensor]:
-        """Last words -> logits_BKV, the next state, attention weights_BKS.
+    def step(self, last_BK: Tensor, state: Any, output: ToLogits | None = None) -> tuple[Tensor, Any, Tensor]:
+        """Last pieces -> logits_BKV, the next state, attention weights_BKS.
 
         Args:
-            output: what makes logits; default: of all words.
+            output: what makes logits; default: of all pieces.
         """
         features_BKH, state, weights_BKS = self.decoder.step(embedding(last_BK, self.target_VE), state)
         return (output or self.output)(features_BKH), state, weights_BKS
@@ -117,10 +117,10 @@ class Seq2Seq(nn.Module):
 
         Args:
             plain: take the reference path, step by step under autograd.
-            cut: share of the words of every second sentence whose embedding is zero (Shen et al. 2020).
+            cut: share of the pieces of every second sentence whose embedding is zero (Shen et al. 2020).
 
         Returns:
-            What the rows of output.weight_VE are compared with, NE, and the words to predict, N.
+            What the rows of output.weight_VE are compared with, NE, and the pieces to predict, N.
         """
         assert batch.target.sorted, "the longest target comes first: decoders go on with the first rows of a memory"
         state = self.decoder.start(self.encode(batch.source_BS, batch.source, plain=plain, cut=cut))

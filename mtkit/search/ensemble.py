@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from mtkit.corpus.batch import pad
-from mtkit.model.seq2seq import Candidate, Seq2Seq
+from mtkit.model.seq2seq import Seq2Seq, ToLogits
 from mtkit.ops.products import Operand, precision
 from mtkit.search.shortlist import Candidates
 
@@ -90,7 +90,7 @@ class Started:
     source_lengths: list[int]
     """States of the first model's memory, a sentence."""
     candidates: Candidates | None
-    outputs: list[Candidate] | None
+    outputs: list[ToLogits] | None
     """What makes logits of the candidates alone, of each model."""
 
     def step(self, last_BK: Tensor, state: Together) -> tuple[Tensor, Together, Tensor]:

@@ -282,9 +282,11 @@ def test_tying(tie: str) -> None:
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
-def test_what_a_pass_kept_is_let_go_of_at_once(wiring: str) -> None:
+@pytest.mark.parametrize(("cell", "attention"), [("gru", "additive"), ("toy_cell", "toy_attention")])
+def test_what_a_pass_kept_is_let_go_of_at_once(wiring: str, cell: str, attention: str) -> None:
     """No cycle of references may hold a batch's tensors until the cycle collector comes."""
-    model = make(decoder__wiring=wiring, decoder__layers=2)
+    keys = {"encoder__cell": cell, "decoder__cell": cell, "attention__name": attention}
+    model = make(decoder__wiring=wiring, decoder__layers=2, **keys)
 
     def update() -> "weakref.ref[Tensor]":
         features, words = model(batch_of(ALL))

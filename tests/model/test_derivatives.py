@@ -20,6 +20,7 @@ from mtkit.model.norm import LayerNorm, has_steps
 from mtkit.model.recurrent.decoder import RecurrentState
 from mtkit.model.recurrent.wirings.bahdanau import Bahdanau
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.model.transformer.decoder import TransformerDecoder, TransformerState
 from mtkit.registry import CHOICES, Choice
 from tests.contract.family import assert_same, batch_of, make, outcome
 from tests.contract.toys import ToyAttention, ToyCell
@@ -237,3 +238,21 @@ def test_a_fast_form_fits_what_it_was_written_for() -> None:
     assert not forms.fits(type("Plain", (Parent,), {"plain": None}), "fast", "plain")
     assert forms.fits(type("Child", (Both,), {}), "fast", "plain")
     assert not forms.fits(type("Two", (Parent,), {"other": None}), "fast", "plain", "other")
+
+
+class Pointless(TransformerDecoder):
+    """A step of its own, the forward of its parent's."""
+
+    def step(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
+        return super().step(x_BKE * 0.5, state)
+
+
+def test_a_transformer_trains_the_function_that_it_searches_with() -> None:
+    facts = CHOICES["decoder"]["transformer"]
+    keys = {"decoder__name": "transformer", "decoder__layers": 2}
+    assert make(**keys).decoder.is_fast()
+    own = facts._replace(where=f"{__name__}:Pointless")
+    with mock.patch.dict(CHOICES["decoder"], {"transformer": own}):
+        model = make(**keys)
+    assert not model.decoder.is_fast()
+    hold(model)

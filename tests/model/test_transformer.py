@@ -389,7 +389,7 @@ def test_dropout_follows_every_sublayer_and_is_inside_the_feed_forward() -> None
     state, turn = decoder.start(memory), lambda x: x
     x_NH = torch.randn(packing.positions, H)
     assert torch.equal(encoder.blocks[0](x_NH, packing, turn, nothing), x_NH)
-    assert torch.equal(decoder.blocks[0](x_NH, packing, state.sources[0], state.bias_BS, turn, nothing), x_NH)
+    assert torch.equal(decoder.blocks[0](x_NH, packing, state.memories[0], state.bias_BS, turn, nothing), x_NH)
     ffn = FeedForward(hidden_dim=H, ffn_dim=FFN)
     assert torch.equal(ffn(x_NH, nothing), ffn.outer.bias.expand_as(x_NH))
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.scores import ScoreSteps, by_head, rows_times, together
+from mtkit.model.attention.scores import ScoreSteps, merge_heads, rows_times, split_heads
 from mtkit.ops.products import linear
 
 
@@ -62,7 +62,7 @@ class DotSteps(ScoreSteps):
 
     def __init__(self, keys_BSA: Tensor, steps: int, heads: int) -> None:
         self.heads = heads
-        self.keys_RSd = by_head(keys_BSA, heads)
+        self.keys_RSd = split_heads(keys_BSA, heads)
         R, S, d = self.keys_RSd.shape
         self.queries_TRd = keys_BSA.new_zeros(steps, R, d)
         self.grad_scores_TRS = keys_BSA.new_zeros(steps, R, S)
@@ -80,4 +80,4 @@ class DotSteps(ScoreSteps):
 
     def finish(self) -> tuple[Tensor, tuple[Tensor, ...]]:
         grad_keys_RSd = torch.bmm(self.grad_scores_TRS.permute(1, 2, 0), self.queries_TRd.transpose(0, 1))
-        return together(grad_keys_RSd, self.heads), ()
+        return merge_heads(grad_keys_RSd, self.heads), ()

@@ -92,7 +92,7 @@ def rows_times(x_rd: Tensor, y_rSd: Tensor) -> Tensor:
     return torch.bmm(x_rd.unsqueeze(1), y_rSd.transpose(1, 2)).squeeze(1)
 
 
-def by_head(x_BSA: Tensor, heads: int) -> Tensor:
+def split_heads(x_BSA: Tensor, heads: int) -> Tensor:
     """x (B, S, A) -> (B * heads, S, A / heads)."""
     if heads == 1:
         return x_BSA
@@ -100,8 +100,8 @@ def by_head(x_BSA: Tensor, heads: int) -> Tensor:
     return x_BSA.view(B, S, heads, A // heads).transpose(1, 2).flatten(0, 1)
 
 
-def together(x_RSd: Tensor, heads: int) -> Tensor:
-    """The reverse of `by_head`."""
+def merge_heads(x_RSd: Tensor, heads: int) -> Tensor:
+    """The reverse of `split_heads`."""
     if heads == 1:
         return x_RSd
     R, S, d = x_RSd.shape

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mtkit.model.attention.base import Attended, Attention
-from mtkit.model.attention.scores import by_head, rows_times, together
+from mtkit.model.attention.scores import merge_heads, rows_times, split_heads
 from mtkit.ops import native
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import MapSteps
@@ -56,7 +56,7 @@ class AttentionSteps:
         if not self.looks:
             return
         assert given.bias_BS is not None
-        self.values_RSd = by_head(given.values_BSH, self.heads).contiguous()
+        self.values_RSd = split_heads(given.values_BSH, self.heads).contiguous()
         self.bias_BS = given.bias_BS
         self.bias_RS = given.bias_BS.repeat_interleave(self.heads, 0) if self.heads > 1 else given.bias_BS
         self.query = None if given.query_weight is None else MapSteps(given.query_weight)
@@ -112,7 +112,7 @@ class AttentionSteps:
             nothing = torch.zeros_like(self.given.values_BSH)
             return AttentionTensors(nothing, nothing, None, None, ())
         grad_values_RSd = torch.bmm(self.weights_TRS.permute(1, 2, 0), self.grad_context_TRd.transpose(0, 1))
-        grad_values_BSH = together(grad_values_RSd, self.heads)
+        grad_values_BSH = merge_heads(grad_values_RSd, self.heads)
         grad_keys_BSA, grad_parameters = self.score.finish()
         grad_weight = None if self.query is None else self.query.finish(self.grad_queries_NA)
         return AttentionTensors(grad_values_BSH, grad_keys_BSA, None, grad_weight, grad_parameters)

@@ -64,7 +64,7 @@ class RecurrentDecoder(Decoder):
     feeds: ClassVar[bool] = False
     """Whether a step needs the context of the last one or of its own, so that `forward_fast` goes step by step."""
     features: ClassVar[str] = "yc"
-    """What the predicting vector is made of: y the output of the last layer, c the context, x the last word; one
+    """What the predicting vector is made of: y the output of the last layer, c the context, x the last piece; one
     letter: that itself, else tanh of a linear map of all."""
 
     def __init__(
@@ -152,7 +152,7 @@ class RecurrentDecoder(Decoder):
         return y, tuple(made)
 
     def predict(self, y: Tensor, context: Tensor, x: Tensor) -> Tensor:
-        """The features from which words are predicted."""
+        """The features from which pieces are predicted."""
         parts = {"y": y, "c": context, "x": x}
         if self.readout is None:
             return parts[self.features]
@@ -169,16 +169,10 @@ class RecurrentDecoder(Decoder):
         """
         raise TypeError(f"{type(self).__name__} is no wiring")
 
-    def forward(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """See Decoder.forward: the fast form, where it was written for this class's steps and all parts have one."""
-        fast = forms.fits(type(self), "forward_fast", "step", "step_layers", "predict")
-        if self.feeds:
-            fast = fast and self.attention.stepped and all(map(has_steps, self.norms))
-        return self.forward_fast(x_NE, packing, state) if fast else self.forward_plain(x_NE, packing, state)
-
-    def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """`forward` without a graph of single steps; to be left out where autograd is quick enough."""
-        raise TypeError(f"{type(self).__name__} has no fast form")
+    def is_fast(self) -> bool:
+        """See Decoder.is_fast; where a step feeds the next one, all parts must have a form by steps."""
+        fits = forms.fits(type(self), "forward_fast", "step", "step_layers", "predict")
+        return fits and (not self.feeds or (self.attention.stepped and all(map(has_steps, self.norms))))
 
     def masks(self, x_NE: Tensor, packing: Packing) -> list[Tensor]:
         """Masks of dropout between layers for a teacher-forced pass, NH for each layer but the first."""

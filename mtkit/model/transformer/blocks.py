@@ -45,11 +45,11 @@ def through(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 class Input(nn.Module):
-    """From embedded words to what the first block reads."""
+    """From embedded pieces to what the first block reads."""
 
     def __init__(self, *, positions: type[Positions], heads: int, embed_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        # Embeddings begin with variance 1 / E; beside positions (and residuals) words need variance 1.
+        # Embeddings begin with variance 1 / E; beside positions (and residuals) pieces need variance 1.
         self.scale = embed_dim**0.5
         self.project = nn.Linear(embed_dim, hidden_dim) if embed_dim != hidden_dim else None
         self.positions = positions(hidden_dim=hidden_dim, heads=heads)

@@ -1,6 +1,6 @@
-"""How a Transformer knows the order of words. Must not know attention, masks or how sentences lie in memory.
+"""How a Transformer knows the order of pieces. Must not know attention, masks or how sentences lie in memory.
 
-To a block by itself a sentence is a set of words. Their positions are either added to what the first block
+To a block by itself a sentence is a set of pieces. Their positions are either added to what the first block
 reads, or turn the queries and keys of self-attention.
 
 Dimensions: X any rows (the packed positions of sentences, or one step of all hypotheses), H hidden_dim, A heads,
@@ -69,7 +69,7 @@ class Learned(Positions):
 class Rotary(Positions):
     """Each pair of numbers of a query or key is turned by an angle that grows with the position (Su et al. 2021).
 
-    Their products then depend on the distance of two words only. A head's width must be even.
+    Their products then depend on the distance of two pieces only. A head's width must be even.
     """
 
     def forward(self, x_XH: Tensor, time_X: Tensor) -> tuple[Tensor, Turn]:

@@ -30,7 +30,7 @@ class Bahdanau(RecurrentDecoder):
         return features_BKH, next_state(state, cells, y_BKH, past), weights_BKS
 
     def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """What words add to the gates, and all predictions, are formed for all steps at once."""
+        """What pieces add to the gates, and all predictions, are formed for all steps at once."""
         first = self.layers[0].input
         gates_NG = linear(x_NE, first.weight[:, : self.embed_dim], first.bias)
         y_NH, context_NH = feed(_Steps, self, gates_NG, packing, state, self.masks(x_NE, packing))

@@ -35,7 +35,7 @@ class Conditional(RecurrentDecoder):
         return features_BKH, next_state(state, cells, state.feed_BKH, past), weights_BKS
 
     def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
-        """What words add to the gates, and all predictions, are formed for all steps at once."""
+        """What pieces add to the gates, and all predictions, are formed for all steps at once."""
         gates_NG = linear(x_NE, self.asking.input.weight, self.asking.input.bias)
         own = layer_tensors(self.asking, torch.nn.Identity()).cell
         y_NH, context_NH = feed(_Steps, self, gates_NG, packing, state, self.masks(x_NE, packing), own)
