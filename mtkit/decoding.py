@@ -6,7 +6,6 @@ made of it.
 """
 
 import ast
-import functools
 import inspect
 import textwrap
 from typing import Annotated, Any, Literal
@@ -39,7 +38,6 @@ class Decoding:
     """Rules from plug-ins that act: a table [decode.rules.NAME] of what each takes, which may be empty."""
 
 
-@functools.cache
 def lines(table: type) -> dict[str, str]:
     """Key -> the line below it, of a class that inherits from this one."""
     found: dict[str, str] = {}
