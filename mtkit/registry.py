@@ -66,6 +66,8 @@ class Choice(NamedTuple):
     """Of a metric: whether it takes BLEU's tokenizer."""
     needs_sources: bool = False
     """Of a metric: whether it reads the sources."""
+    always: bool = False
+    """Of a rule of search: whether it is asked without a table [decode.rules.NAME]."""
     hidden: bool = False
     """Of a command: whether the list of commands leaves it out, as another name of one."""
     origin: str = OURS
@@ -312,6 +314,16 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "mtkit.train.schedule:step", "the peak for half of the run, then halved eight times", "Luong et al. 2015"
         ),
         "plateau": Choice("mtkit.train.schedule:plateau", "halved after each validation without gain"),
+    },
+    "rule": {  # they act in this order
+        "never": Choice("mtkit.search.rules.never:make", "pieces that must not be produced", always=True),
+        "min_length": Choice("mtkit.search.rules.min_length:make", "no end before decode.min_length", always=True),
+        "no_repeat": Choice(
+            "mtkit.search.rules.no_repeat:make",
+            "no decode.no_repeat_ngram pieces in a row come twice",
+            "Paulus et al. 2018",
+            always=True,
+        ),
     },
     "metric": {
         "bleu": Choice(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkit.cli.decode_flags import Flags
+
 if TYPE_CHECKING:
     from mtkit.config import Loaded
     from mtkit.schema import Decode
@@ -34,9 +36,6 @@ ModelsOption = Annotated[
     typer.Option(
         "--model", "-m", metavar="DIR", help="A bundle or a run; repeated: an ensemble; default: the config's run."
     ),
-]
-PrecisionOption = Annotated[
-    str | None, typer.Option("--precision", metavar="fp32|bf16|int8", help="Of matrix products.")
 ]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that share the work, of one thread each.")
@@ -109,9 +108,9 @@ def load_translator(
     threads: int | None,
     workers: int,
     messages: Messages,
-    flags: dict[str, float | str | None],
+    flags: Flags,
 ) -> "Translator":
-    """The translator that a command's options ask for; `flags` are its own for [decode], None where not given."""
+    """The translator that a command's options ask for; `flags` are its own for [decode]."""
     from mtkit import files
     from mtkit.config import parse_decode
     from mtkit.ops.device import set_threads
@@ -130,15 +129,15 @@ def load_translator(
             if not files.standing(loaded.run_folder / "best").exists():
                 raise missing_run(loaded.run_folder)
     translator = load_for(models, device, decode)
-    translator.decode = _with_flags(translator.decode, {k: v for k, v in flags.items() if v is not None})
+    translator.decode = _with_flags(translator.decode, flags)
     return translator
 
 
-def _with_flags(decode: "Decode", flags: dict[str, float | str]) -> "Decode":
+def _with_flags(decode: "Decode", flags: Flags) -> "Decode":
     from pydantic import ValidationError
 
     try:
-        return type(decode).model_validate(decode.model_dump() | flags)
+        return type(decode).model_validate(decode.model_dump() | dict(flags))
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from mtkit.cli import forms
+from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
     Messages,
     ModelsOption,
-    PrecisionOption,
     QuietOption,
     SetOption,
     ThreadsOption,
@@ -28,20 +28,14 @@ if TYPE_CHECKING:
     from mtkit.translator.translator import Translator
 
 
+@decode_flags("length_penalty", "coverage_penalty", "batch_tokens", "precision")
 def command(
     file: Annotated[
         Path | None, typer.Argument(help="Pairs, SOURCE<TAB>TARGET a line; default: stdin.", show_default=False)
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
-    length_penalty: Annotated[
-        float | None, typer.Option("--length-penalty", help="A in log-probability / ((5+|Y|)/6)^A, of --scores.")
-    ] = None,
-    coverage_penalty: Annotated[
-        float | None, typer.Option("--coverage-penalty", min=0, help="B of the coverage penalty, of --scores.")
-    ] = None,
-    batch_tokens: Annotated[int | None, typer.Option("--batch-tokens", min=1, help="Source pieces in a batch.")] = None,
-    precision: PrecisionOption = None,
+    flags: Flags = NONE_GIVEN,
     workers: WorkersOption = 1,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>target: what translate ranks by.")] = False,
     align: Annotated[
@@ -62,12 +56,6 @@ def command(
         from mtkit.text.bitext import must_exist
 
         must_exist(file)
-    flags = {
-        "length_penalty": length_penalty,
-        "coverage_penalty": coverage_penalty,
-        "batch_tokens": batch_tokens,
-        "precision": precision,
-    }
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.translator.request import Request

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from mtkit.cli import forms
+from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
     Messages,
     ModelsOption,
-    PrecisionOption,
     QuietOption,
     SetOption,
     ThreadsOption,
@@ -29,28 +29,13 @@ if TYPE_CHECKING:
     from mtkit.translator.translator import Translator
 
 
+@decode_flags()
 def command(
     file: Annotated[Path | None, typer.Argument(help="Text to translate, a sentence a line; default: stdin.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
-    beam_size: Annotated[
-        int | None, typer.Option("--beam-size", min=1, help="Hypotheses kept in search; 1: greedy.")
-    ] = None,
-    length_penalty: Annotated[
-        float | None, typer.Option("--length-penalty", help="A in log-probability / ((5+|Y|)/6)^A.")
-    ] = None,
-    coverage_penalty: Annotated[
-        float | None, typer.Option("--coverage-penalty", min=0, help="B of the coverage penalty; 0: none.")
-    ] = None,
+    flags: Flags = NONE_GIVEN,
     n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations a line: INDEX ||| text ||| score.")] = 1,
-    max_ratio: Annotated[
-        float | None,
-        typer.Option("--max-ratio", min=0.01, help="Longest output: so many times the source pieces, plus 10."),
-    ] = None,
-    min_length: Annotated[int | None, typer.Option("--min-length", min=0, help="Shortest output in pieces.")] = None,
-    no_repeat_ngram: Annotated[
-        int | None, typer.Option("--no-repeat-ngram", min=0, help="No so many pieces in a row come twice.")
-    ] = None,
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
@@ -65,10 +50,6 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option("--batch-tokens", min=1, help="Source pieces times beam in a batch.")
-    ] = None,
-    precision: PrecisionOption = None,
     workers: WorkersOption = 1,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>text.")] = False,
     align: Annotated[
@@ -95,16 +76,6 @@ def command(
         from mtkit.text.bitext import must_exist
 
         must_exist(path)
-    flags = {
-        "beam_size": beam_size,
-        "length_penalty": length_penalty,
-        "coverage_penalty": coverage_penalty,
-        "max_ratio": max_ratio,
-        "min_length": min_length,
-        "no_repeat_ngram": no_repeat_ngram,
-        "batch_tokens": batch_tokens,
-        "precision": precision,
-    }
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.search.batched import Sampling

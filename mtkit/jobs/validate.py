@@ -14,9 +14,10 @@ from mtkit.errors import RunError, out_of_memory
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS, Texts, scores
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.schema import Config
-from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
-from mtkit.search.ensemble import Models
+from mtkit.schema import Config, Decode
+from mtkit.search.batched import translate_ids
+from mtkit.search.ensemble import Ensemble
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
 from mtkit.train.loss import batch_loss
@@ -93,13 +94,13 @@ class Validator:
             )
         translations = [""] * len(self.ids)
         target = self.target_tokenizer
-        options = Options(beam_size=1, max_ratio=self.config.decode.max_ratio)
-        vocabulary = Vocabulary(target.bos, target.eos, target.never)
+        decode = Decode.model_validate({"beam_size": 1, "max_ratio": self.config.decode.max_ratio})
+        vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names)
         wanted = [Sentence([ids]) for ids in self.ids]
-        for rows, found in translate_ids(Models([model], [self.source_tokenizer.eos]), wanted, options, vocabulary):
+        for rows, found in translate_ids(Ensemble([model], [self.source_tokenizer.eos]), wanted, decode, vocabulary):
             self.check()
             for row, hypotheses in zip(rows, found, strict=True):
-                translations[row] = target.decode(hypotheses[0].words)
+                translations[row] = target.decode(hypotheses[0].pieces)
         scored = scores(self.metrics, Texts(translations, [self.references], self.sources, self.tokenize))
         self.signatures = {one.name: one.signature for one in scored}
         row = self.sample_row

@@ -5,10 +5,13 @@ Must not know files (see `config`), torch, nor what any choice does (see `regist
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from mtkit.decoding import Decoding, Settings
+from mtkit.schema.described import described
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import Count, Dropped, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
     RecurrentDecoder,
@@ -173,23 +176,12 @@ class Train(Section):
         return self
 
 
-class Decode(Section):
-    beam_size: Positive = 5
-    """Hypotheses kept in search; 1: greedy."""
-    length_penalty: Annotated[float, Field(ge=-10, le=10)] = 1.0
-    """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""
-    coverage_penalty: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """B in + B * sum of log(min(1, attention paid)) over source positions (Wu et al. 2016); 0: none."""
-    max_ratio: Annotated[float, Field(gt=0, le=1000)] = 3.0
-    """Longest output: so many times the source pieces, plus 10."""
-    min_length: Annotated[int, Field(ge=0, le=10_000)] = 0
-    """Shortest output in pieces."""
-    no_repeat_ngram: Annotated[int, Field(ge=0, le=1000)] = 0
-    """No so many pieces in a row come twice; 0: they may."""
-    batch_tokens: Positive = 4096
-    """Source pieces times beam in a batch."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """Of matrix products."""
+@described
+class Decode(Decoding, Section):
+    @field_validator("rules")
+    @classmethod
+    def _settings(cls, rules: Settings) -> Settings:
+        return {name: settings_of("rule", name, table) for name, table in rules.items()}
 
 
 class Eval(Section):

@@ -4,16 +4,18 @@ Must not know text.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
+from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError
-from mtkit.search.choice import Beam, Choice, Sample
-from mtkit.search.ensemble import Models
-from mtkit.search.rules import Rules
+from mtkit.search.ensemble import Ensemble
+from mtkit.search.rules import rules
+from mtkit.search.rules.rule import Context
 from mtkit.search.search import Hypothesis, Ranking, search
+from mtkit.search.selection import Beam, Sample, Selection
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
 
 
@@ -23,7 +25,7 @@ class Sampling:
 
     Attributes:
         temperature: logits are divided by it.
-        top_k: only the best so many words are drawn; 0: all.
+        top_k: only the best so many pieces are drawn; 0: all.
         seed: the same seed draws the same.
     """
 
@@ -33,148 +35,102 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to search; see `Rules` and `Ranking`.
+class Wanted:
+    """What is wanted of each sentence beyond its best translation; see `translate_ids`."""
 
-    Attributes:
-        max_ratio: the longest output is so many times the source pieces, plus 10.
-        batch_tokens: source pieces times beam in a batch.
-        details: tell the scores of words.
-        attention: tell attention.
-    """
-
-    beam_size: int = 5
-    ranking: Ranking = field(default_factory=Ranking)
-    max_ratio: float = 3.0
-    min_length: int = 0
-    no_repeat_ngram: int = 0
-    batch_tokens: int = 4096
-    n_best: int = 1
-    details: bool = False
-    attention: bool = False
-    sampling: Sampling | None = None
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """What is to be translated.
-
-    Attributes:
-        sources: ids as each model's source tokenizer makes them, without their end; none may be empty.
-        prefix: words that the translation begins with.
-        number: with the seed, what chance depends on.
-    """
-
-    sources: Sequence[list[int]]
-    prefix: Sequence[int] = ()
-    number: int = 0
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The special words of the target side."""
-
-    bos: int
-    eos: int
-    never: list[int]
-    """Words that must not be produced."""
+    n_best: int
+    sampling: Sampling | None
+    details: bool
+    attention: bool
+    ruled: bool
 
 
 def translate_ids(
-    models: Models,
-    sentences: list[Sentence],
-    options: Options,
+    ensemble: Ensemble,
+    sentences: Sequence[Sentence],
+    decode: Decoding,
     vocabulary: Vocabulary,
     shortlist: Shortlist | None = None,
+    *,
+    n_best: int = 1,
+    sampling: Sampling | None = None,
+    details: bool = False,
+    attention: bool = False,
+    ruled: bool = True,
 ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
     """Yield, batch by batch, which sentences were translated and their hypotheses, the shortest sources first.
 
     Args:
-        shortlist: by the first model's source words; None: every word is a candidate.
+        decode: the table [decode] of the config; its precision is the ensemble's matter.
+        shortlist: by the first model's source pieces; None: every piece may be produced.
+        n_best: translations a sentence.
+        sampling: draw instead of search.
+        details: tell the scores of pieces.
+        attention: tell attention.
+        ruled: False: no rule acts but what is forced (prefixes, and the end at the greatest length).
 
     Raises:
         BundleError: the model's scores are not numbers.
-        ConfigError: the options leave nothing to say.
+        ConfigError: the rules leave nothing to say.
     """
+    wanted = Wanted(n_best, sampling, details, attention, ruled)
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
-    width = options.n_best if options.sampling else options.beam_size
+    width = n_best if sampling else decode.beam_size
     start = 0
     while start < len(order):
         end = start + 1
         while end < len(order) and (end + 1 - start) * (len(sentences[order[end]].sources[0]) + 1) * width <= (
-            options.batch_tokens
+            decode.batch_tokens
         ):
             end += 1
         rows = order[start:end]
         start = end
-        found = _batch(models, [sentences[i] for i in rows], options, vocabulary, shortlist)
-        if not all(found):
-            if options.min_length or options.no_repeat_ngram:
-                raise ConfigError(
-                    f"min_length = {options.min_length} and no_repeat_ngram = {options.no_repeat_ngram} leave nothing "
-                    "to say: lower the one or raise the other"
-                )
-            raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
-        yield rows, found
+        yield rows, _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
 
 
 def _batch(
-    models: Models,
+    ensemble: Ensemble,
     sentences: list[Sentence],
-    options: Options,
+    decode: Decoding,
     vocabulary: Vocabulary,
     shortlist: Shortlist | None,
+    wanted: Wanted,
 ) -> list[list[Hypothesis]]:
-    device = models.device
+    device = ensemble.device
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
-    candidates = None
-    if shortlist is not None:  # from here on words are places among the candidates
+    listed = None
+    if shortlist is not None:  # search then knows pieces by their places in the list
         needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
-        candidates = shortlist.candidates(sources[0], needed, device)
-        bos, eos = candidates.places([vocabulary.bos, vocabulary.eos])
-        vocabulary = Vocabulary(bos, eos, candidates.among(vocabulary.never))
-        sentences = [replace(s, prefix=candidates.places(s.prefix)) for s in sentences]
-    started = models.start(sources, candidates)
-    limits = [
-        max(int(len(s.sources[0]) * options.max_ratio + 10), options.min_length, len(s.prefix)) for s in sentences
-    ]
-    rules = Rules(
-        eos=vocabulary.eos,
-        never=vocabulary.never,
-        limits_B=torch.tensor(limits),
-        min_length=options.min_length,
-        no_repeat_ngram=options.no_repeat_ngram,
-        prefix_BP=_prefixes(sentences),
-    )
+        listed = shortlist.listed(sources[0], needed, device)
+    encoded = ensemble.encode(sources, listed)
+    context = Context(decode, vocabulary, sentences, device, listed)
+    made = rules.make(context, wanted.ruled)
     found = search(
-        started.step,
-        started.state,
-        rules,
-        options.ranking,
-        _choice(options, sentences, device),
-        bos=vocabulary.bos,
-        n_best=options.n_best,
+        encoded.step,
+        encoded.state,
+        made,
+        Ranking.of(decode),
+        _selection(decode, wanted, sentences, device),
+        bos=context.bos,
+        n_best=wanted.n_best,
         device=device,
-        source_lengths=started.source_lengths,
-        details=options.details,
-        attention=options.attention,
+        source_lengths=encoded.source_lengths,
+        details=wanted.details,
+        attention=wanted.attention,
     )
-    if candidates is None:
+    if not all(found):
+        if obeyed := [str(rule) for rule in made.rules if str(rule)]:
+            verb, advice = ("leave", "lower the one or raise the other") if obeyed[1:] else ("leaves", "ask less of it")
+            raise ConfigError(f"{' and '.join(obeyed)} {verb} nothing to say: {advice}")
+        raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
+    if listed is None:
         return found
-    return [[replace(h, words=candidates.words[h.words].tolist()) for h in some] for some in found]
+    return [[replace(h, pieces=listed.pieces[h.pieces].tolist()) for h in some] for some in found]
 
 
-def _choice(options: Options, sentences: list[Sentence], device: torch.device) -> Choice:
-    drawn = options.sampling
+def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:
+    drawn = wanted.sampling
     if drawn is None:
-        return Beam(options.beam_size)
+        return Beam.of(decode)
     seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in sentences]
-    return Sample(options.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
-
-
-def _prefixes(sentences: list[Sentence]) -> Tensor | None:
-    longest = max(len(sentence.prefix) for sentence in sentences)
-    if not longest:
-        return None
-    rows = [[*sentence.prefix] + [-1] * (longest - len(sentence.prefix)) for sentence in sentences]
-    return torch.tensor(rows)
+    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))

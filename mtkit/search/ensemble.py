@@ -1,9 +1,9 @@
-"""One model or several as one step function, in a precision, over all words or a shortlist of them.
+"""One model or several as one step function, in a precision, over all pieces or a shortlist of them.
 
 Several models (an ensemble) may differ in all but the target vocabulary: their distributions are averaged at each
 step. Must not know how hypotheses are chosen.
 
-Dimensions: B sentences, K hypotheses of each, V vocabulary, C candidates, S source positions.
+Dimensions: B sentences, K hypotheses of each, V vocabulary, C listed pieces, S source positions.
 """
 
 from collections.abc import Iterator
@@ -18,28 +18,28 @@ from torch import Tensor
 from mtkit.corpus.batch import pad
 from mtkit.model.seq2seq import Seq2Seq, ToLogits
 from mtkit.ops.products import Operand, precision
-from mtkit.search.shortlist import Candidates
+from mtkit.search.shortlist import Listed
 
 
 @dataclass(frozen=True)
-class Together:
+class EnsembleState:
     """The states of several models, and what each sentence may not say."""
 
     parts: tuple[Any, ...]
     ruled_out_BC: Tensor | None
 
-    def reorder(self, parents_BK: Tensor) -> "Together":
+    def reorder(self, parents_BK: Tensor) -> "EnsembleState":
         """See search.State."""
         return replace(self, parts=tuple(part.reorder(parents_BK) for part in self.parts))
 
-    def keep(self, sentences: Tensor) -> "Together":
+    def keep(self, sentences: Tensor) -> "EnsembleState":
         """See search.State."""
         ruled_out_BC = None if self.ruled_out_BC is None else self.ruled_out_BC[sentences]
-        return Together(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC)
+        return EnsembleState(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC)
 
 
-class Models:
-    """What is asked for the next word.
+class Ensemble:
+    """What is asked for the next piece.
 
     Args:
         models: in eval mode, on one device; they share the target vocabulary.
@@ -61,12 +61,12 @@ class Models:
         with torch.inference_mode(), precision(self.precision, self._kept):
             yield
 
-    def start(self, sources: list[list[list[int]]], candidates: Candidates | None = None) -> "Started":
+    def encode(self, sources: list[list[list[int]]], listed: Listed | None = None) -> "Encoded":
         """Encode sentences.
 
         Args:
             sources: ids of each sentence as each model's source tokenizer makes them; none may be empty.
-            candidates: words that may be produced; None: all.
+            listed: pieces that may be produced; None: all.
         """
         with self.entered():
             states, lengths = [], []
@@ -75,31 +75,31 @@ class Models:
                 memory = model.encode(source_BS.to(self.device), packing.to(self.device))
                 states.append(model.decoder.start(memory))
                 lengths.append(memory.packing.lengths.tolist())
-            if candidates is None:
-                return Started(self, Together(tuple(states), None), lengths[0], None, None)
-            outputs = [model.output.among(candidates.words_C) for model in self.models]
-            return Started(self, Together(tuple(states), candidates.ruled_out_BC), lengths[0], candidates, outputs)
+            if listed is None:
+                return Encoded(self, EnsembleState(tuple(states), None), lengths[0], None, None)
+            outputs = [model.output.among(listed.pieces_C) for model in self.models]
+            return Encoded(self, EnsembleState(tuple(states), listed.ruled_out_BC), lengths[0], listed, outputs)
 
 
 @dataclass(frozen=True)
-class Started:
-    """A batch that search can begin with."""
+class Encoded:
+    """A batch that search can begin with: its sources are encoded."""
 
-    models: Models
-    state: Together
+    ensemble: Ensemble
+    state: EnsembleState
     source_lengths: list[int]
     """States of the first model's memory, a sentence."""
-    candidates: Candidates | None
+    listed: Listed | None
     outputs: list[ToLogits] | None
-    """What makes logits of the candidates alone, of each model."""
+    """What makes logits of the listed pieces alone, of each model."""
 
-    def step(self, last_BK: Tensor, state: Together) -> tuple[Tensor, Together, Tensor]:
+    def step(self, last_BK: Tensor, state: EnsembleState) -> tuple[Tensor, EnsembleState, Tensor]:
         """See search.Step; the attention is the first model's."""
-        with self.models.entered():
-            if self.candidates is not None:
-                last_BK = self.candidates.words_C[last_BK]
+        with self.ensemble.entered():
+            if self.listed is not None:
+                last_BK = self.listed.pieces_C[last_BK]
             made = []
-            for i, (model, part) in enumerate(zip(self.models.models, state.parts, strict=True)):
+            for i, (model, part) in enumerate(zip(self.ensemble.models, state.parts, strict=True)):
                 output = None if self.outputs is None else self.outputs[i]
                 logits_BKC, part, weights_BKS = model.step(last_BK, part, output)
                 if state.ruled_out_BC is not None:

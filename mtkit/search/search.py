@@ -1,6 +1,6 @@
 """Batched search over a step function: beam search, of which greedy search is a beam of one, and sampling.
 
-Dimensions: B sentences still searched, K hypotheses of each, V vocabulary, S source positions, L words so far.
+Dimensions: B sentences still searched, K hypotheses of each, V vocabulary, S source positions, L pieces so far.
 
 A hypothesis that ends keeps its place in the beam: a sentence is done when as many hypotheses as the beam is
 wide have ended, or as soon as nothing still alive can beat those that have. At its greatest length a
@@ -16,8 +16,10 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from mtkit.search.choice import Beam, Choice, log_sums
-from mtkit.search.rules import Rules
+from mtkit.decoding import Decoding
+from mtkit.search.pick import pick
+from mtkit.search.rules.rules import Rules
+from mtkit.search.selection import Beam, Selection, log_sums
 
 LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
 WORTHWHILE = 1 / 16  # of the sentences must be done before the others are moved together
@@ -37,23 +39,23 @@ class State(Protocol):
 
 
 Step = Callable[[Tensor, S], tuple[Tensor, S, Tensor]]
-"""last words_BK, state -> logits_BKV (to be overwritten), state, attention weights_BKS."""
+"""last pieces_BK, state -> logits_BKV (to be overwritten), state, attention weights_BKS."""
 
 
 @dataclass(frozen=True)
 class Hypothesis:
     """A complete translation."""
 
-    words: list[int]
-    """Without the end of sentence."""
+    pieces: list[int]
+    """Their ids, without the end of sentence."""
     logprob: float
     """Natural logarithm, the end of sentence included."""
     score: float
     """What search ranks by: the log-probability over the length penalty, and the coverage penalty added."""
-    word_logprobs: list[float] | None = None
-    """Of each word and of the end, if asked for."""
+    piece_logprobs: list[float] | None = None
+    """Of each piece and of the end, if asked for."""
     attention: Tensor | None = None
-    """A row of weights over the source a word and one for the end, if asked for."""
+    """A row of weights over the source a piece and one for the end, if asked for."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,13 @@ class Ranking:
     length_penalty: float = 1.0
     coverage_penalty: float = 0.0
 
+    @classmethod
+    def of(cls, decode: Decoding) -> "Ranking":
+        """By the table [decode]."""
+        return cls(decode.length_penalty, decode.coverage_penalty)
+
     def normal(self, length: int) -> float:
-        """What the log-probability of so many words, the end counted, is divided by."""
+        """What the log-probability of so many pieces, the end counted, is divided by."""
         return float(((5 + length) / 6) ** self.length_penalty)
 
     def score(self, logprob: float, length: int, attention_LS: Tensor | None) -> float:
@@ -82,7 +89,7 @@ class Ranking:
         return score
 
     def bound(self, logprob: float, length: int, longest: int) -> float:
-        """The best that can become of a beginning of so many words: its log-probability can only fall, its normal lies
+        """The best that can become of a beginning of so many pieces: its log-probability can only fall, its normal lies
         between those of the next and the greatest length, and penalties of coverage are never positive."""
         return max(logprob / self.normal(length + 1), logprob / self.normal(longest + 1))
 
@@ -93,7 +100,7 @@ def search(
     state: S,
     rules: Rules,
     ranking: Ranking,
-    choice: Choice | None = None,
+    selection: Selection | None = None,
     *,
     bos: int,
     n_best: int = 1,
@@ -105,43 +112,43 @@ def search(
     """Find the best translations of each sentence, best first.
 
     Args:
-        state: before the first word, one hypothesis a sentence.
+        state: before the first piece, one hypothesis a sentence.
         rules: what a translation may be.
         device: where the step function computes; default: the processor.
-        choice: how hypotheses are chosen; default: a beam of one.
+        selection: of hypotheses after a step; default: a beam of one.
         source_lengths: positions that attention sees of each sentence; for attention and the coverage penalty.
-        details: tell the scores of words.
+        details: tell the scores of pieces.
         attention: tell attention; both take a little time, and this one memory, too.
 
     Returns:
         At most n_best hypotheses a sentence; fewer where fewer were found.
     """
-    choice, device = choice or Beam(1), device or torch.device("cpu")
+    selection, device = selection or Beam(1), device or torch.device("cpu")
     B = len(rules.limits_B)
     longest = rules.limits_B.tolist()
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
     sentences = list(range(B))  # numbers of those still searched
     ended_B = torch.zeros(B, dtype=torch.long, device=device)
     totals_BK = torch.zeros(B, 1, device=device)
-    words_BKL = torch.full((B, 1, 1), bos, device=device)
-    past = _Past(details, attention or bool(ranking.coverage_penalty))
+    pieces_BKL = torch.full((B, 1, 1), bos, device=device)
+    history = _History(details, attention or bool(ranking.coverage_penalty))
     unseen: list[_Ended] = []
     patience = STEPS.get(device.type, STEPS_ELSEWHERE)
 
     for length in range(1, max(longest) + 2):  # of the hypotheses after this step, their end included
-        logits_BKV, state, weights_BKS = step(words_BKL[:, :, -1], state)
+        logits_BKV, state, weights_BKS = step(pieces_BKL[:, :, -1], state)
         logits_BKV = logits_BKV.float()
         added_BK = totals_BK - log_sums(logits_BKV)
-        rules.apply(logits_BKV, words_BKL[:, :, 1:])
-        best_BK, parents_BK, last_BK = choice(logits_BKV, added_BK, ended_B, length)
+        rules.apply(logits_BKV, pieces_BKL[:, :, 1:])
+        best_BK, parents_BK, last_BK = selection(logits_BKV, added_BK, ended_B, length)
 
-        words_BKL = torch.cat([pick(words_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
-        past = past.grown(best_BK, weights_BKS, parents_BK)
+        pieces_BKL = torch.cat([pick(pieces_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
+        history = history.grown(best_BK, weights_BKS, parents_BK)
         ends_BK = (last_BK == rules.eos) & (best_BK > -inf)
-        unseen.append(_Ended(ends_BK, best_BK, words_BKL, past))
+        unseen.append(_Ended(ends_BK, best_BK, pieces_BKL, history))
         ended_B = ended_B + ends_BK.sum(1)
         totals_BK = best_BK.masked_fill(last_BK == rules.eos, -inf)
-        state = state.reorder(parents_BK)
+        state, rules = state.reorder(parents_BK), rules.reorder(parents_BK, last_BK)
         if length % patience and length <= max(longest):
             continue
 
@@ -170,13 +177,14 @@ def search(
             totals_BK = totals_BK.masked_fill(~still_B1, -inf)
         elif gone:
             sentences = [sentences[b] for b in left]
-            state, rules, choice, past = state.keep(rows), rules.keep(here), choice.keep(rows), past.keep(rows)
-            ended_B, totals_BK, words_BKL = ended_B[rows], totals_BK[rows], words_BKL[rows]
+            state, rules = state.keep(rows), rules.keep(here, rows)
+            selection, history = selection.keep(rows), history.keep(rows)
+            ended_B, totals_BK, pieces_BKL = ended_B[rows], totals_BK[rows], pieces_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
 
 
 @dataclass(frozen=True)
-class _Past:
+class _History:
     """What was seen of every hypothesis, as far as somebody asks: log-probabilities, and attention."""
 
     scored: bool
@@ -184,7 +192,7 @@ class _Past:
     totals_BKL: Tensor | None = None
     weights_BKLS: Tensor | None = None
 
-    def grown(self, totals_BK: Tensor, weights_BKS: Tensor, parents_BK: Tensor) -> "_Past":
+    def grown(self, totals_BK: Tensor, weights_BKS: Tensor, parents_BK: Tensor) -> "_History":
         totals_BKL, weights_BKLS = None, None
         if self.scored:
             totals_BKL = _longer(self.totals_BKL, totals_BK, parents_BK)
@@ -192,7 +200,7 @@ class _Past:
             weights_BKLS = _longer(self.weights_BKLS, pick(weights_BKS, parents_BK), parents_BK)
         return replace(self, totals_BKL=totals_BKL, weights_BKLS=weights_BKLS)
 
-    def keep(self, rows: Tensor) -> "_Past":
+    def keep(self, rows: Tensor) -> "_History":
         totals_BKL, weights_BKLS = (None if x is None else x[rows] for x in (self.totals_BKL, self.weights_BKLS))
         return replace(self, totals_BKL=totals_BKL, weights_BKLS=weights_BKLS)
 
@@ -209,25 +217,25 @@ class _Ended:
 
     ends_BK: Tensor
     totals_BK: Tensor
-    words_BKL: Tensor
-    past: _Past
+    pieces_BKL: Tensor
+    history: _History
 
     def hypotheses(
         self, ranking: Ranking, sentences: list[int], source_lengths: list[int] | None, attention: bool
     ) -> list[tuple[int, Hypothesis]]:
         """Each with the row of its sentence."""
         at = self.ends_BK.nonzero(as_tuple=True)
-        rows, totals, words = at[0].tolist(), self.totals_BK[at].tolist(), self.words_BKL[at].tolist()
+        rows, totals, lines = at[0].tolist(), self.totals_BK[at].tolist(), self.pieces_BKL[at].tolist()
         made = []
-        for i, (b, total, line) in enumerate(zip(rows, totals, words, strict=True)):
+        for i, (b, total, line) in enumerate(zip(rows, totals, lines, strict=True)):
             parts: list[float] | None = None
             weights_LS: Tensor | None = None
-            if self.past.totals_BKL is not None:
-                sums = [0.0, *self._of(self.past.totals_BKL, at, i).tolist()]
+            if self.history.totals_BKL is not None:
+                sums = [0.0, *self._of(self.history.totals_BKL, at, i).tolist()]
                 parts = [after - before for before, after in pairwise(sums)]
-            if self.past.weights_BKLS is not None:
+            if self.history.weights_BKLS is not None:
                 assert source_lengths is not None
-                weights_LS = self._of(self.past.weights_BKLS, at, i)[:, : source_lengths[sentences[b]]]
+                weights_LS = self._of(self.history.weights_BKLS, at, i)[:, : source_lengths[sentences[b]]]
             score = ranking.score(total, len(line) - 1, weights_LS)
             made.append((b, Hypothesis(line[1:-1], total, score, parts, weights_LS if attention else None)))
         return made
@@ -235,12 +243,3 @@ class _Ended:
     @staticmethod
     def _of(x_BKL: Tensor, at: tuple[Tensor, ...], i: int) -> Tensor:
         return x_BKL[at[0][i], at[1][i]]
-
-
-def pick(x: Tensor, parents_BK: Tensor) -> Tensor:
-    """x (B, K', ...) -> rows parents of each sentence (B, K, ...)."""
-    B, K = x.shape[:2]
-    if K == 1:
-        return x.expand(-1, parents_BK.shape[1], *x.shape[2:])
-    rows = parents_BK + torch.arange(B, device=x.device).unsqueeze(1) * K
-    return x.flatten(0, 1).index_select(0, rows.flatten()).view(*parents_BK.shape, *x.shape[2:])

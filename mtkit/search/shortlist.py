@@ -1,9 +1,9 @@
-"""A lexical shortlist: the output layer over those words only that may translate the words of a batch.
+"""A lexical shortlist: the output layer over those pieces only that may translate the pieces of a batch.
 
 A sentence's candidates depend on that sentence alone, not on those it is batched with: what is a candidate of another
 one only is ruled out for it. Must not know models.
 
-Dimensions: V source vocabulary, N likely translations of each word, B sentences, C candidates of a batch.
+Dimensions: V source vocabulary, N likely translations of each piece, B sentences, C candidates of a batch.
 """
 
 from collections.abc import Sequence
@@ -18,26 +18,26 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The words that a batch may produce; search sees their places in the list.
+class Listed:
+    """The pieces that a batch may produce; search sees their places in the list.
 
     Attributes:
-        words: ids, ascending.
-        words_C: the same as a tensor on the model's device.
-        ruled_out_BC: 0, or minus infinity for words that are no candidates of the sentence.
+        pieces: ids, ascending.
+        pieces_C: the same as a tensor on the model's device.
+        ruled_out_BC: 0, or minus infinity for pieces that are no candidates of the sentence.
     """
 
-    words: NDArray[np.int64]
-    words_C: Tensor
+    pieces: NDArray[np.int64]
+    pieces_C: Tensor
     ruled_out_BC: Tensor
 
     def places(self, ids: Sequence[int]) -> list[int]:
         """Where ids stand, all of which are candidates."""
-        return [int(np.searchsorted(self.words, word)) for word in ids]
+        return [int(np.searchsorted(self.pieces, piece)) for piece in ids]
 
     def among(self, ids: Sequence[int]) -> list[int]:
         """Where those of some ids stand that are candidates."""
-        return [int(place) for place in np.flatnonzero(np.isin(self.words, np.asarray(ids, np.int64)))]
+        return [int(place) for place in np.flatnonzero(np.isin(self.pieces, np.asarray(ids, np.int64)))]
 
 
 @dataclass(frozen=True)
@@ -45,32 +45,30 @@ class Shortlist:
     """What translates what.
 
     Attributes:
-        likely_VN: likely translations of each source word; -1: none.
+        likely_VN: likely translations of each source piece; -1: none.
         always: candidates of every sentence.
-        copies: whether a source word may be its own translation (both sides have one vocabulary).
+        copies: whether a source piece may be its own translation (both sides have one vocabulary).
     """
 
     likely_VN: NDArray[np.integer[Any]]
     always: NDArray[np.integer[Any]]
     copies: bool
 
-    def candidates(
-        self, sources: Sequence[Sequence[int]], others: Sequence[Sequence[int]], device: torch.device
-    ) -> Candidates:
+    def listed(self, sources: Sequence[Sequence[int]], others: Sequence[Sequence[int]], device: torch.device) -> Listed:
         """The candidates of a batch.
 
         Args:
             sources: ids of each sentence.
-            others: words that each sentence needs besides: special ones, those of a prefix.
+            others: pieces that each sentence needs besides: special ones, those of a prefix.
         """
         each = []
         for source, other in zip(sources, others, strict=True):
             ids = np.asarray(source, np.int64)
             parts = [self.likely_VN[ids].ravel(), self.always, np.asarray(other, np.int64)]
             each.append(np.unique(np.concatenate([*parts, ids] if self.copies else parts)))
-        each = [words[words >= 0] for words in each]
-        words = np.unique(np.concatenate(each))
-        ruled_out = np.full((len(each), len(words)), -inf, np.float32)
+        each = [own[own >= 0] for own in each]
+        pieces = np.unique(np.concatenate(each))
+        ruled_out = np.full((len(each), len(pieces)), -inf, np.float32)
         for row, own in zip(ruled_out, each, strict=True):
-            row[np.searchsorted(words, own)] = 0
-        return Candidates(words, torch.from_numpy(words).to(device), torch.from_numpy(ruled_out).to(device))
+            row[np.searchsorted(pieces, own)] = 0
+        return Listed(pieces, torch.from_numpy(pieces).to(device), torch.from_numpy(ruled_out).to(device))

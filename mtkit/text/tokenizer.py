@@ -96,6 +96,11 @@ class Tokenizer:
         text: str = self._pieces.decode(ids)
         return text
 
+    @property
+    def names(self) -> list[str]:
+        """All pieces by their ids, as SentencePiece writes them."""
+        return self._names
+
     def pieces(self, ids: list[int]) -> list[str]:
         """The pieces that ids stand for."""
         return [self._names[i] for i in ids]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from mtkit.search.batched import Sentence
 from mtkit.search.search import Ranking
+from mtkit.search.sentence import Sentence
 from mtkit.text import sentences
 from mtkit.translator.request import Candidate
 

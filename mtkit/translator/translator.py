@@ -15,9 +15,10 @@ import torch
 from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.ops.device import choose_device
 from mtkit.schema import Decode
-from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
-from mtkit.search.ensemble import Models
+from mtkit.search.batched import translate_ids
+from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store import bundle
 from mtkit.text import sentences
 from mtkit.translator.parts import Job, joined
@@ -53,7 +54,7 @@ class Translator:
         self.target_lang: str = first.info["target_lang"]
         self._target = first.target_tokenizer
         self._longest: int = first.info["max_pieces"]
-        self._models: dict[str, Models] = {}
+        self._models: dict[str, Ensemble] = {}
 
     @classmethod
     def load(cls, path: str | Path, *others: str | Path, device: str = "auto") -> "Translator":
@@ -115,27 +116,36 @@ class Translator:
         while following in done:
             yield done.pop(following)
             following += 1
-        models = self._in_precision(decode.precision)
-        for rows, found in self._found(models, wanted, decode, request):
+        ensemble = self._in_precision(decode.precision)
+        for rows, found in self._found(ensemble, wanted, decode, request):
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]
                 job.found[place] = [self._candidate(job, place, one, request) for one in hypotheses]
                 if all(job.found):
-                    ranking = Ranking(decode.length_penalty, decode.coverage_penalty)
+                    ranking = Ranking.of(decode)
                     done[number] = Translation(lines[number].text, joined(job, ranking, self.target_lang), job.warnings)
             while following in done:
                 yield done.pop(following)
                 following += 1
 
     def _found(
-        self, models: Models, wanted: list[Sentence], decode: Decode, request: Request
+        self, ensemble: Ensemble, wanted: list[Sentence], decode: Decode, request: Request
     ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
         """Search; or, of what is forced, only score, over all words and with none ruled out."""
         target = self._target
-        vocabulary = Vocabulary(target.bos, target.eos, [] if request.forced else target.never)
-        shortlist = None if request.forced else self._bundles[0].shortlist
-        return translate_ids(models, wanted, _options(decode, request), vocabulary, shortlist)
+        return translate_ids(
+            ensemble,
+            wanted,
+            decode.model_copy(update={"beam_size": 1}) if request.forced else decode,
+            Vocabulary(target.bos, target.eos, target.never, target.names),
+            None if request.forced else self._bundles[0].shortlist,
+            n_best=request.n_best,
+            sampling=request.sampling,
+            details=request.details,
+            attention=request.align,
+            ruled=not request.forced,
+        )
 
     def warm_up(self) -> None:
         """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
@@ -159,10 +169,10 @@ class Translator:
             if wanted and not self.attends:
                 raise ConfigError(f"{flag} needs attention, and this model has none (attention.name = none)")
 
-    def _in_precision(self, precision: str) -> Models:
+    def _in_precision(self, precision: str) -> Ensemble:
         if precision not in self._models:
             eos = [one.source_tokenizer.eos for one in self._bundles]
-            self._models[precision] = Models([one.model for one in self._bundles], eos, precision)
+            self._models[precision] = Ensemble([one.model for one in self._bundles], eos, precision)
         return self._models[precision]
 
     def _jobs(self, lines: list[Line], forced: bool) -> dict[int, Job]:
@@ -230,47 +240,30 @@ class Translator:
         return parts
 
     def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
-        text = self._target.decode(hypothesis.words)
-        made = Candidate(text, hypothesis.score, hypothesis.logprob, self._target.pieces(hypothesis.words))
+        text = self._target.decode(hypothesis.pieces)
+        made = Candidate(text, hypothesis.score, hypothesis.logprob, self._target.pieces(hypothesis.pieces))
         if request.details:
-            made = replace(made, token_logprobs=hypothesis.word_logprobs)
+            made = replace(made, token_logprobs=hypothesis.piece_logprobs)
         if request.align:
             assert hypothesis.attention is not None
             attention = hypothesis.attention.tolist()
-            links = self._align(job.parts[place], job.sentences[place].sources[0], text, hypothesis.words, attention)
+            links = self._align(job.parts[place], job.sentences[place].sources[0], text, hypothesis.pieces, attention)
             made = replace(made, alignment=links, attention=attention if len(job.parts) == 1 else None)
         return made
 
     def _align(
-        self, line: str, ids: list[int], text: str, words: list[int], attention: list[list[float]]
+        self, line: str, ids: list[int], text: str, pieces: list[int], attention: list[list[float]]
     ) -> list[tuple[int, int]]:
         # Each target word is linked to the source word that its pieces look at most; the end of the source,
         # where attention rests when nothing is to be looked at, is no word.
         source_words = self._bundles[0].source_tokenizer.words(ids, line)
-        target_words = self._target.words(words, text)
+        target_words = self._target.words(pieces, text)
         table = [[0.0] * (max(source_words) + 1) for _ in range(max(target_words, default=-1) + 1)]
         stride = self._bundles[0].model.stride  # a state of the memory stands for so many pieces
         for row, target_word in zip(attention, target_words, strict=False):
             for piece, source_word in enumerate(source_words):
                 table[target_word][source_word] += row[piece // stride]
         return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
-
-
-def _options(decode: Decode, request: Request) -> Options:
-    if request.forced:
-        decode = decode.model_copy(update={"beam_size": 1, "min_length": 0, "no_repeat_ngram": 0})
-    return Options(
-        beam_size=decode.beam_size,
-        ranking=Ranking(decode.length_penalty, decode.coverage_penalty),
-        max_ratio=decode.max_ratio,
-        min_length=decode.min_length,
-        no_repeat_ngram=decode.no_repeat_ngram,
-        batch_tokens=decode.batch_tokens,
-        n_best=request.n_best,
-        details=request.details,
-        attention=request.align,
-        sampling=request.sampling,
-    )
 
 
 def _loaded(paths: list[Path], device: str, decode: Decode) -> Translator:

@@ -11,11 +11,18 @@ from torch import Tensor
 
 from mtkit.corpus.batch import make_batch
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
-from mtkit.search.choice import Beam
-from mtkit.search.ensemble import Models
-from mtkit.search.rules import Rules
+from mtkit.schema import Decode
+from mtkit.search.batched import translate_ids
+from mtkit.search.ensemble import Ensemble
+from mtkit.search.rules.forced import Forced
+from mtkit.search.rules.min_length import MinLength
+from mtkit.search.rules.never import Never
+from mtkit.search.rules.no_repeat import NoRepeat
+from mtkit.search.rules.rule import Rule
+from mtkit.search.rules.rules import Rules
 from mtkit.search.search import Hypothesis, Ranking, search
+from mtkit.search.selection import Beam
+from mtkit.search.sentence import Sentence, Vocabulary
 from tests.contract.family import cover, make, name_of
 
 BOS, EOS, NEVER = 0, 1, [0]
@@ -50,17 +57,21 @@ def table(sentences: int, seed: int) -> Table:
 
 
 def run(state: Table, limits: list[int], **options: Any) -> list[list[Hypothesis]]:
-    """Search with settings of Rules, Ranking and search itself."""
-    rules = {key: options.pop(key) for key in ("min_length", "no_repeat_ngram", "prefix_BP") if key in options}
+    """Search with settings of rules, Ranking and search itself; `rules` are more of them."""
+    forced = Forced(EOS, torch.tensor(limits), options.pop("prefix_BP", None))
+    rules: list[Rule] = [Never(NEVER), MinLength(options.pop("min_length", 0), EOS)]
+    if ngram := options.pop("no_repeat_ngram", 0):
+        rules.append(NoRepeat(ngram))
+    rules += options.pop("rules", [])
     ranking = Ranking(options.pop("alpha", 1.0), options.pop("coverage_penalty", 0.0))
-    choice = options.pop("choice", None) or Beam(options.pop("beam_size", 4))
+    selection = options.pop("selection", None) or Beam(options.pop("beam_size", 4))
     lengths = [3] * len(limits)
     return search(
         step,
         state,
-        Rules(EOS, NEVER, torch.tensor(limits), **rules),
+        Rules(forced, rules),
         ranking,
-        choice,
+        selection,
         bos=BOS,
         source_lengths=lengths,
         **options,
@@ -93,7 +104,7 @@ def test_a_wide_beam_finds_the_best_of_all(alpha: float, seed: int) -> None:
     found = run(state, limits, beam_size=4000, alpha=alpha, n_best=5)
     for sentence, limit in enumerate(limits):
         best = everything(state, sentence, limit, alpha)[:5]
-        assert [h.words for h in found[sentence]] == [words for _, words in best]
+        assert [h.pieces for h in found[sentence]] == [words for _, words in best]
         assert [h.score for h in found[sentence]] == pytest.approx([score for score, _ in best], abs=1e-5)
 
 
@@ -110,7 +121,7 @@ def test_a_beam_of_one_is_greedy(seed: int) -> None:
                 break
             words.append(word)
         (hypothesis,) = found[sentence]
-        assert hypothesis.words == words
+        assert hypothesis.pieces == words
         assert hypothesis.logprob == pytest.approx(logprob(state, sentence, tuple(words)), abs=1e-5)
 
 
@@ -121,12 +132,12 @@ def test_scores_never_words_and_order(beam_size: int) -> None:
         assert 1 <= len(hypotheses) <= beam_size
         scores = [h.score for h in hypotheses]
         assert scores == sorted(scores, reverse=True)
-        assert len({tuple(h.words) for h in hypotheses}) == len(hypotheses)
+        assert len({tuple(h.pieces) for h in hypotheses}) == len(hypotheses)
         for h in hypotheses:
-            assert len(h.words) <= 4
-            assert not {BOS, EOS} & set(h.words)
-            assert h.logprob == pytest.approx(logprob(state, sentence, tuple(h.words)), abs=1e-5)
-            assert h.score == pytest.approx(h.logprob / ((5 + len(h.words) + 1) / 6) ** 0.7, abs=1e-6)
+            assert len(h.pieces) <= 4
+            assert not {BOS, EOS} & set(h.pieces)
+            assert h.logprob == pytest.approx(logprob(state, sentence, tuple(h.pieces)), abs=1e-5)
+            assert h.score == pytest.approx(h.logprob / ((5 + len(h.pieces) + 1) / 6) ** 0.7, abs=1e-6)
 
 
 def test_stopping_early_changes_nothing() -> None:
@@ -135,7 +146,7 @@ def test_stopping_early_changes_nothing() -> None:
         state = table(3, seed)
         one = run(state, [LONGEST] * 3, beam_size=6, n_best=1)
         all_of_them = run(state, [LONGEST] * 3, beam_size=6, n_best=6)
-        assert [h[0].words for h in one] == [h[0].words for h in all_of_them]
+        assert [h[0].pieces for h in one] == [h[0].pieces for h in all_of_them]
 
 
 def test_a_long_translation_that_becomes_better_late_is_waited_for() -> None:
@@ -145,7 +156,7 @@ def test_a_long_translation_that_becomes_better_late_is_waited_for() -> None:
     logits[0, 1:5, 2, 2] = logits[0, 5, 2, 1] = 9.0
     state = Table(logits, torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, dtype=torch.long))
     (found,) = run(state, [LONGEST], beam_size=4)[0]
-    assert found.words == [2] * LONGEST
+    assert found.pieces == [2] * LONGEST
     assert found.score == pytest.approx(everything(state, 0, LONGEST, 1.0)[0][0], abs=1e-5)
 
 
@@ -154,27 +165,28 @@ def test_a_sentence_does_not_depend_on_its_companions() -> None:
     together = run(state, [5, 1, 4, 0, 3], n_best=3)
     for sentence, limit in enumerate([5, 1, 4, 0, 3]):
         alone = run(state.keep(torch.tensor([sentence])), [limit], n_best=3)
-        assert [(h.words, h.score) for h in alone[0]] == [(h.words, h.score) for h in together[sentence]]
+        assert [(h.pieces, h.score) for h in alone[0]] == [(h.pieces, h.score) for h in together[sentence]]
 
 
 def test_attention_follows_its_hypothesis() -> None:
     for hypothesis in run(table(1, 2), [LONGEST], n_best=4, attention=True)[0]:
         assert hypothesis.attention is not None
-        said = [BOS, *hypothesis.words]
+        said = [BOS, *hypothesis.pieces]
         assert hypothesis.attention.argmax(-1).tolist() == [(t + word) % 3 for t, word in enumerate(said)]
 
 
 SOURCES = [[5, 6, 7], [8], [9, 10, 11, 12, 13, 14, 15], [16, 6], [3, 4, 5, 6]]
 
 
-def translate(model: Seq2Seq, sources: list[list[int]], **options: object) -> list[list[Hypothesis]]:
+def translate(model: Seq2Seq, sources: list[list[int]], n_best: int = 1, **options: object) -> list[list[Hypothesis]]:
     found: list[list[Hypothesis]] = [[] for _ in sources]
     wanted = [Sentence([ids]) for ids in sources]
     for rows, hypotheses in translate_ids(
-        Models([model], [2]),
+        Ensemble([model], [2]),
         wanted,
-        Options(**options),  # type: ignore[arg-type]
+        Decode.model_validate(options),
         Vocabulary(bos=1, eos=2, never=[0, 1]),
+        n_best=n_best,
     ):
         for row, some in zip(rows, hypotheses, strict=True):
             found[row] = some
@@ -188,7 +200,7 @@ def test_batching_and_order_change_no_translation(choice: dict[str, Any]) -> Non
     for batch_tokens in (1, 60):
         apart = translate(model, SOURCES[::-1], n_best=2, batch_tokens=batch_tokens)[::-1]
         for one, other in zip(together, apart, strict=True):
-            assert [h.words for h in one] == [h.words for h in other]
+            assert [h.pieces for h in one] == [h.pieces for h in other]
             assert [h.score for h in one] == pytest.approx([h.score for h in other], abs=1e-5)
 
 
@@ -196,10 +208,10 @@ def test_batching_and_order_change_no_translation(choice: dict[str, Any]) -> Non
 def test_score_equals_forced_decoding(choice: dict[str, Any]) -> None:
     model = make(choice)
     for source, (hypothesis,) in zip(SOURCES, translate(model, SOURCES), strict=True):
-        batch = make_batch([source], [hypothesis.words], source_eos=2, target_bos=1, target_eos=2)
+        batch = make_batch([source], [hypothesis.pieces], source_eos=2, target_bos=1, target_eos=2)
         features, words = model(batch)
         logits = features @ model.output.weight_VE.T + model.output.bias_V
         forced = -float(torch.nn.functional.cross_entropy(logits, words, reduction="sum").detach())
         assert hypothesis.logprob == pytest.approx(forced, abs=1e-4)
-        penalty = Ranking(1.0).normal(len(hypothesis.words) + 1)
+        penalty = Ranking(1.0).normal(len(hypothesis.pieces) + 1)
         assert hypothesis.score * penalty == pytest.approx(forced, abs=1e-4)

@@ -8,9 +8,11 @@ import torch
 
 from mtkit.corpus.batch import make_batch
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.search.batched import Options, Sentence, Vocabulary, translate_ids
-from mtkit.search.ensemble import Models
+from mtkit.schema import Decode
+from mtkit.search.batched import translate_ids
+from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.train.loss import batch_loss
 from tests.contract.family import EOS, VOCAB, cover, make, name_of
 
@@ -38,13 +40,13 @@ def train(model: Seq2Seq) -> None:
     model.eval()
 
 
-def translate(models: Models, sources: list[list[int]], together: int) -> list[list[Hypothesis]]:
+def translate(ensemble: Ensemble, sources: list[list[int]], together: int) -> list[list[Hypothesis]]:
     found: list[list[Hypothesis]] = []
     for start in range(0, len(sources), together):
         batch = [Sentence([ids]) for ids in sources[start : start + together]]
         made: dict[int, list[Hypothesis]] = {}
-        options, vocabulary = Options(n_best=2, batch_tokens=10**6), Vocabulary(1, EOS, [0, 1])
-        for rows, some in translate_ids(models, batch, options, vocabulary):
+        decode, vocabulary = Decode.model_validate({"batch_tokens": 10**6}), Vocabulary(1, EOS, [0, 1])
+        for rows, some in translate_ids(ensemble, batch, decode, vocabulary, n_best=2):
             made |= dict(zip(rows, some, strict=True))
         found += [made[i] for i in range(len(batch))]
     return found
@@ -54,15 +56,15 @@ def translate(models: Models, sources: list[list[int]], together: int) -> list[l
 def test_batches_and_order_change_nothing(choice: dict[str, Any]) -> None:
     model = make(choice)
     train(model)
-    models = Models([model], [EOS])
+    ensemble = Ensemble([model], [EOS])
     rng = random.Random(2)
     sources = sentences(rng, SENTENCES)
-    alone = translate(models, sources, 1)
+    alone = translate(ensemble, sources, 1)
     for together in (7, 64):
         order = rng.sample(range(SENTENCES), SENTENCES)
-        found = translate(models, [sources[i] for i in order], together)
+        found = translate(ensemble, [sources[i] for i in order], together)
         for i, others in zip(order, found, strict=True):
             scores = [h.score for h in alone[i]]
             assert [h.score for h in others] == pytest.approx(scores, abs=TIE)
-            if [h.words for h in others] != [h.words for h in alone[i]]:
+            if [h.pieces for h in others] != [h.pieces for h in alone[i]]:
                 assert scores[0] - scores[1] < TIE, "not a tie"

@@ -10,31 +10,32 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mtkit.decoding import Decoding
 from mtkit.ops import native
 
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's finaliser (Appleby 2011)
-WORD = 0xFFFFFFFF
+MASK = 0xFFFFFFFF
 
 
-class Choice(Protocol):
-    """How hypotheses are chosen after a step."""
+class Selection(Protocol):
+    """Which hypotheses go on after a step."""
 
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose.
+        """Select.
 
         Args:
-            logits_BKV: minus infinity for words that are ruled out.
+            logits_BKV: minus infinity for pieces that are ruled out.
             added_BK: what makes log-probabilities of whole hypotheses of them; minus infinity: it has ended.
             ended_B: hypotheses of each sentence that have ended already.
             length: of the hypotheses that are made here.
 
         Returns:
-            The log-probabilities_BM of what was chosen (minus infinity: nothing was), parents_BM and last words_BM.
+            The log-probabilities_BM of what was selected (minus infinity: nothing was), parents_BM and last pieces_BM.
         """
 
-    def keep(self, sentences: Tensor) -> "Choice":
+    def keep(self, sentences: Tensor) -> "Selection":
         """The same for some of the sentences."""
 
 
@@ -44,10 +45,15 @@ class Beam:
 
     size: int
 
+    @classmethod
+    def of(cls, decode: Decoding) -> "Beam":
+        """By the table [decode]."""
+        return cls(decode.beam_size)
+
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See Choice."""
+        """See Selection."""
         _, K, V = logits_BKV.shape
         best_BM, places_BM = best_words(logits_BKV, added_BK, min(self.size, K * V))
         if self.size > 1:
@@ -56,7 +62,7 @@ class Beam:
         return best_BM, places_BM // V, places_BM % V
 
     def keep(self, sentences: Tensor) -> "Beam":
-        """See Choice."""
+        """See Selection."""
         return self
 
 
@@ -69,7 +75,7 @@ class Sample:
     Attributes:
         draws: of each sentence.
         temperature: logits are divided by it.
-        top_k: only the best so many words are drawn; 0: all.
+        top_k: only the best so many pieces are drawn; 0: all.
         seeds_B: of each sentence, below 2^32.
     """
 
@@ -81,17 +87,17 @@ class Sample:
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """See Choice."""
+        """See Selection."""
         B, K, V = logits_BKV.shape
         parents_M = torch.arange(self.draws, device=logits_BKV.device) if K > 1 else torch.zeros_like(self.seeds_B[:1])
         parents_BM = parents_M.expand(B, self.draws)
-        # Sharpened around the best word, so that a low temperature gives no infinity less infinity.
+        # Sharpened around the best piece, so that a low temperature gives no infinity less infinity.
         top_BK1 = logits_BKV.max(-1, keepdim=True).values
         wanted_BKV = (logits_BKV - top_BK1) / self.temperature
         if self.top_k and self.top_k < V:
             least_BK1 = logits_BKV.topk(self.top_k, -1).values[..., -1:]
             wanted_BKV = wanted_BKV.masked_fill(logits_BKV < least_BK1, -inf)
-        # The word at which the sum of chances passes a number from 0 to 1.
+        # The piece at which the sum of chances passes a number from 0 to 1.
         sums_BKV = wanted_BKV.double().softmax(-1).cumsum(-1)
         passed_BM1 = (self._numbers(length) * sums_BKV[..., -1]).unsqueeze(2)
         last_BM = torch.searchsorted(sums_BKV.expand(B, self.draws, V).contiguous(), passed_BM1, right=True).squeeze(2)
@@ -106,15 +112,15 @@ class Sample:
         return hashed_BM.double() / 2**32
 
     def keep(self, sentences: Tensor) -> "Sample":
-        """See Choice."""
+        """See Selection."""
         return replace(self, seeds_B=self.seeds_B[sentences])
 
 
 def _hash(x: Tensor) -> Tensor:
     """Whole numbers -> numbers below 2^32 that look like chance."""
-    x = (x * 0x9E3779B1) & WORD
+    x = (x * 0x9E3779B1) & MASK
     for multiplier, shift in zip(MULTIPLIERS, (16, 13), strict=True):
-        x = ((x ^ x >> shift) * multiplier) & WORD
+        x = ((x ^ x >> shift) * multiplier) & MASK
     return x ^ x >> 16
 
 

@@ -1,0 +1,36 @@
+"""What search is given: sentences, and what it must know of the target side. Must not know text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is to be translated.
+
+    Attributes:
+        sources: ids as each model's source tokenizer makes them, without their end; none may be empty.
+        prefix: ids of pieces that the translation begins with.
+        number: with the seed, what chance depends on.
+    """
+
+    sources: Sequence[list[int]]
+    prefix: Sequence[int] = ()
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The target side.
+
+    Attributes:
+        bos: what stands before the first piece.
+        eos: the end of sentence.
+        never: ids of pieces that must not be produced.
+        names: all pieces by their ids, as the tokenizer writes them; for rules that look at them.
+    """
+
+    bos: int
+    eos: int
+    never: Sequence[int]
+    names: Sequence[str] = ()
