@@ -20,8 +20,8 @@ from mtkit.config import Loaded, digest
 from mtkit.corpus.shards import FORMAT, SIDES, Prepared, ShardWriter
 from mtkit.errors import DataError
 from mtkit.text import case, filters, tokenizer
-from mtkit.text.bitext import Pair, Source, locate
 from mtkit.text.quality import Lengths, Overlap
+from mtkit.text.readers.reader import Pair, Reader, locate
 from mtkit.text.tokenizer import Tokenizer
 
 CHUNK = 2000  # pairs encoded at once
@@ -33,9 +33,9 @@ HELD_OUT = (100, 2000)  # pairs of dev taken from train, at least and at most
 class Corpus:
     """The text that a config names, found on disk, and its fingerprint."""
 
-    train: list[Source]
-    dev: Source | None
-    test: list[Source]
+    train: list[Reader]
+    dev: Reader | None
+    test: list[Reader]
     fingerprint: str
     """Eight hex digits over [data], [filter], [tokenizer] and the contents of every file."""
     identity: str
@@ -55,7 +55,7 @@ def find(loaded: Loaded) -> Corpus:
     config = loaded.config
     languages = (config.data.source_lang, config.data.target_lang)
 
-    def source(name: str) -> Source:
+    def source(name: str) -> Reader:
         return locate(loaded.path(name), *languages)
 
     train = [source(name) for name in config.data.train]

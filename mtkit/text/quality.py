@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from mtkit.text.bitext import Pair
 from mtkit.text.filters import key
+from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
 LONGEST = 4096  # longer sentences share the last bar of a histogram
