@@ -342,6 +342,10 @@ CHOICES: dict[str, dict[str, Choice]] = {
             higher_is_better=False,
         ),
     },
+    "reader": {
+        "prefix": Choice("mtkit.text.readers.prefix:Prefix", "PREFIX.SOURCE and PREFIX.TARGET, a sentence a line"),
+        "tsv": Choice("mtkit.text.readers.tsv:TSV", "NAME.tsv, source and target apart by a tab"),
+    },
     "command": {
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
         "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),

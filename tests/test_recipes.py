@@ -5,7 +5,7 @@ import torch
 
 from mtkit import config
 from mtkit.config import RECIPES, load
-from mtkit.corpus.batch import make_batch
+from mtkit.corpus.batch import Batcher
 from mtkit.model.build import build
 from mtkit.train.loss import batch_loss
 
@@ -60,7 +60,7 @@ def test_its_model_learns_from_a_batch(name: str) -> None:
     torch.manual_seed(1)
     model = build(settings.model, vocab, vocab, settings.tokenizer.shared)
     sources, targets = [[5, 6, 7, 8], [9], [10, 11, 12]], [[4, 5], [6, 7, 8, 9], [11]]
-    batch = make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)
+    batch = Batcher(source_eos=2, target_bos=1, target_eos=2)(sources, targets)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     losses = []
     for _ in range(8):

@@ -87,13 +87,13 @@ def opened(file: Path | None) -> Iterator[tuple[BinaryIO, str]]:
         DataError: it is closed, or compressed.
     """
     from mtkit.errors import DataError
-    from mtkit.text.bitext import SUFFIXES
+    from mtkit.text.compression import SUFFIXES
 
     if file is None:
         if sys.stdin is None:
             raise DataError("stdin is closed: there is nothing to read; name a file, or pipe one in")
         yield sys.stdin.buffer, "stdin"
-    elif file.suffix in SUFFIXES[1:]:
+    elif file.suffix in SUFFIXES:
         raise DataError(f"{file} is compressed, expected plain text: decompress it into a pipe, as zcat does")
     else:
         with file.open("rb") as source:
@@ -110,7 +110,7 @@ def windows(source: BinaryIO, name: str, most: int, others: Sequence[Any] = ()) 
         DataError: a line is not UTF-8; those before it have been yielded.
     """
     from mtkit.errors import DataError
-    from mtkit.text.bitext import decode
+    from mtkit.text.lines import decode
 
     number = 0
 

@@ -1,12 +1,12 @@
 """`mtkit preprocess`."""
 
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
 
 if TYPE_CHECKING:
-    from mtkit.corpus.shards import Prepared
+    from mtkit.store.prepared import Counts, Lengths, Prepared, Report
 
 
 def command(
@@ -26,48 +26,76 @@ def command(
 
 
 def show(prepared: "Prepared", verbose: bool = False) -> None:
-    """Print the data report as a table on stderr."""
+    """Print the data report as a table on stderr; where train has several parts, each has a row beside all of it."""
     from rich.console import Console
     from rich.table import Table
 
-    report: dict[str, Any] = json.loads((prepared.folder / "report.json").read_text(encoding="utf-8"))
-    languages = prepared.manifest["languages"]
+    report = prepared.report()
     console = Console(stderr=True, highlight=False, soft_wrap=False)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "pairs", "side", "words", "pieces", "a word", "median", "95 %", "longest", "bytes"):
         table.add_column(name, justify="left" if name in ("", "side") else "right", no_wrap=True)
-    for split, numbers in report["splits"].items():
-        for side, language in zip(("source", "target"), languages, strict=True):
-            row = numbers[side]
-            first = side == "source"
-            table.add_row(
-                split if first else "",
-                f"{numbers['pairs']:,}" if first else "",
-                language,
-                f"{row['words']:,}",
-                f"{row['pieces']:,}",
-                f"{row['pieces_per_word']:.2f}",
-                str(row["median_pieces"]),
-                str(row["p95_pieces"]),
-                str(row["max_pieces"]),
-                f"{row['share_of_byte_pieces']:.2%}",
-            )
+    for row in _rows(report, prepared.manifest.languages):
+        table.add_row(*row)
     console.print("[dim]lengths in pieces; a word: pieces a word; bytes: share of pieces that are single bytes[/dim]")
     console.print(table)
-    dropped = ", ".join(f"{rule} {count:,}" for rule, count in report["dropped"].items() if count) or "none"
-    console.print(f"{report['pairs_read']:,} pairs read; dropped: {dropped}")
-    for split, counts in report["train_overlap"].items():
-        if any(counts.values()):
+    console.print(f"{report.pairs_read:,} pairs read; dropped: {_listed(report.dropped)}")
+    if len(report.parts) > 1:
+        for part in report.parts:
+            repeated = f" ({part.duplicates:,} stood before)" if part.duplicates else ""
             console.print(
-                f"training pairs that share with {split}: the source {counts['source']:,}, "
-                f"the target {counts['target']:,}, both {counts['pair']:,}"
+                f"  {part.name}: {part.pairs_read:,} pairs read{repeated}; dropped: {_listed(part.dropped)}",
+                markup=False,
             )
-    for name, count in report["crlf_lines"].items():
+    for split, shared in report.train_overlap.items():
+        if shared.source or shared.target or shared.pair:
+            console.print(
+                f"training pairs that share with {split}: the source {shared.source:,}, "
+                f"the target {shared.target:,}, both {shared.pair:,}"
+            )
+    for name, count in report.crlf_lines.items():
         console.print(f"{name}: {count:,} lines ended in CRLF; the \\r was dropped")
-    if report["held_out"]:
-        console.print(f"dev: {report['pairs']['dev']:,} pairs held out of train")
+    if report.held_out:
+        console.print(f"dev: {report.pairs['dev']:,} pairs held out of train")
     if verbose:
-        for rule, samples in report["dropped_samples"].items():
-            for source, target in samples:
-                console.print(f"dropped by {rule}: {source!r} ||| {target!r}", markup=False)
+        several = len(report.parts) > 1
+        texts = [(f"{part.name}: ", part.dropped_samples) for part in report.parts if several]
+        for text, dropped in texts or [("", report.dropped_samples)]:
+            for rule, samples in dropped.items():
+                for source, target in samples:
+                    console.print(f"{text}dropped by {rule}: {source!r} ||| {target!r}", markup=False)
     console.print(f"wrote {shown(prepared.folder)}", soft_wrap=True)
+
+
+def _rows(report: "Report", languages: tuple[str, str]) -> Iterator[list[str]]:
+    """Two rows a split, and two a part of train."""
+    from rich.markup import escape
+
+    for split, lengths in report.splits.items():
+        yield from _row(split, lengths, languages)
+        if split == "train" and len(report.parts) > 1:
+            for part in report.parts:
+                yield from _row(f"  {escape(part.name)}", part.lengths, languages)
+
+
+def _row(name: str, lengths: "Lengths", languages: tuple[str, str]) -> Iterator[list[str]]:
+    for side, language, first in (
+        (lengths.source, languages[0], True),
+        (lengths.target, languages[1], False),
+    ):
+        yield [
+            name if first else "",
+            f"{lengths.pairs:,}" if first else "",
+            language,
+            f"{side.words:,}",
+            f"{side.pieces:,}",
+            f"{side.pieces_per_word:.2f}",
+            str(side.median_pieces),
+            str(side.p95_pieces),
+            str(side.max_pieces),
+            f"{side.share_of_byte_pieces:.2%}",
+        ]
+
+
+def _listed(dropped: "Counts") -> str:
+    return ", ".join(f"{rule} {count:,}" for rule, count in dropped.items() if count) or "none"

@@ -53,7 +53,7 @@ def command(
     forms.checked(form)
     messages = Messages(quiet, verbose)
     if file is not None:
-        from mtkit.text.bitext import must_exist
+        from mtkit.text.lines import must_exist
 
         must_exist(file)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
@@ -87,6 +87,7 @@ def _scored(
 def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[list["Line"]]:
     """Windows of pairs with their numbers."""
     from mtkit.errors import DataError
+    from mtkit.text.readers import tsv
     from mtkit.translator.request import Line
     from mtkit.translator.translator import WINDOW
 
@@ -95,10 +96,11 @@ def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[li
         chunk: list[Line] = []
         for text in window:
             number += 1
-            left, *rest = text.split("\t")
-            if not rest:
+            try:
+                left, right = tsv.parse(text, name, number)
+            except DataError:
                 if chunk:
                     yield chunk  # what came before the error is good
-                raise DataError(f"{name}, line {number}: expected SOURCE<TAB>TARGET, got no tab: {text[:60]!r}")
-            chunk.append(Line(left, rest[0], number - 1))  # further columns are somebody else's, as in training
+                raise
+            chunk.append(Line(left, right, number - 1))
         yield chunk

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
-from mtkit.corpus.shards import Prepared
 from mtkit.metrics.metric import LOSS, shown, told
 from mtkit.schema import Config
+from mtkit.store.prepared import Prepared
 from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:

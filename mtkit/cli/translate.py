@@ -73,7 +73,7 @@ def command(
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
     for path in filter(None, (file, prefix)):
-        from mtkit.text.bitext import must_exist
+        from mtkit.text.lines import must_exist
 
         must_exist(path)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
@@ -129,11 +129,11 @@ def _numbered(
 ) -> Iterator[list["Line"]]:
     """Windows of lines with their numbers and prefixes."""
     from mtkit.errors import DataError
-    from mtkit.text import bitext
+    from mtkit.text.lines import lines
     from mtkit.translator.request import Line
     from mtkit.translator.translator import WINDOW
 
-    prefixes = (line for line, _ in bitext.lines(prefix)) if prefix else None
+    prefixes = (line for line, _ in lines(prefix)) if prefix else None
     number = 0
     for window in windows(source, name, WINDOW, ends):
         chunk: list[Line] = []

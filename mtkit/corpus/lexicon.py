@@ -67,7 +67,7 @@ def learn(split: Split, source_vocab: int, target_vocab: int, likely: int, frequ
 
 def _pairs(split: Split) -> tuple[list[Numbers], list[Numbers]]:
     """Ids of pairs, of both sides at least one."""
-    shards = [split.open(i) for i in range(len(split.shard_sizes))]
+    shards = [split.open(i) for i in range(len(split.shards))]
     links = sum(int((shard.source.lengths * shard.target.lengths).sum()) for shard in shards)
     stride = -(-links // MOST_LINKS)
     rows = [(shard, row) for shard in shards for row in range(0, len(shard), stride)]

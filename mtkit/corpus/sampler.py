@@ -2,7 +2,10 @@
 
 Sentences of like length share a batch, grouped by the longer side, since sentences x longer side is what a
 batch is allowed to hold. Ties are broken at random, and the order of batches is random. A corpus of many
-shards is taken in windows of a few, themselves in random order, so that RAM does not grow with it.
+shards is taken in windows of a few, themselves in random order, so that RAM does not grow with it. An epoch has every
+pair of every part once, those of all parts mixed.
+
+Several processes share an epoch: its order is that of one process, and each takes every so-many-th batch of it.
 """
 
 import itertools
@@ -12,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtkit.corpus.shards import Ids, Shard, Split
+from mtkit.corpus.shards import SHARD_PAIRS, Ids, Shard, Split
 from mtkit.text.subwords import Subwords
 
-WINDOW_SHARDS = 4
+WINDOW = 4  # groups of shards
 Pairs = tuple[list[Ids | list[int]], list[Ids | list[int]]]
 """The sources and the targets of a batch."""
 
@@ -29,6 +32,8 @@ class Sampler:
             segments them.
         resegment: share of sentences, a side, that are segmented at random.
         subwords: what does so, for each side; None: none are.
+        rank: which of the processes that share an epoch this is, from 0.
+        world: how many they are.
     """
 
     split: Split
@@ -36,36 +41,46 @@ class Sampler:
     seed: int
     resegment: float = 0.0
     subwords: tuple[Subwords, Subwords] | None = None
+    rank: int = 0
+    world: int = 1
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
-        """Yield the sources and targets of each batch of an epoch, but for the first `skip` batches."""
-        for shards, batches in self._windows(epoch):
-            if skip >= len(batches):
-                skip -= len(batches)
-                continue
-            opened = {number: self.split.open(number) for number in shards}
-            for number, batch in enumerate(batches[skip:], skip):
-                pairs = [(opened[shard], index) for shard, index in batch.tolist()]
+        """Yield the sources and targets of each batch that this process takes of an epoch.
+
+        Of the batches after the first `skip`, counted over all processes, process r takes number r, r + world, and so
+        on. All of them yield equally often, since they go on together: where a last round has fewer batches than
+        there are processes, the others yield one without pairs.
+        """
+        place = -skip  # of the next batch, among those that are shared out
+        for first, shards, batches in self._windows(epoch):
+            wanted = [n for n in range(max(0, -place), len(batches)) if (place + n) % self.world == self.rank]
+            place += len(batches)
+            opened = {number: self.split.open(number) for number in shards} if wanted else {}
+            for number in wanted:
+                pairs = [(opened[shard], index) for shard, index in batches[number].tolist()]
                 sources: list[Ids | list[int]] = [shard.source[index] for shard, index in pairs]
                 targets: list[Ids | list[int]] = [shard.target[index] for shard, index in pairs]
                 if self.subwords:
-                    rng = np.random.default_rng([self.seed, epoch, shards[0], number])
+                    rng = np.random.default_rng([self.seed, epoch, first, number])
                     sources, targets = (
                         [some.draw(ids, rng) if rng.random() < self.resegment else ids for ids in side]
                         for some, side in zip(self.subwords, (sources, targets), strict=True)
                     )
                 yield sources, targets
-            skip = 0
+        if place > 0 and 0 < place % self.world <= self.rank:
+            yield [], []
 
     def batches(self, epoch: int) -> int:
-        """How many batches an epoch has."""
-        return sum(len(batches) for _, batches in self._windows(epoch))
+        """How many batches an epoch has, those of all processes together."""
+        return sum(len(batches) for *_, batches in self._windows(epoch))
 
-    def _windows(self, epoch: int) -> Iterator[tuple[list[int], list[NDArray[np.int64]]]]:
+    def _windows(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
+        """The first group of each window, the shards of it, and its batches as rows of (shard, pair)."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.split.shard_sizes)).tolist()
-        for start in range(0, len(order), WINDOW_SHARDS):
-            shards = order[start : start + WINDOW_SHARDS]
+        groups = _groups(self.split)
+        order = rng.permutation(len(groups)).tolist()
+        for start in range(0, len(order), WINDOW):
+            shards = [number for group in order[start : start + WINDOW] for number in groups[group]]
             opened = [self.split.open(number) for number in shards]
             pairs = np.concatenate(
                 [
@@ -74,7 +89,30 @@ class Sampler:
                 ]
             )
             longer = np.concatenate([_longer_side(shard) for shard in opened])
-            yield shards, plan(pairs, longer, self.batch_tokens, rng)
+            yield order[start], shards, plan(pairs, longer, self.batch_tokens, rng)
+
+
+def _groups(split: Split) -> list[list[int]]:
+    """Shards by their numbers, each alone, but for the last ones of parts, which share a group as far as they fit.
+
+    So a corpus of many small parts has windows of as many pairs as any other, with many parts in each.
+    """
+    groups: list[list[int]] = []
+    tails: list[list[int]] = []
+    pairs = 0  # of the last group of tails
+    end = 0
+    for part in split.parts:
+        if not part.shards:
+            continue
+        start, end = end, end + len(part.shards)
+        groups += [[number] for number in range(start, end - 1)]
+        tail = part.shards[-1].pairs
+        if not tails or pairs + tail > SHARD_PAIRS:
+            tails.append([])
+            pairs = 0
+        tails[-1].append(end - 1)
+        pairs += tail
+    return groups + tails
 
 
 def plan(

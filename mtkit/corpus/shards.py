@@ -1,12 +1,14 @@
-"""A prepared corpus: ids on disk in memory-mapped shards, described by a manifest.
+"""Ids on disk in memory-mapped shards. Must not know where a corpus comes from, nor what it is used for.
 
-A split (train, dev) is a row of shards; a shard holds, for each side, all ids one after another and where
-each sentence starts. Reading maps the files, so that RAM does not grow with the corpus.
+A split (train, dev) is a row of parts, each with the name of the text that it was made of; a part is a row of shards. A
+shard holds, for each side, all ids one after another and where each sentence starts. Reading maps the files, so that
+RAM does not grow with the corpus.
 """
 
-import json
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +17,54 @@ from numpy.typing import NDArray
 
 from mtkit.errors import DataError
 
-FORMAT = 1
 SHARD_PAIRS = 1 << 18
 SIDES = ("source", "target")
 Ids = NDArray[Any]
 
 
-class ShardWriter:
-    """Writes pairs of id lists into numbered shards of a folder."""
+@dataclass(frozen=True)
+class ShardEntry:
+    """What is known of a shard without opening it."""
 
-    def __init__(self, folder: Path, split: str, vocab_sizes: tuple[int, int], shard_pairs: int = SHARD_PAIRS) -> None:
-        self._folder, self._split, self._shard_pairs = folder, split, shard_pairs
+    name: str
+    """Of its files, but for their endings."""
+    pairs: int
+    source_pieces: int
+    target_pieces: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The pairs of a split that were made of one text."""
+
+    name: str
+    """Unique within the split."""
+    entry: str
+    """What the config says of the text; "": not known, or held out of train."""
+    pairs: int
+    shards: tuple[ShardEntry, ...]
+
+    @classmethod
+    def of(cls, name: str, entry: str, shards: Sequence[ShardEntry]) -> "Part":
+        """A part of shards that were written."""
+        return cls(name, entry, sum(shard.pairs for shard in shards), tuple(shards))
+
+
+class ShardWriter:
+    """Writes pairs of id lists into the numbered shards of a part.
+
+    Args:
+        name: what the names of the files begin with.
+        vocab_sizes: of source and target; says how wide an id is.
+    """
+
+    def __init__(self, folder: Path, name: str, vocab_sizes: tuple[int, int], shard_pairs: int = SHARD_PAIRS) -> None:
+        self._folder, self._name, self._shard_pairs = folder, name, shard_pairs
         self._types = [np.uint16 if size <= 1 << 16 else np.uint32 for size in vocab_sizes]
         # Compact arrays, since lists of a whole shard's ids would take gigabytes.
         self._ids = [array("H" if dtype is np.uint16 else "I") for dtype in self._types]
         self._lengths = [array("I"), array("I")]
-        self.shards: list[dict[str, Any]] = []
-        """What the manifest says of each shard written so far."""
+        self._written: list[ShardEntry] = []
 
     def add(self, source: list[int], target: list[int]) -> None:
         """Append a pair of ids (without bos and eos)."""
@@ -39,23 +72,26 @@ class ShardWriter:
             self._ids[side].extend(ids)
             self._lengths[side].append(len(ids))
         if len(self._lengths[0]) == self._shard_pairs:
-            self.close()
+            self._write()
 
-    def close(self) -> None:
-        """Write what is pending."""
+    def close(self) -> tuple[ShardEntry, ...]:
+        """Write what is pending; returns all shards."""
+        if self._lengths[0]:
+            self._write()
+        return tuple(self._written)
+
+    def _write(self) -> None:
         pairs = len(self._lengths[0])
-        if not pairs:
-            return
-        name = f"{self._split}-{len(self.shards):05d}"
-        entry: dict[str, Any] = {"name": name, "pairs": pairs}
+        name = f"{self._name}-{len(self._written):05d}"
+        pieces = []
         for side, ids, lengths, dtype in zip(SIDES, self._ids, self._lengths, self._types, strict=True):
             starts = np.zeros(pairs + 1, np.uint32)
             np.cumsum(np.array(lengths), out=starts[1:])
             np.save(self._folder / f"{name}.{side}.npy", np.array(ids, dtype))
             np.save(self._folder / f"{name}.{side}.starts.npy", starts)
-            entry[f"{side}_pieces"] = int(starts[-1])
+            pieces.append(int(starts[-1]))
             del ids[:], lengths[:]
-        self.shards.append(entry)
+        self._written.append(ShardEntry(name, pairs, *pieces))
 
 
 @dataclass(frozen=True)
@@ -77,7 +113,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Shard:
-    """Some pairs of a split."""
+    """Some pairs of a part."""
 
     source: Side
     target: Side
@@ -86,27 +122,29 @@ class Shard:
         return len(self.source.starts) - 1
 
 
+@dataclass(frozen=True)
 class Split:
-    """All shards of a split, opened when used."""
+    """All parts of a split; their shards are numbered through, and opened when used."""
 
-    def __init__(self, folder: Path, shards: list[dict[str, Any]]) -> None:
-        self._folder, self._shards = folder, shards
+    folder: Path
+    parts: tuple[Part, ...]
 
     def __len__(self) -> int:
-        return sum(shard["pairs"] for shard in self._shards)
+        return sum(part.pairs for part in self.parts)
 
-    @property
-    def shard_sizes(self) -> list[int]:
-        return [shard["pairs"] for shard in self._shards]
+    @cached_property
+    def shards(self) -> list[ShardEntry]:
+        """The shards of all parts, part after part."""
+        return [shard for part in self.parts for shard in part.shards]
 
     @property
     def target_pieces(self) -> int:
-        return sum(shard["target_pieces"] for shard in self._shards)
+        return sum(shard.target_pieces for shard in self.shards)
 
     @property
     def longest_source(self) -> int:
         """Pieces of the longest source."""
-        return max((int(self.open(i).source.lengths.max()) for i in range(len(self._shards))), default=0)
+        return max((int(self.open(i).source.lengths.max()) for i in range(len(self.shards))), default=0)
 
     def open(self, number: int) -> Shard:
         """Map a shard.
@@ -114,55 +152,17 @@ class Split:
         Raises:
             DataError: a file is missing or damaged.
         """
-        name = self._shards[number]["name"]
+        name = self.shards[number].name
         try:
             sides = [
                 Side(
-                    np.load(self._folder / f"{name}.{side}.npy", mmap_mode="r"),
-                    np.load(self._folder / f"{name}.{side}.starts.npy"),
+                    np.load(self.folder / f"{name}.{side}.npy", mmap_mode="r"),
+                    np.load(self.folder / f"{name}.{side}.starts.npy"),
                 )
                 for side in SIDES
             ]
         except (OSError, EOFError, ValueError) as error:
             raise DataError(
-                f"{self._folder}: shard {name} cannot be read ({error}); remove the folder and run mtkit preprocess"
+                f"{self.folder}: shard {name} cannot be read ({error}); remove the folder and run mtkit preprocess"
             ) from None
         return Shard(*sides)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A prepared corpus folder."""
-
-    folder: Path
-    manifest: dict[str, Any]
-
-    @classmethod
-    def open(cls, folder: Path) -> "Prepared":
-        """Read the manifest.
-
-        Raises:
-            DataError: it is missing, damaged or of another version.
-        """
-        path = folder / "manifest.json"
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            version = manifest["format_version"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise DataError(f"{path} is missing or damaged; remove {folder} and run mtkit preprocess") from None
-        if version != FORMAT:
-            raise DataError(f"{path} has format {version}, expected {FORMAT}; remove {folder} and run mtkit preprocess")
-        return cls(folder, manifest)
-
-    def split(self, name: str) -> Split:
-        return Split(self.folder, self.manifest["splits"][name])
-
-    @property
-    def tokenizer_files(self) -> list[Path]:
-        """One .model for both sides, or the source's and the target's."""
-        return [self.folder / name for name in self.manifest["tokenizers"]]
-
-    def dev_text(self) -> tuple[list[str], list[str]]:
-        """The raw sources and references of dev, line by line."""
-        sides = [(self.folder / f"dev.{side}.txt").read_bytes().decode().split("\n")[:-1] for side in SIDES]
-        return sides[0], sides[1]

@@ -4,7 +4,6 @@ import copy
 import time
 from collections.abc import Callable
 
-from mtkit.corpus.shards import Prepared
 from mtkit.jobs.validate import Sample, Validator
 from mtkit.metrics.metric import gain as metric_gain
 from mtkit.metrics.metric import told
@@ -13,6 +12,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
 from mtkit.schema import Config
 from mtkit.store import bundle
+from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import averaging, loop
@@ -105,7 +105,7 @@ class Best:
             update=progress.update,
             averaged=averaged,
             minutes=progress.seconds / 60,
-            hashes=self.prepared.manifest["inputs"],
+            hashes=self.prepared.manifest.inputs,
             parameters=sum(p.numel() for p in model.parameters()),
         )
         bundle.write(self.run_folder.best, model, self.tokenizers, info, text)

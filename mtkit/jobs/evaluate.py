@@ -12,7 +12,9 @@ from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Score, Texts, scores, tokenizes
-from mtkit.text.bitext import SUFFIXES, lines, locate, must_exist
+from mtkit.text import compression
+from mtkit.text.lines import lines, must_exist
+from mtkit.text.readers.reader import locate
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,7 @@ def score_files(
     """
     for path in (hypothesis, *references, *([source] if source else [])):
         must_exist(path)
-    name = references[0].name
-    for suffix in SUFFIXES[1:]:
-        name = name.removesuffix(suffix)
-    language = target_lang or name.rpartition(".")[2]
+    language = target_lang or compression.bare(references[0]).rpartition(".")[2]
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
     sources = [line for line, _ in lines(source)] if source else None
     return score_lines(

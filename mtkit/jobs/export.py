@@ -8,11 +8,11 @@ import torch
 
 from mtkit.config import Loaded
 from mtkit.corpus import lexicon
-from mtkit.corpus.shards import Prepared
 from mtkit.errors import BundleError, ConfigError, DataError
-from mtkit.jobs import preprocess
+from mtkit.jobs.preparing.inputs import find, standing
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle
+from mtkit.store.prepared import Prepared
 
 LIKELY, FREQUENT = 60, 200  # target words kept of each source word, and for every sentence
 
@@ -69,7 +69,7 @@ def prepared_of(loaded: Loaded) -> Prepared:
     Raises:
         DataError: there is none: preprocess makes it.
     """
-    found = preprocess.standing(preprocess.find(loaded))
+    found = standing(find(loaded))
     if found is None:
         raise DataError("a shortlist is learnt from the prepared corpus, and there is none: run mtkit preprocess first")
     return found

@@ -9,9 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from mtkit.config import Loaded
-from mtkit.corpus.batch import make_batch
+from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
-from mtkit.jobs.preprocess import find, standing
+from mtkit.jobs.preparing.inputs import find, standing
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
@@ -178,7 +178,7 @@ def cost(model: Seq2Seq, objective: Objective = PLAIN) -> Cost:
     mode, with gradients.
     """
     sentences = [[0] * PIECES] * SENTENCES
-    batch = make_batch(sentences, sentences, source_eos=0, target_bos=0, target_eos=0, copies=objective.copies)
+    batch = Batcher(source_eos=0, target_bos=0, target_eos=0, copies=objective.copies)(sentences, sentences)
     model.train()
     # The fused loss forms gradients on its way forward, unless there are none to form.
     # torch's forms, whose products a counter sees.

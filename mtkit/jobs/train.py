@@ -6,18 +6,15 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 
 import math
 import time
-from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import torch
 
 from mtkit import files, registry
 from mtkit.config import Loaded
-from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.corpus.shards import Prepared
 from mtkit.errors import Stopped, out_of_memory
 from mtkit.jobs.best import Best
 from mtkit.jobs.preprocess import preprocess
@@ -30,6 +27,7 @@ from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
 from mtkit.store import checkpoint
+from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
@@ -76,16 +74,14 @@ class _Job:
     ) -> None:
         self.config, self.run_folder, self.view = loaded.config, run, view
         self.device, self.signals = device, signals
-        self.identity = prepared.manifest["identity"]
+        self.identity = prepared.manifest.identity
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
         source, target = tokenizers[0], tokenizers[-1]
-        self.make_batch: Callable[..., Batch] = partial(
-            _batch, device=device, source_eos=source.eos, target_bos=target.bos, target_eos=target.eos
-        )
-        self.validator = Validator(self.config, prepared, (source, target), self.make_batch, self.check)
+        batcher = Batcher(source.eos, target.bos, target.eos, device=device)
+        self.validator = Validator(self.config, prepared, (source, target), batcher, self.check)
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
         self.objective = Objective.of(self.config.train)
-        self.training_batch = partial(self.make_batch, copies=self.objective.copies)
+        self.batcher = replace(batcher, copies=self.objective.copies)
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
         self.sampler = Sampler(
@@ -139,7 +135,7 @@ class _Job:
         self.run_folder.log("begin", update=progress.update, **vars(facts))
         try:
             settings, seed = self.config.train, self.config.seed
-            for event in loop.train(self.training, self.sampler, settings, self.training_batch, seed, per_epoch):
+            for event in loop.train(self.training, self.sampler, settings, self.batcher, seed, per_epoch):
                 self.handle(event, progress)
         except _Cancelled:
             self.stop()
@@ -218,7 +214,7 @@ class _Job:
         """None: memory ran out, and batches are smaller now."""
         pairs = list(islice(self.sampler.epoch(0), PROBES))
         try:
-            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.training_batch))
+            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.batcher))
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -275,7 +271,3 @@ def relu_warning(config: Config) -> str:
     state = f"gradients are clipped ({on})" if on else f"clipping is off: set train.clip_norm, or use cell {bounded}"
     name = unbounded[0]
     return f"cell {name}: {registry.choice('cell', name).unbounded} have no bound and can explode; {state}"
-
-
-def _batch(sources: Any, targets: Any, *, device: torch.device, **special: int) -> Batch:
-    return make_batch(sources, targets, **special).to(device)

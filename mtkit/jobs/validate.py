@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mtkit.corpus.batch import Batch
+from mtkit.corpus.batch import Batcher
 from mtkit.corpus.sampler import Pairs, Sampler
-from mtkit.corpus.shards import Prepared
 from mtkit.errors import RunError, out_of_memory
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS, Texts, scores
@@ -18,6 +17,7 @@ from mtkit.schema import Config, Decode
 from mtkit.search.batched import translate_ids
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.store.prepared import Prepared
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
 from mtkit.train.loss import batch_loss
@@ -38,7 +38,7 @@ class Validator:
     """Measures a model on the dev set of a prepared corpus.
 
     Args:
-        make_batch: (sources, targets) -> batch, on the model's device.
+        batcher: makes batches on the model's device.
         check: called between batches; raises to end a validation early.
     """
 
@@ -47,10 +47,10 @@ class Validator:
         config: Config,
         prepared: Prepared,
         tokenizers: tuple[Tokenizer, Tokenizer],
-        make_batch: Callable[..., Batch],
+        batcher: Batcher,
         check: Callable[[], None],
     ) -> None:
-        self.config, self.make_batch, self.check = config, make_batch, check
+        self.config, self.batcher, self.check = config, batcher, check
         self.source_tokenizer, self.target_tokenizer = tokenizers
         self.sampler = Sampler(prepared.split("dev"), config.train.batch_tokens, seed=0)
         sources, references = prepared.dev_text()
@@ -69,7 +69,7 @@ class Validator:
         """The loss of a batch and its tokens; in parts if memory runs out, as in training."""
         total, count = 0.0, 0
         try:
-            for batch in loop.in_parts([pair], self.parts, self.make_batch):
+            for batch in loop.in_parts([pair], self.parts, self.batcher):
                 loss, tokens = batch_loss(model, batch)
                 total, count = total + float(loss), count + tokens
             return total, count

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from mtkit.corpus.shards import Prepared
 from mtkit.jobs.validate import Sample
+from mtkit.store.prepared import Prepared
 from mtkit.train import loop
 from mtkit.train.state import Progress
 

@@ -1,8 +1,8 @@
 """Normalisation after a layer; never between time steps.
 
 A norm is made with a width and maps real positions (..., H) to the same. `NormSteps` is the step-by-step form of
-layer normalisation; there is none of batch normalisation, which needs all positions at once. With any other norm the decoders that feed
-something back take their plain path.
+layer normalisation; there is none of batch normalisation, which needs all positions at once. With any other norm the
+decoders that feed something back take their plain path.
 """
 
 import torch

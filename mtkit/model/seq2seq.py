@@ -122,13 +122,14 @@ class Seq2Seq(nn.Module):
         Returns:
             What the rows of output.weight_VE are compared with, NE, and the pieces to predict, N.
         """
-        assert batch.target.sorted, "the longest target comes first: decoders go on with the first rows of a memory"
-        state = self.decoder.start(self.encode(batch.source_BS, batch.source, plain=plain, cut=cut))
-        x_NE = self._embed(batch.target_in_BT, self.target_VE, batch.target, cut)
+        target = batch.target_packing
+        assert target.sorted, "the longest target comes first: decoders go on with the first rows of a memory"
+        state = self.decoder.start(self.encode(batch.source_BS, batch.source_packing, plain=plain, cut=cut))
+        x_NE = self._embed(batch.target_in_BT, self.target_VE, target, cut)
         decode = self.decoder.forward_plain if plain else self.decoder.forward
-        features_NH = decode(x_NE, batch.target, state)
-        features_NH = self._dropped(features_NH, batch.target)
-        return self.output.project(features_NH), batch.target_out_BT.flatten()[batch.target.cells_N]
+        features_NH = decode(x_NE, target, state)
+        features_NH = self._dropped(features_NH, target)
+        return self.output.project(features_NH), batch.target_out_BT.flatten()[target.cells_N]
 
     def _embed(self, ids_BL: Tensor, table_VE: Tensor, packing: Packing, cut: float) -> Tensor:
         """Embeddings of the real positions, with dropout in training."""

@@ -6,8 +6,8 @@ Knows strings only. Which pairs are copied is a function of the pair: the same w
 import re
 from collections.abc import Iterator
 
-from mtkit.text.bitext import Pair
 from mtkit.text.filters import key
+from mtkit.text.readers.reader import Pair
 
 FIRST = re.compile(r"(?<!\S)[^\w\s]*\w")  # of a word, with the quotes and brackets before it
 

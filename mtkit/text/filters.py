@@ -22,6 +22,13 @@ class Drops:
         if len(self.samples[rule]) < SAMPLES:
             self.samples[rule].append([source[:200], target[:200]])
 
+    def __add__(self, other: "Drops") -> "Drops":
+        """The drops of two texts, or of two readings, one after the other."""
+        return Drops(
+            {rule: count + other.counts[rule] for rule, count in self.counts.items()},
+            {rule: (some + other.samples[rule])[:SAMPLES] for rule, some in self.samples.items()},
+        )
+
     @property
     def total(self) -> int:
         return sum(self.counts.values())

@@ -1,11 +1,12 @@
 """What a data report says of parallel text: lengths, ratios, spelling in bytes, overlap. Holds counts only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mtkit.text.bitext import Pair
 from mtkit.text.filters import key
+from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
 LONGEST = 4096  # longer sentences share the last bar of a histogram
@@ -19,6 +20,19 @@ class Lengths:
         self._bars = [np.zeros(LONGEST + 1, np.int64) for _ in range(2)]
         self._words, self._pieces, self._bytes = [0, 0], [0, 0], [0, 0]
         self._pairs = 0
+
+    @classmethod
+    def merged(cls, parts: Sequence["Lengths"]) -> "Lengths":
+        """The statistics of some parts (at least one) as those of one text."""
+        whole = cls(*parts[0]._tokenizers)
+        for part in parts:
+            whole._pairs += part._pairs
+            for side in range(2):
+                whole._bars[side] += part._bars[side]
+                whole._words[side] += part._words[side]
+                whole._pieces[side] += part._pieces[side]
+                whole._bytes[side] += part._bytes[side]
+        return whole
 
     def add(self, pair: Pair, source: list[int], target: list[int]) -> None:
         """Count a pair and its ids."""

@@ -104,14 +104,14 @@ def train(
     training: Training,
     sampler: Sampler,
     settings: Train,
-    make_batch: Callable[..., Batch],
+    batcher: Callable[..., Batch],
     seed: int,
     per_epoch: int,
 ) -> Iterator[Event]:
     """Train until a limit is reached, from wherever `training.progress` stands.
 
     Args:
-        make_batch: (sources, targets) -> batch, on the device, with as many copies of a pair as the objective wants.
+        batcher: (sources, targets) -> batch, on the device, with as many copies of a pair as the objective wants.
         per_epoch: about how many updates an epoch has.
 
     Raises:
@@ -129,7 +129,7 @@ def train(
         following = list(islice(batches, settings.accumulate))
         while following:
             pairs = following
-            together = in_parts(pairs, progress.parts, make_batch)
+            together = in_parts(pairs, progress.parts, batcher)
             following = list(islice(batches, settings.accumulate))  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
@@ -139,7 +139,7 @@ def train(
                 optimizer.zero_grad()
                 halve(progress, pairs)
                 yield Halved(progress.parts)
-                together = in_parts(pairs, progress.parts, make_batch)
+                together = in_parts(pairs, progress.parts, batcher)
             grad_norm = _clip(parameters, settings)
             if not math.isfinite(grad_norm):
                 raise RunError(
@@ -181,10 +181,10 @@ def train(
     yield Finished(reason)
 
 
-def in_parts(pairs: list[Pairs], parts: int, make_batch: Callable[..., Batch]) -> list[Batch]:
+def in_parts(pairs: list[Pairs], parts: int, batcher: Callable[..., Batch]) -> list[Batch]:
     """Batches, each in `parts` parts of about the same lengths."""
     return [
-        make_batch(sources[part::parts], targets[part::parts])
+        batcher(sources[part::parts], targets[part::parts])
         for sources, targets in pairs
         for part in range(min(parts, len(sources)))
     ]

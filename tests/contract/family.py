@@ -16,7 +16,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops.packing import Packing
@@ -157,14 +157,12 @@ def make(choice: dict[str, Any] | None = None, truncate: int = 0, **keys: Any) -
 
 def batch_of(rows: list[int], padding: int = 0) -> Batch:
     """Some of the sentences, with so many more columns of padding than they need."""
-    made = make_batch(
-        [SOURCES[i] for i in rows], [TARGETS[i] for i in rows], source_eos=EOS, target_bos=BOS, target_eos=EOS
-    )
+    made = Batcher(EOS, BOS, EOS)([SOURCES[i] for i in rows], [TARGETS[i] for i in rows])
     if not padding:
         return made
 
     def pad(x_BL: Tensor) -> Tensor:
-        # Other words than those of make_batch, so that a leak of padding would show.
+        # Other words than those of Batcher, so that a leak of padding would show.
         return torch.cat([x_BL, torch.randint(3, VOCAB, (len(rows), padding))], 1)
 
     def wider(packing: Packing) -> Packing:
@@ -173,10 +171,10 @@ def batch_of(rows: list[int], padding: int = 0) -> Batch:
     return dataclasses.replace(
         made,
         source_BS=pad(made.source_BS),
-        source=wider(made.source),
+        source_packing=wider(made.source_packing),
         target_in_BT=pad(made.target_in_BT),
         target_out_BT=pad(made.target_out_BT),
-        target=wider(made.target),
+        target_packing=wider(made.target_packing),
     )
 
 

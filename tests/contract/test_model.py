@@ -72,11 +72,11 @@ def test_forward_equals_stacked_steps(model: Seq2Seq) -> None:
     batch = batch_of(ALL)
     features_NE, _ = model(batch)
     logits_NV = features_NE @ model.output.weight_VE.T + model.output.bias_V
-    state = model.start(batch.source_BS, batch.source)
+    state = model.start(batch.source_BS, batch.source_packing)
     stacked = []
     for t in range(batch.target_in_BT.shape[1]):
         logits_BKV, state, _ = model.step(batch.target_in_BT[:, t : t + 1], state)
-        stacked.append(logits_BKV.squeeze(1)[batch.target.lengths_B > t])
+        stacked.append(logits_BKV.squeeze(1)[batch.target_packing.lengths_B > t])
     torch.testing.assert_close(logits_NV, torch.cat(stacked), atol=1e-12, rtol=0)
 
 
@@ -85,7 +85,7 @@ def test_state_is_reordered_and_kept(model: Seq2Seq) -> None:
     batch = batch_of(ALL)
     words_BK = torch.tensor([[3, 4, 5], [6, 7, 8], [9, 10, 11], [12, 13, 14]])
     parents_BK = torch.tensor([[2, 0, 0], [1, 1, 2], [0, 1, 2], [2, 1, 0]])
-    state = model.start(batch.source_BS, batch.source)
+    state = model.start(batch.source_BS, batch.source_packing)
     _, state, _ = model.step(torch.full((4, 1), BOS), state)
     _, state, _ = model.step(words_BK, state.reorder(torch.zeros(4, 3, dtype=torch.long)))
     kept = torch.tensor([1, 3])
@@ -103,7 +103,7 @@ def test_state_is_reordered_and_kept(model: Seq2Seq) -> None:
 
 def test_attention_weights_sum_to_one_and_are_zero_on_padding(model: Seq2Seq) -> None:
     batch = batch_of(ALL)
-    memory = model.encode(batch.source_BS, batch.source)
+    memory = model.encode(batch.source_BS, batch.source_packing)
     state = model.decoder.start(memory)
     for _ in range(2):  # what is remembered of the first step may matter to the second
         _, state, weights_BKS = model.step(torch.full((4, 1), BOS), state)

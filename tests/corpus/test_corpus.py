@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from mtkit.corpus.batch import make_batch
+from mtkit.corpus.batch import Batcher
 from mtkit.corpus.sampler import Sampler, plan
-from mtkit.corpus.shards import Prepared, ShardWriter, Split
+from mtkit.corpus.shards import Part, ShardWriter, Split
 from mtkit.errors import DataError
 from mtkit.ops.packing import Packing
 
@@ -19,16 +19,15 @@ def write(folder: Path, shard_pairs: int = 9, vocab: int = 200) -> Split:
     writer = ShardWriter(folder, "train", (vocab, vocab), shard_pairs)
     for source, target in PAIRS:
         writer.add(source, target)
-    writer.close()
-    return Split(folder, writer.shards)
+    return Split(folder, (Part.of("train", "train", writer.close()),))
 
 
 def test_shards_give_back_what_was_written(tmp_path: Path) -> None:
     split = write(tmp_path)
-    assert (len(split), split.shard_sizes) == (100, [9] * 11 + [1])
+    assert (len(split), [shard.pairs for shard in split.shards]) == (100, [9] * 11 + [1])
     assert split.target_pieces == sum(len(target) for _, target in PAIRS)
     read = []
-    for number in range(len(split.shard_sizes)):
+    for number in range(len(split.shards)):
         shard = split.open(number)
         assert shard.source.ids.dtype == np.uint16
         assert isinstance(shard.source.ids, np.memmap)
@@ -40,16 +39,11 @@ def test_large_vocabularies_take_wider_ids(tmp_path: Path) -> None:
     assert write(tmp_path, vocab=70_000).open(0).target.ids.dtype == np.uint32
 
 
-def test_damaged_shards_and_manifests_are_errors(tmp_path: Path) -> None:
+def test_damaged_shards_are_errors(tmp_path: Path) -> None:
     split = write(tmp_path)
     (tmp_path / "train-00003.source.npy").write_bytes(b"")
     with pytest.raises(DataError, match="shard train-00003 cannot be read"):
         split.open(3)
-    with pytest.raises(DataError, match="missing or damaged"):
-        Prepared.open(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"format_version": 99}')
-    with pytest.raises(DataError, match="has format 99, expected 1"):
-        Prepared.open(tmp_path)
 
 
 def everything(sampler: Sampler, epoch: int, skip: int = 0) -> list[list[int]]:
@@ -95,13 +89,13 @@ def test_like_lengths_share_a_batch() -> None:
 
 
 def test_batch_by_hand() -> None:
-    batch = make_batch([[7], [5, 6]], [[8], [9, 10]], source_eos=2, target_bos=1, target_eos=3)
+    batch = Batcher(source_eos=2, target_bos=1, target_eos=3)([[7], [5, 6]], [[8], [9, 10]])
     assert batch.source_BS.tolist() == [[5, 6, 2], [7, 2, 2]]  # the longest target first
-    assert batch.source.lengths_B.tolist() == [3, 2]
+    assert batch.source_packing.lengths_B.tolist() == [3, 2]
     assert batch.target_in_BT.tolist() == [[1, 9, 10], [1, 8, 3]]
     assert batch.target_out_BT.tolist() == [[9, 10, 3], [8, 3, 3]]
-    assert (batch.target.lengths_B.tolist(), batch.target_tokens) == ([3, 2], 5)
-    assert batch.source.mask_BL.tolist() == [[True, True, True], [True, True, False]]
+    assert (batch.target_packing.lengths_B.tolist(), batch.target_tokens) == ([3, 2], 5)
+    assert batch.source_packing.mask_BL.tolist() == [[True, True, True], [True, True, False]]
 
 
 def test_packing_by_hand() -> None:

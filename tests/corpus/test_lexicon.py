@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mtkit.corpus import lexicon
-from mtkit.corpus.shards import ShardWriter, Split
+from mtkit.corpus.shards import Part, ShardWriter, Split
 
 VOCAB = 60
 
@@ -24,7 +24,7 @@ def corpus(folder: Path, pairs: int) -> Split:
     writer.add([], [4])
     writer.add([11], [])
     writer.close()
-    return Split(folder, writer.shards)
+    return Split(folder, (Part.of("train", "train", writer.close()),))
 
 
 @pytest.mark.parametrize("most", [lexicon.MOST_LINKS, 3000])
@@ -42,8 +42,8 @@ def test_translations_are_found(tmp_path: Path, most: int, monkeypatch: pytest.M
 def test_fewer_words_than_asked_for(tmp_path: Path) -> None:
     writer = ShardWriter(tmp_path, "train", (6, 6))
     writer.add([1, 2], [5, 4])
-    writer.close()
-    learnt = lexicon.learn(Split(tmp_path, writer.shards), 6, 6, likely=3, frequent=10)
+    split = Split(tmp_path, (Part.of("train", "train", writer.close()),))
+    learnt = lexicon.learn(split, 6, 6, likely=3, frequent=10)
     assert set(learnt.frequent.tolist()) == {4, 5}
     assert sorted(learnt.likely_VN[1].tolist()) == [-1, 4, 5]
     assert np.array_equal(learnt.likely_VN[3], [-1, -1, -1])

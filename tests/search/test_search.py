@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtkit.corpus.batch import make_batch
+from mtkit.corpus.batch import Batcher
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
@@ -208,7 +208,7 @@ def test_batching_and_order_change_no_translation(choice: dict[str, Any]) -> Non
 def test_score_equals_forced_decoding(choice: dict[str, Any]) -> None:
     model = make(choice)
     for source, (hypothesis,) in zip(SOURCES, translate(model, SOURCES), strict=True):
-        batch = make_batch([source], [hypothesis.pieces], source_eos=2, target_bos=1, target_eos=2)
+        batch = Batcher(source_eos=2, target_bos=1, target_eos=2)([source], [hypothesis.pieces])
         features, words = model(batch)
         logits = features @ model.output.weight_VE.T + model.output.bias_V
         forced = -float(torch.nn.functional.cross_entropy(logits, words, reduction="sum").detach())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from mtkit.corpus.batch import make_batch
+from mtkit.corpus.batch import Batcher
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
@@ -33,7 +33,7 @@ def train(model: Seq2Seq) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(UPDATES):
         rows = sentences(rng, 16)
-        loss, count = batch_loss(model, make_batch(rows, rows, source_eos=EOS, target_bos=1, target_eos=EOS))
+        loss, count = batch_loss(model, Batcher(source_eos=EOS, target_bos=1, target_eos=EOS)(rows, rows))
         optimizer.zero_grad()
         (loss / count).backward()
         optimizer.step()

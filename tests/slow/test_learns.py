@@ -31,7 +31,7 @@ KEYS = {
     "schedule": ("train.schedule",),
 }
 # What is measured, not learnt with.
-MEASURES = {"metric"}
+MEASURES = {"metric", "command", "reader"}
 
 TRANSFORMER: Settings = {
     "model.encoder.name": "transformer",

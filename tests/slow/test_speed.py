@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mtkit.config import load
-from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.jobs.preprocess import preprocess
 from mtkit.model.build import build
@@ -49,7 +49,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def batches_of(tokens: int, count: int) -> list[Batch]:
     corpus, _ = preprocess(load("demo"), lambda message: None)
     pairs = islice(Sampler(corpus.split("train"), tokens, seed=1).epoch(0), count)
-    return [make_batch(*pair, source_eos=2, target_bos=1, target_eos=2) for pair in pairs]
+    return [Batcher(source_eos=2, target_bos=1, target_eos=2)(*pair) for pair in pairs]
 
 
 def update(model: Seq2Seq, stepper: torch.optim.Optimizer, batch: Batch, name: str) -> float:

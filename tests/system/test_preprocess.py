@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from mtkit.corpus.shards import Prepared
+from mtkit.store.prepared import Prepared
 from mtkit.text.case import title
 from mtkit.text.tokenizer import Tokenizer
 from tests.system.toy import mtkit, ran
@@ -142,7 +142,8 @@ def train_text(where: Path) -> list[tuple[str, str]]:
     """The training pairs of a prepared corpus, decoded again."""
     corpus = Prepared.open(where)
     tokenizer = Tokenizer.read(where / "tokenizer.model")
-    shards = [corpus.split("train").open(number) for number in range(len(corpus.split("train").shard_sizes))]
+    split = corpus.split("train")
+    shards = [split.open(number) for number in range(len(split.shards))]
     return [
         (tokenizer.decode(shard.source[index].tolist()), tokenizer.decode(shard.target[index].tolist()))
         for shard in shards

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtkit.corpus.sampler import Sampler
-from mtkit.corpus.shards import ShardWriter, Split
+from mtkit.corpus.shards import Part, ShardWriter, Split
 from mtkit.errors import ConfigError
 from mtkit.text import subwords
 from mtkit.text.subwords import Subwords
@@ -72,11 +72,11 @@ def test_batches_are_a_function_of_seed_epoch_and_place(tmp_path: Path) -> None:
     ids = made.encode(LINES[:16])
     for one in ids:
         writer.add(one, one)
-    writer.close()
+    split = Split(tmp_path, (Part.of("train", "train", writer.close()),))
     some = Subwords(made, "unigram")
 
     def batches(share: float, skip: int = 0, epoch: int = 0, seed: int = 1) -> list[list[list[int]]]:
-        sampler = Sampler(Split(tmp_path, writer.shards), 40, seed, share, (some, some))
+        sampler = Sampler(split, 40, seed, share, (some, some))
         return [[[int(i) for i in ids] for ids in side] for pair in sampler.epoch(epoch, skip) for side in pair]
 
     whole = batches(1.0)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.corpus.shards import ShardWriter, Split
+from mtkit.corpus.shards import Part, ShardWriter, Split
 from mtkit.model.build import build
 from mtkit.schema import Model, Train
 from mtkit.train import loop
@@ -28,8 +28,8 @@ class Bench:
             length = int(torch.randint(1, 6, (), generator=generator))
             ids = torch.randint(3, 20, (length,), generator=generator).tolist()
             writer.add(ids, ids)
-        writer.close()
-        self.sampler = Sampler(Split(folder, writer.shards), 60, seed=1)
+        split = Split(folder, (Part.of("train", "train", writer.close()),))
+        self.sampler = Sampler(split, 60, seed=1)
         self.settings = Train.model_validate(DEFAULTS | settings)
         self.per_epoch = math.ceil(self.sampler.batches(0) / self.settings.accumulate)
         self.dropout = dropout
@@ -42,7 +42,7 @@ class Bench:
 
     def batch(self, sources: object, targets: object, copies: int = 0) -> Batch:
         copies = copies or Objective.of(self.settings).copies
-        return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2, copies=copies)  # type: ignore[arg-type]
+        return Batcher(source_eos=2, target_bos=1, target_eos=2, copies=copies)(sources, targets)  # type: ignore[arg-type]
 
     def events(self, training: Training | None = None) -> Iterator[loop.Event]:
         training = training or self.training

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtkit.corpus.batch import Batch, make_batch
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.model.build import build
 from mtkit.ops import products
 from mtkit.schema import Model, Train
@@ -28,7 +28,7 @@ MODELS: dict[str, dict[str, Any]] = {
 def batch() -> Batch:
     sources = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15], [3, 4]] * 8
     targets = [[4, 5], [6, 7, 8, 9, 10], [11], [12, 13, 14, 15]] * 8
-    return make_batch(sources, targets, source_eos=2, target_bos=1, target_eos=2)
+    return Batcher(source_eos=2, target_bos=1, target_eos=2)(sources, targets)
 
 
 def gradients(settings: dict[str, Any], device: str, name: str = "fp32") -> tuple[float, Tensor]:

@@ -9,7 +9,9 @@ import pytest
 import zstandard
 
 from mtkit.errors import DataError
-from mtkit.text.bitext import locate
+from mtkit.registry import CHOICES, Choice
+from mtkit.text.readers.reader import locate
+from mtkit.text.readers.tsv import parse
 
 STRANGE = "a\u2028b\x00c\x0cd\re"  # one line: only "\n" ends one
 
@@ -85,3 +87,69 @@ def test_tsv_without_a_tab(tmp_path: Path) -> None:
     write(tmp_path, "t.tsv", b"one\teins\nno tab\n")
     with pytest.raises(DataError, match="line 2: expected SOURCE<TAB>TARGET"):
         read(tmp_path / "t.tsv")
+
+
+JSONL = '''"""One file with a JSON object a line: {"source": ..., "target": ...}."""
+
+import json
+from collections.abc import Iterator
+
+from mtkit.errors import DataError
+from mtkit.registry import CHOICES, Choice
+from mtkit.text.readers.reader import Pair, Reader
+
+
+class JSONLines(Reader):
+    """Keys source and target; others are somebody else's."""
+
+    suffix = ".jsonl"
+    expects = "JSON objects with source and target, one a line"
+
+    def pairs(self) -> Iterator[Pair]:
+        (path,) = self.files
+        for number, line in enumerate(self.lines(path), 1):
+            try:
+                pair = json.loads(line)
+                yield str(pair["source"]), str(pair["target"])
+            except (ValueError, TypeError, KeyError):
+                raise DataError(f"{path}, line {number}: expected {self.expects}, got {line[:60]!r}") from None
+'''
+
+
+@pytest.fixture
+def jsonl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A format that mtkit does not have: one file, and one line of the registry."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "jsonl.py").write_text(JSONL)
+    monkeypatch.syspath_prepend(str(tmp_path / "outside"))
+    choice = Choice("jsonl:JSONLines", "NAME.jsonl, an object a line with source and target")
+    monkeypatch.setitem(CHOICES["reader"], "jsonl", choice)
+
+
+def test_a_format_is_one_file_and_one_line(tmp_path: Path, jsonl: None) -> None:
+    lines = b'{"source": "one", "target": "eins", "id": 7}\r\n{"source": "two", "target": "zwei"}'
+    write(tmp_path, "t.jsonl.xz", lzma.compress(lines))
+    source = locate(tmp_path / "t.jsonl.xz", "en", "de")
+    assert list(source) == [("one", "eins"), ("two", "zwei")]
+    assert list(source.crlf.values()) == [1]
+    write(tmp_path, "t.jsonl", b'{"source": "one", "target": "eins"}\n["two"]\n')
+    with pytest.raises(DataError, match=r"t\.jsonl, line 2: expected JSON objects with source and target, .*got "):
+        read(tmp_path / "t.jsonl")
+    with pytest.raises(DataError, match=r"none.jsonl does not exist; expected a file of JSON objects"):
+        read(tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match=r"a path names PREFIX\.en or a \.tsv or \.jsonl file"):
+        read(tmp_path / "none")
+
+
+def test_the_longest_ending_says_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jsonl: None) -> None:
+    write(tmp_path, "t.tsv", b"one\teins\n")
+    kept = CHOICES["reader"]["prefix"]
+    monkeypatch.delitem(CHOICES["reader"], "prefix")
+    monkeypatch.setitem(CHOICES["reader"], "prefix", kept)  # last, and still after the others
+    assert read(tmp_path / "t.tsv") == [("one", "eins")]
+
+
+def test_a_line_of_tsv() -> None:
+    assert parse("one\teins\tmore", "stdin", 3) == ("one", "eins")
+    with pytest.raises(DataError, match="stdin, line 3: expected SOURCE<TAB>TARGET, got no tab: 'one'"):
+        parse("one", "stdin", 3)

@@ -1,0 +1,111 @@
+"""The data report of a corpus that was encoded, and what of it is said at once."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mtkit.errors import DataError
+from mtkit.jobs.preparing.encode import Encoded
+from mtkit.jobs.preparing.inputs import Corpus, shown
+from mtkit.jobs.preparing.plan import Plan, Reading
+from mtkit.store import prepared
+from mtkit.text import filters, quality
+
+LOUD = 0.2  # share of pairs lost that is said loudly
+
+
+def make_report(
+    corpus: Corpus,
+    plan: Plan,
+    train: Sequence[Encoded],
+    dev: Encoded,
+    overlap: quality.Overlap,
+    vocab_size: tuple[int, int],
+) -> prepared.Report:
+    """What was read, dropped and written, in all and by entry.
+
+    Raises:
+        DataError: no pair is left to train on, or none for dev.
+    """
+    parts = [
+        _part(reading, duplicates, one, corpus.train.case_augment > 0)
+        for reading, duplicates, one in zip(plan.readings, plan.duplicates, train, strict=True)
+    ]
+    dropped = sum((_dropped(*both) for both in zip(plan.readings, train, strict=True)), filters.Drops())
+    if not dev.part.pairs:
+        raise DataError("no pair of dev is left after filter.max_pieces; set data.dev to other text")
+    if not sum(part.pairs for part in parts):
+        raise DataError(
+            "no training pair is left after the filters: "
+            + ", ".join(f"{rule} {count}" for rule, count in dropped.counts.items() if count)
+            + "; loosen [filter] or check the text"
+        )
+    read = sum(part.pairs_read for part in parts)
+    lengths = {"train": quality.Lengths.merged([one.tally.lengths for one in train]), "dev": dev.tally.lengths}
+    return prepared.Report(
+        pairs_read=read,
+        pairs={"train": sum(part.pairs for part in parts), "dev": dev.part.pairs},
+        held_out=corpus.dev is None,
+        dropped=dropped.counts,
+        dropped_samples=_samples(dropped),
+        share_dropped=dropped.total / read,
+        duplicates=sum(plan.duplicates),
+        crlf_lines={
+            shown(Path(name)): count for entry in corpus.train.entries for name, count in entry.reader.crlf.items()
+        },
+        splits={split: prepared.Lengths.model_validate(some.summary()) for split, some in lengths.items()},
+        train_overlap={name: prepared.Overlap.model_validate(counts) for name, counts in overlap.counts.items()},
+        vocab_size=vocab_size,
+        case_copies=_copies(train) if corpus.train.case_augment else None,
+        parts=tuple(parts),
+    )
+
+
+def say_copies(report: prepared.Report, say: Callable[[str], None]) -> None:
+    """Say how many copies in other cases were added, if there were to be any."""
+    if copies := report.case_copies:
+        say(
+            f"copies added to train: {copies.upper:,} in upper case, {copies.title:,} in title case "
+            f"({sum(copies.dropped.values()):,} dropped)"
+        )
+
+
+def say_much_lost(report: prepared.Report, say: Callable[[str], None]) -> None:
+    """Say loudly that a large share of the text was dropped, if it was."""
+    if report.share_dropped > LOUD:
+        worst = max(report.dropped, key=lambda rule: report.dropped[rule])
+        say(
+            f"WARNING: {report.share_dropped:.0%} of the training pairs were dropped "
+            f"({sum(report.dropped.values()):,} of {report.pairs_read:,}), "
+            f"most by the rule {worst!r}; samples are in report.json"
+        )
+
+
+def _part(reading: Reading, duplicates: int, one: Encoded, augmented: bool) -> prepared.PartReport:
+    dropped = _dropped(reading, one)
+    return prepared.PartReport(
+        name=one.part.name,
+        entry=one.part.entry,
+        pairs_read=reading.read,
+        pairs=one.part.pairs,
+        held_out=len(one.tally.held_out),
+        dropped=dropped.counts,
+        dropped_samples=_samples(dropped),
+        duplicates=duplicates,
+        lengths=prepared.Lengths.model_validate(one.tally.lengths.summary()),
+        case_copies=_copies([one]) if augmented else None,
+    )
+
+
+def _dropped(reading: Reading, one: Encoded) -> filters.Drops:
+    """What both readings of an entry dropped."""
+    return reading.dropped + one.tally.dropped
+
+
+def _samples(dropped: filters.Drops) -> prepared.Samples:
+    return {rule: [(left, right) for left, right in some] for rule, some in dropped.samples.items() if some}
+
+
+def _copies(parts: Sequence[Encoded]) -> prepared.CaseCopies:
+    dropped = sum((one.tally.copies_dropped for one in parts), filters.Drops())
+    made = {name: sum(one.tally.copies[name] for one in parts) for name in parts[0].tally.copies}
+    return prepared.CaseCopies(**made, dropped=dropped.counts)

@@ -1,0 +1,51 @@
+r"""Files of text as lines. Must not know what stands in a line.
+
+A line ends at "\n" and nowhere else: U+2028, NUL, form feed and a lone "\r" are text. One "\r" before the
+"\n" belongs to a CRLF line end and is dropped.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from mtkit.errors import DataError
+from mtkit.text import compression
+
+
+def must_exist(path: Path) -> None:
+    """Refuse a path that cannot be read as lines.
+
+    Raises:
+        DataError: nothing is there, or a folder.
+    """
+    if not path.exists() or path.is_dir():
+        raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
+
+
+def lines(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield each line of a file, compressed or not, without its line end, and whether that was CRLF.
+
+    Raises:
+        DataError: not UTF-8 (file, line and byte are named), or a damaged archive.
+    """
+    with compression.opened(path) as raw:
+        yield from decode(raw, str(path))
+
+
+def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tuple[str, bool]]:
+    """Decode lines of bytes, numbered from `first`, as UTF-8; a byte order mark before line 1 is dropped.
+
+    Raises:
+        DataError: naming the line and the byte within it, both counted from 1.
+    """
+    for number, raw in enumerate(raw_lines, first):
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        crlf = raw.endswith(b"\r\n")
+        raw = raw[: -2 if crlf else -1] if raw.endswith(b"\n") else raw
+        try:
+            yield raw.decode("utf-8"), crlf
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}, line {number}, byte {error.start + 1}: 0x{raw[error.start]:02x} is not UTF-8; "
+                "convert the text to UTF-8 first, e.g. with iconv"
+            ) from None

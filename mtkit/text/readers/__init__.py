@@ -1,0 +1,1 @@
+"""Parallel text in files, a file a format. Must not know filters or tokenizers."""

@@ -1,0 +1,88 @@
+"""What a reader of parallel text is, and which one takes a path. Must not know any format by name."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from mtkit import registry
+from mtkit.errors import DataError
+from mtkit.text import compression
+from mtkit.text.lines import lines
+
+Pair = tuple[str, str]
+
+
+class Reader(ABC):
+    """Parallel text that was found on disk, to be read as a stream of pairs, any number of times.
+
+    A format is a subclass in a file of its own and a line in the registry under "reader". It gives `suffix` and
+    `pairs`; compression, line ends, UTF-8 and files that are missing are seen to here.
+
+    Args:
+        path: as a config names it.
+        languages: of source and target.
+
+    Attributes:
+        suffix: what names of this format end in, before the ending of a compression. Of several that fit the longest
+            counts, so "" takes what no other does.
+        expects: what a file of this format holds, for messages.
+        files: what is read, for whoever hashes or lists it.
+        crlf: file -> lines that ended in CRLF, whose "\\r" was dropped; of the last time that the text was read.
+
+    Raises:
+        DataError: a file does not exist; says which names were looked for.
+    """
+
+    suffix: ClassVar[str] = ""
+    expects: ClassVar[str] = "parallel text"
+
+    def __init__(self, path: Path, languages: Pair) -> None:
+        self.path, self.languages = path, languages
+        self.crlf: dict[str, int] = {}
+        self.files = self.find()
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Whether a path is of this format, by its name."""
+        return compression.bare(path).endswith(cls.suffix)
+
+    def find(self) -> list[Path]:
+        """The files of the text: the path itself, where a format has no other way."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path} does not exist; expected a file of {self.expects}")
+        return [self.path]
+
+    @abstractmethod
+    def pairs(self) -> Iterator[Pair]:
+        """Yield source and target of each pair.
+
+        Raises:
+            DataError: the text is not in this format; names file and line.
+        """
+
+    def __iter__(self) -> Iterator[Pair]:
+        self.crlf.clear()
+        return self.pairs()
+
+    def lines(self, path: Path) -> Iterator[str]:
+        """Yield the lines of a file of the text, without their ends."""
+        for line, crlf in lines(path):
+            if crlf:
+                self.crlf[str(path)] = self.crlf.get(str(path), 0) + 1
+            yield line
+
+
+def readers() -> list[type[Reader]]:
+    """Every format there is."""
+    return [registry.resolve("reader", name) for name in registry.CHOICES["reader"]]
+
+
+def locate(path: Path, source_lang: str, target_lang: str) -> Reader:
+    """Find the text that a path names, in whichever format it is.
+
+    Raises:
+        DataError: nothing is there; says which names were looked for.
+    """
+    reader = max((one for one in readers() if one.matches(path)), key=lambda one: len(one.suffix))
+    return reader(path, (source_lang, target_lang))
