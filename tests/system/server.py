@@ -85,9 +85,9 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
         traceback.print_exc()
         code = 1
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for written in (sys.stdout, sys.stderr):
             try:
-                stream.flush()
+                written.flush()
             except OSError:
                 code = code or 120
         os._exit(code)
