@@ -44,7 +44,8 @@ def of_printed(path: Path) -> Curve:
 
 def read(folder: Path) -> dict[str, Curve]:
     path = folder / "budget.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    return {name: [(minutes, score) for minutes, score in curve] for name, curve in kept.items()}
 
 
 def keep(system: str, curve: Curve, folder: Path = RESULTS) -> None:

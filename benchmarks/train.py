@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class _Timer:
     """A view of a training that notes its updates (see mtkit.jobs.view.View)."""
 
     def __init__(self, updates: int) -> None:
-        self.wanted, self.events, self.first = updates, [], 0.0
+        self.wanted, self.first = updates, 0.0
+        self.events: list[Any] = []
 
     def updated(self, event: Any, progress: Any) -> None:
         self.first = self.first or time.time()
@@ -82,6 +84,19 @@ def settings(workload: str, data: Path | None) -> list[str]:
     return made
 
 
+def measured(events: Sequence[Any]) -> dict[str, float]:
+    """Speed and waiting of updates (see mtkit.train.loop.Updated), but for the first ones where there are more.
+
+    Returns:
+        rate: median of target tokens a second; waited: share of the time, from 0 to 1.
+    """
+    warm = events[WARM:] or events
+    return {
+        "rate": statistics.median(event.target_tokens / event.seconds for event in warm),
+        "waited": sum(event.waited for event in warm) / sum(event.seconds for event in warm),
+    }
+
+
 def one(options: argparse.Namespace) -> None:
     """The child's work: train, and print what was measured as JSON."""
     from mtkit.config import load
@@ -101,13 +116,10 @@ def one(options: argparse.Namespace) -> None:
     with contextlib.suppress(_Enough):
         train(loaded, timer, fresh=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    warm = timer.events[WARM:] or timer.events
     (tokenizer,) = prepared.tokenizer_files
     pieces = Tokenizer.read(tokenizer).vocab_size
     flop = cost(build(loaded.config.model, pieces, pieces, shared=True))
-    found = {
-        "rate": statistics.median(event.target_tokens / event.seconds for event in warm),
-        "waited": sum(event.waited for event in warm) / sum(event.seconds for event in warm),
+    found = measured(timer.events) | {
         "flop": flop.forward + flop.backward,
         "memory": memory,
         "start": timer.first - began,
@@ -116,19 +128,19 @@ def one(options: argparse.Namespace) -> None:
     print(json.dumps(found))
 
 
-def peaks() -> dict[str, float]:
-    """FLOP/s of one large product in each precision."""
+def peaks(side: int) -> dict[str, float]:
+    """FLOP/s of one product of square matrices in each precision."""
     import torch
 
     found = {}
     for name in ("float32", "bfloat16"):
-        x = torch.randn(SIDE, SIDE).to(getattr(torch, name))
+        x = torch.randn(side, side).to(getattr(torch, name))
         seconds = []
         for _ in range(6):
             start = time.perf_counter()
             x @ x
             seconds.append(time.perf_counter() - start)
-        found[{"float32": "fp32", "bfloat16": "bf16"}[name]] = 2 * SIDE**3 / statistics.median(seconds[1:])
+        found[{"float32": "fp32", "bfloat16": "bf16"}[name]] = 2 * side**3 / statistics.median(seconds[1:])
     return found
 
 
@@ -142,6 +154,8 @@ def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
         str(options.work),
         "--updates",
         str(options.updates),
+        "--side",
+        str(options.side),
         *more,
     ]
     if options.data:
@@ -160,6 +174,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--updates", type=int, default=60)
+    parser.add_argument("--side", type=int, default=SIDE, help=f"of the product that is the peak; default {SIDE}")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="fp32", help=argparse.SUPPRESS)
@@ -171,7 +186,7 @@ def main() -> None:
         parser.error(f"unknown workload {min(unknown)}; expected one of {', '.join(WORKLOADS)}")
     options.work.mkdir(parents=True, exist_ok=True)
     if options.one:
-        print(json.dumps(peaks())) if options.peak else one(options)
+        print(json.dumps(peaks(options.side))) if options.peak else one(options)
         return
     if options.peers and not options.data:
         parser.error("--peers needs --data: the peers are given the same text")
@@ -180,7 +195,8 @@ def main() -> None:
             parser.error(f"{options.data / part} does not exist")
     top = child(options, "--peak")
     print(
-        f"peak of one product of {SIDE} x {SIDE}: " + ", ".join(f"{p} {v / 1e9:,.0f} GFLOP/s" for p, v in top.items())
+        f"peak of one product of {options.side} x {options.side}: "
+        + ", ".join(f"{p} {v / 1e9:,.0f} GFLOP/s" for p, v in top.items())
     )
     print("workload          precision  target tokens/s  share of peak  peak RAM  waiting for data")
     rates, tokenizers = {}, {}

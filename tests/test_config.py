@@ -1,6 +1,7 @@
 """Reading a config: where it comes from, `--set`, and what differs between two."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,11 @@ def test_set_reads_toml_or_else_a_string(tmp_path: Path, monkeypatch: pytest.Mon
         "model.encoder.conv=[{kernel = 3}]",
     ]
     made = load("demo", sets).config
-    assert (made.model.encoder.cell, made.train.lr, made.data.test) == ("lstm", 0.5, ["a", "b"])
+    encoder: Any = made.model.encoder
+    decoder: Any = made.model.decoder
+    assert (encoder.cell, made.train.lr, made.data.test) == ("lstm", 0.5, ["a", "b"])
     assert (made.run_name, made.tokenizer.shared) == ("my-run", False)
-    assert (made.model.decoder.norm, made.model.encoder.conv[0].kernel) == ("layer", 3)
+    assert (decoder.norm, encoder.conv[0].kernel) == ("layer", 3)
     assert load("demo", ["model.encoder.name=transformer"]).config.model.encoder.name == "transformer"
     for wrong in ("novalue", "=1", "name.x=1"):
         with pytest.raises(ConfigError, match="--set"):
@@ -38,11 +41,15 @@ def test_another_kind_of_decoder_leaves_out_keys_of_the_first(tmp_path: Path) ->
         'data = {source_lang = "en", target_lang = "de", train = "train"}\n'
         '[model.decoder]\nlayers = 3\nwiring = "conditional"\n[model.attention]\nname = "auto"\n'
     )
-    assert load(str(path)).config.model.decoder.wiring == "conditional"
+
+    def decoder_of(*sets: str) -> Any:
+        return load(str(path), [f"model.decoder.{one}" for one in sets]).config.model.decoder
+
+    assert decoder_of().wiring == "conditional"
     for sets in (["heads=2", "name=transformer"], ["name=transformer", "heads=2"]):
-        decoder = load(str(path), [f"model.decoder.{one}" for one in sets]).config.model.decoder
+        decoder = decoder_of(*sets)
         assert (decoder.name, decoder.layers, decoder.heads) == ("transformer", 3, 2)
-    assert load(str(path), ["model.decoder.name=recurrent"]).config.model.decoder.wiring == "conditional"
+    assert decoder_of("name=recurrent").wiring == "conditional"
     for wrong in (["model.decoder.wiring=plain"], ["model.decoder.cell=lstm"]):
         with pytest.raises(ConfigError, match="is a key of the recurrent decoder, and this one is transformer"):
             load(str(path), ["model.decoder.name=transformer", *wrong])

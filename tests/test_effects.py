@@ -8,7 +8,7 @@ import pytest
 
 from mtkit.config import Loaded, load, parse
 from mtkit.errors import ConfigError
-from mtkit.jobs.preprocess import find
+from mtkit.jobs.preparing.inputs import find
 from mtkit.schema import Config
 from mtkit.schema.effects import EFFECTS, always
 from mtkit.schema.kinds import ByName

@@ -41,7 +41,8 @@ class Example(NamedTuple):
 def example(kind: str) -> Example:
     (section,) = re.findall(rf"^## To add an? {kind}\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)
     (lines,) = re.findall(r"`model/\w+/\w+\.py`, (\d+) lines:", section)
-    return Example(kind, *re.findall(r"```python\n(.*?)```", section, re.DOTALL), int(lines))
+    code, line, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    return Example(kind, code, line, test, int(lines))
 
 
 EXAMPLES = [example("cell"), example("attention")]

@@ -15,13 +15,12 @@ from rich.text import Text
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
 from mtkit.metrics.metric import LOSS, shown, told
-from mtkit.schema import Config
-from mtkit.store.prepared import Prepared
-from mtkit.train.loop import total_updates
 
 if TYPE_CHECKING:
     from mtkit.jobs.validate import Sample
     from mtkit.jobs.view import Facts
+    from mtkit.schema import Config
+    from mtkit.store.prepared import Prepared
     from mtkit.train.loop import Updated
     from mtkit.train.state import Progress as State
 
@@ -65,7 +64,7 @@ def duration(seconds: float) -> str:
 class PlainView:
     """A line every few seconds."""
 
-    def __init__(self, messages: Messages, config: Config) -> None:
+    def __init__(self, messages: Messages, config: "Config") -> None:
         self.messages, self.config = messages, config
         self.recent = Recent()
         self.said = time.monotonic()
@@ -74,7 +73,7 @@ class PlainView:
     def say(self, message: str) -> None:
         self.messages.say(message)
 
-    def prepared(self, prepared: Prepared) -> None:
+    def prepared(self, prepared: "Prepared") -> None:
         self.say("the prepared corpus was missing or stale: made it anew")
         if not self.messages.quiet:
             show(prepared, self.messages.verbose)
@@ -88,6 +87,8 @@ class PlainView:
         )
 
     def updated(self, event: "Updated", progress: "State") -> None:
+        from mtkit.train.loop import total_updates
+
         self.recent.add(event)
         if time.monotonic() - self.said < LINE_SECONDS and progress.update > 1:
             return
@@ -117,7 +118,7 @@ class PlainView:
 class LiveView(PlainView):
     """A panel that is redrawn twice a second (drawing takes time from training); messages scroll above it."""
 
-    def __init__(self, messages: Messages, config: Config) -> None:
+    def __init__(self, messages: Messages, config: "Config") -> None:
         super().__init__(messages, config)
         self.console = Console(stderr=True, highlight=False)
         self.live: Live | None = None
@@ -141,6 +142,8 @@ class LiveView(PlainView):
         self.live.start()
 
     def updated(self, event: "Updated", progress: "State") -> None:
+        from mtkit.train.loop import total_updates
+
         self.recent.add(event)
         self.state = progress
         made = math.ceil(progress.batch / self.config.train.accumulate)

@@ -201,10 +201,10 @@ def _counter() -> FlopCounterMode:
         return product(x, y)
 
     def attend(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-        return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+        return int(sdpa_flop_count(query, key, value))
 
     def attend_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-        return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
+        return int(sdpa_backward_flop_count(grad, query, key, value))
 
     extra: dict[Any, Callable[..., int]] = {
         aten.mv: product,

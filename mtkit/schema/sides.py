@@ -1,14 +1,22 @@
 """The tables of encoders and decoders. Must not know torch, nor any choice but by the facts of its line."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field, model_validator
 
 from mtkit import registry
 from mtkit.schema.section import Count, Positive, Section, choice
 
-if TYPE_CHECKING:
-    from mtkit.schema.model import Model
+
+class Whole(Protocol):
+    """What a table may ask of the model that it is a part of."""
+
+    @property
+    def embed_dim(self) -> int: ...
+    @property
+    def hidden_dim(self) -> int: ...
+    @property
+    def attention_name(self) -> str: ...
 
 
 class Convolution(Section):
@@ -43,7 +51,7 @@ class Side(Section):
     name: str
     """Which one; see `mtkit info --list`."""
 
-    def fit(self, where: str, model: "Model") -> None:
+    def fit(self, where: str, model: Whole) -> None:
         """Refuse a model that this does not go with.
 
         Args:
@@ -53,7 +61,7 @@ class Side(Section):
             ValueError: says why, and what to do.
         """
 
-    def describe(self, model: "Model") -> list[str]:
+    def describe(self, model: Whole) -> list[str]:
         """What it is, in a few words each."""
         values = {key: getattr(self, key) for key in type(self).model_fields if key not in ("name", "conv")}
         return [self.name, *(f"{key} {value}" for key, value in values.items())]
@@ -79,7 +87,7 @@ class RecurrentEncoder(Side):
         _need_two_layers(self.layers, self.residual)
         return self
 
-    def fit(self, where: str, model: "Model") -> None:
+    def fit(self, where: str, model: Whole) -> None:
         """See Side.fit."""
         if self.bidirectional and model.hidden_dim % 2:
             raise ValueError(
@@ -87,7 +95,7 @@ class RecurrentEncoder(Side):
                 f"use {model.hidden_dim + 1} or {where}.bidirectional = false"
             )
 
-    def describe(self, model: "Model") -> list[str]:
+    def describe(self, model: Whole) -> list[str]:
         """See Side.describe."""
         ways = "both ways" if self.bidirectional else "left to right"
         return [_layers(self.layers, self.cell), ways, *_between(self.residual, self.norm)]
@@ -126,7 +134,7 @@ class RecurrentDecoder(Side):
             )
         return self
 
-    def fit(self, where: str, model: "Model") -> None:
+    def fit(self, where: str, model: Whole) -> None:
         """See Side.fit."""
         attention = model.attention_name
         if registry.choice("attention", attention).looks:
@@ -142,7 +150,7 @@ class RecurrentDecoder(Side):
                 f"none: use wiring = {_either('wiring', needs_attention=False)}, or an attention"
             )
 
-    def describe(self, model: "Model") -> list[str]:
+    def describe(self, model: Whole) -> list[str]:
         """See Side.describe."""
         begins = {"last": "the last state", "mean": "the mean state", "zeros": "zeros"}[self.state]
         return [
@@ -166,11 +174,11 @@ class TransformerEncoder(Side):
     """How a block knows the order."""
     conv: Conv = []
 
-    def fit(self, where: str, model: "Model") -> None:
+    def fit(self, where: str, model: Whole) -> None:
         """See Side.fit."""
         _fit_heads(where, self.heads, self.positions, model.hidden_dim)
 
-    def describe(self, model: "Model") -> list[str]:
+    def describe(self, model: Whole) -> list[str]:
         """See Side.describe."""
         return _blocks(self.layers, self.heads, self.ffn_dim or 4 * model.hidden_dim, self.positions)
 
@@ -187,11 +195,11 @@ class TransformerDecoder(Side):
     positions: Annotated[str, choice("positions")] = "sinusoidal"
     """How a block knows the order."""
 
-    def fit(self, where: str, model: "Model") -> None:
+    def fit(self, where: str, model: Whole) -> None:
         """See Side.fit."""
         _fit_heads(where, self.heads, self.positions, model.hidden_dim)
 
-    def describe(self, model: "Model") -> list[str]:
+    def describe(self, model: Whole) -> list[str]:
         """See Side.describe."""
         return _blocks(self.layers, self.heads, self.ffn_dim or 4 * model.hidden_dim, self.positions)
 

@@ -94,7 +94,7 @@ def test_state_is_reordered_and_kept(model: Seq2Seq) -> None:
         alone = batch_of([[1, 3, 0, 2][sentence]])  # the longest target comes first
         assert torch.equal(alone.target_in_BT[0, :2], batch.target_in_BT[sentence, :2])
         for k in range(3):
-            state = model.start(alone.source_BS, alone.source)
+            state = model.start(alone.source_BS, alone.source_packing)
             history = [BOS, int(words_BK[sentence, parents_BK[sentence, k]]), int(words_BK[sentence, k])]
             for word in history:
                 expected, state, _ = model.step(torch.tensor([[word]]), state)
@@ -158,8 +158,8 @@ def test_fast_path_equals_autograd_with_dropout(cell: str, wiring: str) -> None:
 def test_what_must_be_fast_is_not_the_plain_path(
     cell: str, wiring: str, attention: str, heads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = {"decoder__cell": cell, "decoder__wiring": wiring, "attention__name": attention, "attention__heads": heads}
-    model = make(**keys, encoder__cell=cell)
+    keys: dict[str, Any] = {"decoder__wiring": wiring, "attention__name": attention, "attention__heads": heads}
+    model = make(**keys, encoder__cell=cell, decoder__cell=cell)
     batch = batch_of(ALL)
     plain = outcome(model, [batch], plain=True)
     monkeypatch.setattr(type(model.decoder), "step", None)  # which the plain path goes by
@@ -171,7 +171,7 @@ def test_what_must_be_fast_is_not_the_plain_path(
 @pytest.mark.parametrize("attention", ["additive", "location", "toy_attention"])
 def test_truncated_gradients(cell: str, wiring: str, attention: str) -> None:
     """Cut each two steps, both paths agree; cut beyond the longest sentence, nothing changes, bit for bit."""
-    keys = {
+    keys: dict[str, Any] = {
         "encoder__cell": cell,
         "decoder__cell": cell,
         "decoder__wiring": wiring,
@@ -193,7 +193,7 @@ def test_truncation_stops_a_gradient_at_the_cut() -> None:
     """With gradients cut after each step, only the last word of an encoder's sentence moves its last state."""
     model = make(truncate=1, encoder__bidirectional=False)
     x_NE = torch.randn(5, 6, requires_grad=True)
-    packing = batch_of([0]).source
+    packing = batch_of([0]).source_packing
     model.encoder(x_NE, packing).last_BH.sum().backward()
     assert x_NE.grad is not None
     assert (x_NE.grad[:-1] == 0).all()
@@ -203,7 +203,8 @@ def test_truncation_stops_a_gradient_at_the_cut() -> None:
 @pytest.mark.parametrize("side", ["encoder", "decoder"])
 def test_batch_norm_in_training(side: str) -> None:
     """Its statistics are those of real positions: padding and order change nothing, batch-mates do."""
-    model = make(**{f"{side}__norm": "batch", f"{side}__layers": 2}, decoder__wiring="plain").train()
+    keys: dict[str, Any] = {f"{side}__norm": "batch", f"{side}__layers": 2}
+    model = make(**keys, decoder__wiring="plain").train()
     together = outcome(model, [batch_of(ALL)])
     assert_same(together, outcome(model, [batch_of(ALL, padding=5)]))
     assert_same(together, outcome(model, [batch_of([3, 1, 0, 2])]))
@@ -231,10 +232,10 @@ def test_two_directions_of_an_lstm_may_be_joined_in_any_way() -> None:
     for name in ("lstm", "lstm_ln"):
         torch.manual_seed(1)
         cells = [resolve("cell", name)(4, 3) for _ in range(2)]
-        packing = batch_of(ALL).source
+        packing = batch_of(ALL).source_packing
         x_NI = torch.randn(packing.positions, 4, requires_grad=True)
         weight = torch.randn(packing.positions, 6)
-        grads = []
+        grads: list[Tensor] = []
         for forms in (contextlib.nullcontext(), native.off()):
             with forms:
                 zeros = tuple(torch.zeros(2, packing.sentences, 3) for _ in range(2))
@@ -259,7 +260,7 @@ def test_cell_backward_is_the_derivative(name: str) -> None:
     state = tuple(torch.randn(2, 3, H, requires_grad=True) for _ in range(cell.states))
     # As where two directions run at once: each has parameters of its own.
     extras = tuple(torch.randn(2, 1, len(extra), requires_grad=True) for extra in cell(4, H).extras())
-    next_state, saved = cell.combine(Gates(*gates, extras), state)
+    next_state, saved = cell.combine(Gates(gates[0], gates[1], extras), state)
     grads = tuple(torch.randn_like(part) for part in next_state)
     wanted = torch.autograd.grad(next_state, [*gates, *state, *extras], grads, allow_unused=True)
     from_input = torch.empty_like(gates[0])
@@ -285,7 +286,7 @@ def test_tying(tie: str) -> None:
 @pytest.mark.parametrize(("cell", "attention"), [("gru", "additive"), ("toy_cell", "toy_attention")])
 def test_what_a_pass_kept_is_let_go_of_at_once(wiring: str, cell: str, attention: str) -> None:
     """No cycle of references may hold a batch's tensors until the cycle collector comes."""
-    keys = {"encoder__cell": cell, "decoder__cell": cell, "attention__name": attention}
+    keys: dict[str, Any] = {"encoder__cell": cell, "decoder__cell": cell, "attention__name": attention}
     model = make(decoder__wiring=wiring, decoder__layers=2, **keys)
 
     def update() -> "weakref.ref[Tensor]":
@@ -321,7 +322,7 @@ def test_modules_are_initialised_by_config() -> None:
     """Gates are orthogonal from state to state, forget gates start open, all else as `init` says."""
     keys = {"cell": "lstm"}
     for name in CHOICES["init"]:
-        model = build(Model.model_validate({"init": name, "encoder": keys, "decoder": keys}), 20, 20, shared=True)
+        model: Any = build(Model.model_validate({"init": name, "encoder": keys, "decoder": keys}), 20, 20, shared=True)
         for gate in model.decoder.cells[0].hidden.weight.chunk(4):
             torch.testing.assert_close(gate @ gate.T, torch.eye(512), atol=1e-8, rtol=0)
         bias = model.decoder.cells[0].input.bias
@@ -330,6 +331,6 @@ def test_modules_are_initialised_by_config() -> None:
         weight = model.decoder.readout.weight  # 512 x 1024
         bound = {"xavier": (6 / 1536) ** 0.5, "kaiming": (6 / 1024) ** 0.5, "uniform": 0.08}[name]
         assert 0.99 * bound < float(weight.detach().abs().max()) <= bound
-    eye = build(Model.model_validate({"recurrent_init": "identity"}), 20, 20, shared=True)
+    eye: Any = build(Model.model_validate({"recurrent_init": "identity"}), 20, 20, shared=True)
     assert torch.equal(eye.decoder.cells[0].hidden.weight[:512], torch.eye(512))
     assert isinstance(eye.decoder.cells[0].hidden, nn.Linear)

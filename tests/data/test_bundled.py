@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 import unicodedata
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +57,7 @@ def near(text: str) -> str:
 
 @pytest.mark.parametrize("measure", [str, str.casefold, near], ids=["exact", "casefold", "near"])
 @pytest.mark.parametrize(("language", "side"), [("de", "en"), ("de", "de"), ("ko", "en"), ("ko", "ko")])
-def test_no_string_stands_in_two_splits(language, side, measure):
+def test_no_string_stands_in_two_splits(language: str, side: str, measure: Callable[[str], str]) -> None:
     strings = {split: {measure(line) for line in lines(language, split, side)} for split in SPLITS}
     for one, other in combinations(SPLITS, 2):
         assert strings[one] & strings[other] == set(), f"in both {one} and {other}"
@@ -64,15 +65,15 @@ def test_no_string_stands_in_two_splits(language, side, measure):
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_held_out_sources_have_one_reference(language, split):
+def test_held_out_sources_have_one_reference(language: str, split: str) -> None:
     for side in ("en", language):
         folded = [near(line) for line in lines(language, split, side)]
         assert len(set(folded)) == len(folded)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_pair_is_repeated_or_untranslated(language):
-    pairs = []
+def test_no_pair_is_repeated_or_untranslated(language: str) -> None:
+    pairs: list[tuple[str, str]] = []
     for split in SPLITS:
         pairs += zip(lines(language, split, "en"), lines(language, split, language), strict=True)
     assert len(set(pairs)) == len(pairs)
@@ -81,7 +82,7 @@ def test_no_pair_is_repeated_or_untranslated(language):
 
 
 @pytest.mark.parametrize(("language", "split", "side"), FILES)
-def test_lines_are_plain(language, split, side):
+def test_lines_are_plain(language: str, split: str, side: str) -> None:
     for line in lines(language, split, side):
         assert line
         assert line == " ".join(line.split())
@@ -90,13 +91,13 @@ def test_lines_are_plain(language, split, side):
 
 
 @pytest.mark.parametrize(("language", "split", "side"), FILES)
-def test_no_marked_keys_are_left(language, split, side):
+def test_no_marked_keys_are_left(language: str, split: str, side: str) -> None:
     left = [line for line in lines(language, split, side) if re.search(r"\([_~]\w\)|[a-z]~[a-z]", line)]
     assert left == []
 
 
 @pytest.mark.parametrize(("language", "split", "side"), FILES)
-def test_checksums_match_the_readme(language, split, side):
+def test_checksums_match_the_readme(language: str, split: str, side: str) -> None:
     readme = (DATA / f"ui.en-{language}" / "README.md").read_text(encoding="utf-8")
     row = re.search(rf"^\| `{split}\.{side}\.gz` \| `(\w+)` \| `(\w+)` \|$", readme, re.MULTILINE)
     assert row is not None
@@ -106,7 +107,7 @@ def test_checksums_match_the_readme(language, split, side):
 
 
 @pytest.mark.parametrize(("language", "split", "side"), FILES)
-def test_gzip_header_has_no_time_and_no_name(language, split, side):
+def test_gzip_header_has_no_time_and_no_name(language: str, split: str, side: str) -> None:
     data = packed(language, split, side)
     assert data[3] == 0  # no flags: no file name, no comment
     assert data[4:8] == bytes(4)
@@ -123,7 +124,7 @@ def test_gzip_header_has_no_time_and_no_name(language, split, side):
         ("ko", "test", 550, 650),
     ],
 )
-def test_counts(language, split, low, high):
+def test_counts(language: str, split: str, low: int, high: int) -> None:
     count = len(lines(language, split, "en"))
     assert count == len(lines(language, split, language))
     assert low <= count <= high
@@ -131,14 +132,14 @@ def test_counts(language, split, low, high):
     assert f"| {split} | {count} |" in readme
 
 
-def test_held_out_order_is_not_alphabetical():
+def test_held_out_order_is_not_alphabetical() -> None:
     test = lines("de", "test", "en")
     initials = {line[0].casefold() for line in test[:30]}
     assert test != sorted(test)
     assert len(initials) >= 8
 
 
-def test_licence_is_beside_the_text():
+def test_licence_is_beside_the_text() -> None:
     text = (DATA / "LICENSE.MPL-2.0").read_text(encoding="utf-8")
     assert text.startswith("Mozilla Public License Version 2.0")
     assert "Exhibit B" in text
@@ -153,7 +154,8 @@ def test_licence_is_beside_the_text():
 
 def catalogue(entries: list[tuple[str, str]], order: str) -> bytes:
     """Make a compiled gettext catalogue."""
-    tables, strings = [], b""
+    tables: list[bytes] = []
+    strings = b""
     start = 28 + 16 * len(entries)
     for column in (0, 1):
         for entry in entries:
@@ -166,7 +168,7 @@ def catalogue(entries: list[tuple[str, str]], order: str) -> bytes:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_catalogue_is_read_in_either_byte_order(order):
+def test_catalogue_is_read_in_either_byte_order(order: str) -> None:
     entries = [
         ("", "Content-Type: text/plain; charset=UTF-8\n"),
         ("STR_ROWS\x04$1 row\0$1 rows", "$1 Zeile\0$1 Zeilen"),
@@ -178,7 +180,7 @@ def test_catalogue_is_read_in_either_byte_order(order):
     ]
 
 
-def test_other_files_are_refused():
+def test_other_files_are_refused() -> None:
     with pytest.raises(ValueError, match="magic"):
         list(build.read_catalogue(b"PK\x03\x04" + bytes(24)))
 
@@ -209,7 +211,7 @@ def test_other_files_are_refused():
         ("_Y 축", "Y 축"),
     ],
 )
-def test_accelerators_are_removed_from_labels(text, expected):
+def test_accelerators_are_removed_from_labels(text: str, expected: str) -> None:
     assert build.clean(text, "somedialog|label") == expected
 
 
@@ -231,17 +233,17 @@ def test_accelerators_are_removed_from_labels(text, expected):
         "원(빨강~검정) 4개",
     ],
 )
-def test_other_underscores_and_tildes_are_kept_in_labels(text):
+def test_other_underscores_and_tildes_are_kept_in_labels(text: str) -> None:
     assert build.clean(text, "somedialog|label") == text
 
 
 @pytest.mark.parametrize("context", ["STR_NAME", "somedialog|extended_tip|name", "extended_tip|name"])
-def test_underscores_are_text_outside_labels(context):
+def test_underscores_are_text_outside_labels(context: str) -> None:
     assert build.clean("Rounds to To_currency, see FILE_NAME", context) == "Rounds to To_currency, see FILE_NAME"
     assert build.clean("The decimals of To_currency", context) == "The decimals of To_currency"
 
 
-def test_common_buttons_are_labels():
+def test_common_buttons_are_labels() -> None:
     assert build.clean("_Close all", "stock") == "Close all"
 
 
@@ -257,7 +259,7 @@ def test_common_buttons_are_labels():
         (" \n ", ""),
     ],
 )
-def test_lines_are_folded_and_broken_ones_emptied(text, expected):
+def test_lines_are_folded_and_broken_ones_emptied(text: str, expected: str) -> None:
     assert build.clean(text, "STR_NAME") == expected
 
 
@@ -276,11 +278,11 @@ def test_lines_are_folded_and_broken_ones_emptied(text, expected):
         ("Screen Beans", "ScreenBeans", "ko", False),
     ],
 )
-def test_usable_pairs(source, target, language, usable):
+def test_usable_pairs(source: str, target: str, language: str, usable: bool) -> None:
     assert build.is_usable(build.Pair(source, target), language) is usable
 
 
-def test_a_pair_is_kept_once():
+def test_a_pair_is_kept_once() -> None:
     messages = [
         build.Message("a|label", "_Open file", "Datei ö_ffnen"),
         build.Message("b|label", "Open _file", "_Datei öffnen"),
@@ -294,16 +296,16 @@ def test_a_pair_is_kept_once():
 
 
 @pytest.mark.parametrize("text", ["Open File…", "open file:", "OPEN FILE ...", "Open-file"])
-def test_near_copies_fold_alike(text):
+def test_near_copies_fold_alike(text: str) -> None:
     assert build.fold(text) == build.fold("Open file")
 
 
 @pytest.mark.parametrize("text", ["Open files", "Open file 2", "…", "파일 열기"])
-def test_other_strings_fold_apart(text):
+def test_other_strings_fold_apart(text: str) -> None:
     assert build.fold(text) != build.fold("Open file")
 
 
-def test_components_join_shared_sources_and_targets():
+def test_components_join_shared_sources_and_targets() -> None:
     a = build.Pair("Open file", "Datei öffnen")
     b = build.Pair("Open File...", "Öffnet Datei")  # the source of a, nearly
     c = build.Pair("Opens a file", "öffnet Datei:")  # the target of b, nearly
@@ -313,14 +315,14 @@ def test_components_join_shared_sources_and_targets():
     assert found == sorted([sorted([a, b, c]), [d], [e]])
 
 
-def test_one_reference_keeps_the_first_in_sorted_order():
+def test_one_reference_keeps_the_first_in_sorted_order() -> None:
     first = build.Pair("Open file", "Datei auswählen")
     second = build.Pair("Open file", "Datei öffnen")
     third = build.Pair("Select file", "Datei öffnen")
     assert build.one_reference([third, second, first]) == [first, third]
 
 
-def test_large_long_and_symbolic_components_are_not_held_out():
+def test_large_long_and_symbolic_components_are_not_held_out() -> None:
     pair = build.Pair("Open file", "Datei öffnen")
     assert build.may_be_held_out([pair])
     assert not build.may_be_held_out([pair] * (build.HELD_OUT_COMPONENT + 1))
@@ -333,7 +335,7 @@ def number(index: int) -> str:
     return "".join("abcdefghij"[int(digit)] for digit in str(index))
 
 
-def test_split_is_whole_sized_and_independent_of_the_order():
+def test_split_is_whole_sized_and_independent_of_the_order() -> None:
     pairs = [build.Pair(f"source {number(i)}", f"Ziel {number(i)}") for i in range(100)]
     pairs += [build.Pair("many targets", f"Wort {number(i)}") for i in range(10)]
     pairs += [build.Pair("two targets", "Erstes"), build.Pair("Two targets:", "Zweites")]
@@ -353,7 +355,7 @@ def test_split_is_whole_sized_and_independent_of_the_order():
 # ---- writing
 
 
-def test_writing_twice_gives_the_same_bytes(tmp_path):
+def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     splits = {name: [build.Pair(f"{name} file", f"{name}-Datei")] for name in SPLITS}
     for folder in ("one", "two"):
         build.write(tmp_path / folder, "de", splits, "some-package", "1.2")
@@ -367,6 +369,6 @@ def test_writing_twice_gives_the_same_bytes(tmp_path):
     assert "`1.2`" in readme
 
 
-def test_a_missing_package_is_named(tmp_path):
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"some-package_\*\.deb"):
         build.find_package(tmp_path, "some-package")

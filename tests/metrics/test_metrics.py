@@ -1,11 +1,12 @@
 """Scores are sacreBLEU's own."""
 
+import importlib.util
+
 import pytest
 import sacrebleu
 
 from mtkit import registry
 from mtkit.errors import DataError
-from mtkit.metrics import bleu as module
 from mtkit.metrics.bleu import bleu, tokenizer_for
 from mtkit.metrics.chrf import chrf
 from mtkit.metrics.metric import Score, Texts, gain, scores, told
@@ -39,13 +40,13 @@ def test_tokenizers_by_language(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tokenizer_for("auto", "de") == ("13a", "")
     assert tokenizer_for("auto", "zh-CN") == ("zh", "")
     assert tokenizer_for("intl", "ko") == ("intl", "")
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     name, warning = tokenizer_for("auto", "ko")
     assert name == "char"
     assert "sacrebleu[ko]" in warning
     with pytest.raises(DataError, match=r"sacrebleu\[ja\].*eval.tokenize = .char."):
         tokenizer_for("ja-mecab", "ja")
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert tokenizer_for("auto", "ja") == ("ja-mecab", "")
 
 

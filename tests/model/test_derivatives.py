@@ -1,6 +1,6 @@
 """What is trained is what is searched with, whichever derivative there is: by hand, by autograd, or a parent's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -111,7 +111,8 @@ def model_with(kind: str, cls: type, **keys: Any) -> Seq2Seq:
         "wiring": ["decoder__wiring"],
     }
     with mock.patch.dict(CHOICES[kind], {"own": Choice(f"{cls.__module__}:{cls.__name__}", "")}):
-        return make(**keys, **dict.fromkeys(where[kind], "own"))
+        chosen: dict[str, Any] = dict.fromkeys(where[kind], "own")
+        return make(**keys, **chosen)
 
 
 def hold(model: Seq2Seq) -> None:
@@ -119,11 +120,11 @@ def hold(model: Seq2Seq) -> None:
     batch = batch_of(ALL)
     assert_same(outcome(model, [batch]), outcome(model, [batch], plain=True))
     features_NE, _ = model(batch)
-    state, stacked = model.start(batch.source_BS, batch.source), []
+    state, stacked = model.start(batch.source_BS, batch.source_packing), []
     with torch.inference_mode():
         for t in range(batch.target_in_BT.shape[1]):
             logits_BKV, state, _ = model.step(batch.target_in_BT[:, t : t + 1], state)
-            stacked.append(logits_BKV.squeeze(1)[batch.target.lengths_B > t])
+            stacked.append(logits_BKV.squeeze(1)[batch.target_packing.lengths_B > t])
     logits_NV = features_NE @ model.output.weight_VE.T + model.output.bias_V
     torch.testing.assert_close(logits_NV.detach(), torch.cat(stacked), atol=1e-12, rtol=0)
 
@@ -150,13 +151,13 @@ def test_no_parameter_of_an_attention_need_be_named() -> None:
     for attention in (SharpAdditive, ToyAttention):
         model = model_with("attention", attention)
         _, gradients = outcome(model, [batch_of(ALL)])
-        for name, _ in model.decoder.attention.named_parameters():
+        for name, _ in model.decoder.get_submodule("attention").named_parameters():
             assert gradients[f"decoder.attention.{name}"].abs().sum() > 0, name
 
 
 def test_a_frozen_parameter_gets_no_gradient() -> None:
     model = model_with("attention", SharpAdditive)
-    model.decoder.attention.sharpness_1.requires_grad_(False)
+    model.decoder.get_parameter("attention.sharpness_1").requires_grad_(False)
     batch = batch_of(ALL)
     found = outcome(model, [batch])
     assert "decoder.attention.sharpness_1" not in found[1]
@@ -166,7 +167,11 @@ def test_a_frozen_parameter_gets_no_gradient() -> None:
 @pytest.mark.parametrize("wiring", FEEDING)
 def test_validation_keeps_no_graph(wiring: str) -> None:
     """The same numbers as in training, where nothing may have a gradient."""
-    keys = {"encoder__cell": "toy_cell", "decoder__cell": "toy_cell", "attention__name": "toy_attention"}
+    keys: dict[str, Any] = {
+        "encoder__cell": "toy_cell",
+        "decoder__cell": "toy_cell",
+        "attention__name": "toy_attention",
+    }
     model, batch = make(**keys, decoder__wiring=wiring), batch_of(ALL)
     expected, _ = model(batch)
     with torch.inference_mode():
@@ -176,7 +181,7 @@ def test_validation_keeps_no_graph(wiring: str) -> None:
 
 def test_gradients_in_fp32_are_those_in_float64() -> None:
     """As where C forms run beside what autograd makes."""
-    keys = {"encoder__cell": "toy_cell", "decoder__cell": "gru", "attention__name": "toy_attention"}
+    keys: dict[str, Any] = {"encoder__cell": "toy_cell", "decoder__cell": "gru", "attention__name": "toy_attention"}
     wanted = outcome(make(**keys), [batch_of(ALL)])[1]
     torch.set_default_dtype(torch.float32)
     model = make(**keys)
@@ -217,9 +222,10 @@ def test_a_norm_without_steps_takes_the_plain_path() -> None:
     assert has_steps(nn.Identity())
     assert not has_steps(nn.LayerNorm(8, eps=1e-3))
     assert not has_steps(nn.Tanh())
-    for norm in (Reversed, nn.Tanh):
+    makers: list[Callable[[], nn.Module]] = [lambda: Reversed(8), nn.Tanh]
+    for made in makers:
         model = make(decoder__layers=2)
-        model.decoder.norms = nn.ModuleList(norm(8) if norm is Reversed else norm() for _ in range(2))
+        model.decoder.norms = nn.ModuleList(made() for _ in range(2))
         hold(model)
 
 
@@ -249,7 +255,7 @@ class Pointless(TransformerDecoder):
 
 def test_a_transformer_trains_the_function_that_it_searches_with() -> None:
     facts = CHOICES["decoder"]["transformer"]
-    keys = {"decoder__name": "transformer", "decoder__layers": 2}
+    keys: dict[str, Any] = {"decoder__name": "transformer", "decoder__layers": 2}
     assert make(**keys).decoder.is_fast()
     own = facts._replace(where=f"{__name__}:Pointless")
     with mock.patch.dict(CHOICES["decoder"], {"transformer": own}):

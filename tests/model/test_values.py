@@ -1,6 +1,7 @@
 """Values against independent references: torch.nn's own layers, and examples worked by hand."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,8 @@ def test_encoder_equals_torch_nn_on_packed_sequences(name: str, bidirectional: b
     )
     width = 8 // encoder.directions
     reference = REFERENCES[name](5, width, num_layers=2, bidirectional=bidirectional)
-    for layer, directions in enumerate(encoder.layers):
+    layers: Any = encoder.layers
+    for layer, directions in enumerate(layers):
         for direction, cell in enumerate(directions):
             nn.init.normal_(cell.hidden.bias)
             suffix = f"l{layer}" + ("_reverse" if direction else "")
@@ -64,6 +66,7 @@ def test_encoder_equals_torch_nn_on_packed_sequences(name: str, bidirectional: b
 def test_cells_equal_torch_nn(name: str, reference: type[nn.Module]) -> None:
     torch.manual_seed(0)
     cell: Cell = resolve("cell", name)(3, 4)
+    assert cell.hidden is not None
     other = reference(3, 4)
     other.load_state_dict(
         {
@@ -95,6 +98,7 @@ def test_cells_by_hand() -> None:
         return cell
 
     relu = made("rnn_relu", 1.5)
+    assert relu.hidden is not None
     nn.init.constant_(relu.hidden.bias, -0.2)
     assert relu.step(x, (half,))[0].item() == pytest.approx(3.0 + 0.05 - 0.2)
     assert relu.step(-x, (half,))[0].item() == 0.0
@@ -195,6 +199,7 @@ def test_additive_by_hand() -> None:
 
 def test_scaled_dot_by_hand() -> None:
     attention = ScaledDot(2)
+    assert attention.query is not None
     attention.query.weight.data.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))  # W [0.5, -0.25] = [-0.25, 0.5]
     attention.key.weight.data.copy_(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
     _, weights = look(attention, [0.5, -0.25], MEMORY, real=2)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from mtkit.ops.dropout import mask_like
 from mtkit.ops.native import compiler, elementwise, quantised, tiles
 from mtkit.ops.packing import Packing
 from mtkit.registry import resolve
-from mtkit.search import choice
+from mtkit.search import selection
 
 NATIVE = native.compiled() is not None
 here = pytest.mark.skipif(not NATIVE, reason="no C compiler, or no OpenMP in torch, on this machine")
@@ -32,9 +33,14 @@ WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
 def both(work: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tensor], list[Tensor]]:
     """What some work gives with the C forms, which must be taken, and without."""
     calls: list[str] = []
-    original = elementwise.call
+    original: Callable[..., Any] = vars(elementwise)["call"]
+
+    def counted(name: str, *rest: Any) -> Any:
+        calls.append(name)
+        return original(name, *rest)
+
     with monkeypatch.context() as patch:
-        patch.setattr(elementwise, "call", lambda name, *rest: (calls.append(name), original(name, *rest))[1])
+        patch.setattr(elementwise, "call", counted)
         ours = work()
     assert calls
     with native.off():
@@ -153,15 +159,15 @@ def test_choosing(shape: tuple[int, int, int], threads: int) -> None:
     torch.manual_seed(1)
     B, K, V = shape
     logits, totals = torch.randn(shape) * 4, torch.randn(B, K)
-    sums = choice.log_sums(logits)
+    sums = selection.log_sums(logits)
     torch.testing.assert_close(sums, logits.logsumexp(-1), atol=1e-5, rtol=1e-5)
     totals[:, 1:2] = -torch.inf
     logits[:, :, [0, 2]] = -torch.inf
     logits[0, :, 1:] = -torch.inf  # fewer than are asked for
     for count in (1, 3, min(7, K * V)):
-        best, places = choice.best_words(logits, totals - sums, count)
+        best, places = selection.best_words(logits, totals - sums, count)
         with native.off():
-            wanted, wanted_places = choice.best_words(logits, totals - sums, count)
+            wanted, wanted_places = selection.best_words(logits, totals - sums, count)
         torch.testing.assert_close(best, wanted)
         real = best > -torch.inf
         assert torch.equal(places[real], wanted_places[real])
@@ -171,7 +177,7 @@ def test_choosing(shape: tuple[int, int, int], threads: int) -> None:
 def test_choosing_takes_the_first_of_equals_and_no_nan(threads: int) -> None:
     logits = torch.zeros(2, 2, 70)
     logits[1, 0, 3] = torch.nan
-    best, places = choice.best_words(logits, torch.zeros(2, 2) - choice.log_sums(logits), 3)
+    best, places = selection.best_words(logits, torch.zeros(2, 2) - selection.log_sums(logits), 3)
     assert places.tolist() == [[0, 1, 2], [70, 71, 72]]
     assert bool(best.isfinite().all())
 
@@ -338,7 +344,11 @@ def test_products_on_tiles(shape: tuple[int, int, int], threads: int, units: Non
             near(tiles.product(left, n, ready, base, wide[1:-1, 1:-2]), base)
             assert wide.isnan().sum() == wide.numel() - m * n  # nothing is written beside it
             near(tiles.outer(left.T, right.T), 0.0)
-    for work in (lambda onto: tiles.product(a, n, ready, onto, onto), lambda onto: tiles.outer(a.T, b.T, onto)):
+    works: list[Callable[[Tensor], Tensor]] = [
+        lambda onto: tiles.product(a, n, ready, onto, onto),
+        lambda onto: tiles.outer(a.T, b.T, onto),
+    ]
+    for work in works:
         near(work(base.clone()), base)
 
 

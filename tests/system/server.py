@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from select import select
 
@@ -83,7 +84,7 @@ def serve(listening: socket.socket, alive: int) -> None:
     for name in LOADED:
         __import__(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who attend
-    while listening in select([listening, alive], [], [])[0]:
+    while listening.fileno() in select([listening.fileno(), alive], [], [])[0]:
         end, _ = listening.accept()
         if not os.fork():
             listening.close()
@@ -128,12 +129,12 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        traceback.print_exc()
         code = 1
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for written in (sys.stdout, sys.stderr):
             try:
-                stream.flush()
+                written.flush()
             except OSError:
                 code = code or 120
         os._exit(code)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,12 +141,17 @@ def test_killed_inside_the_average_it_is_made_once(
     assert events(tmp_path / "whole", "average")[0]["kept"]
     # First when the bundle stands already, and the checkpoint does not speak of it.
     command = ["train", "-q", *(part for one in sets for part in ("-s", one))]
-    done = subprocess.run([sys.executable, "-c", KILLED, *command], cwd=folder, capture_output=True, env=ENVIRONMENT)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    killed = subprocess.run([sys.executable, "-c", KILLED, *command], cwd=folder, capture_output=True, env=ENVIRONMENT)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert same(folder / "runs/toy/best", mean_of_kept(folder))
     # Then asked to end while the average is validated.
     mean = averaging.mean
-    monkeypatch.setattr(averaging, "mean", lambda *args: (os.kill(os.getpid(), signal.SIGTERM), mean(*args))[1])
+
+    def asked_to_end(*args: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return mean(*args)
+
+    monkeypatch.setattr(averaging, "mean", asked_to_end)
     with pytest.raises(Stopped, match="all is saved"):
         run(folder, *sets)
     assert events(folder, "average") == events(folder, "finished") == []

@@ -37,7 +37,7 @@ def test_a_curve_is_kept_and_replaced(tmp_path: Path) -> None:
     for curve in ([(1.0, 2.0)], [(1.0, 3.0), (2.0, 4.5)]):
         budget.keep("ours", curve, tmp_path)
         budget.keep("theirs", [(2.0, 1.0)], tmp_path)
-    assert budget.read(tmp_path) == {"ours": [[1.0, 3.0], [2.0, 4.5]], "theirs": [[2.0, 1.0]]}
+    assert budget.read(tmp_path) == {"ours": [(1.0, 3.0), (2.0, 4.5)], "theirs": [(2.0, 1.0)]}
 
 
 def test_the_table_says_what_a_budget_buys(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_cost_of_the_model_that_toolkits_are_compared_on() -> None:
     counted = cost(model)
     assert 43e6 < counted.total < 51e6
     E, H, V, L = 256, 512, 8000, 17  # of every sentence, 17 positions a side
-    weights = 2 * 3 * (H // 2) * (E + H // 2)  # encoder: two directions, three gates
+    weights: float = 2 * 3 * (H // 2) * (E + H // 2)  # encoder: two directions, three gates
     weights += 3 * H * (E + H + H)  # decoder: word and attentional vector, state
     weights += H * H + H * H + 2 * H * H + H * V + H * H / L  # keys, query, readout, output; the bridge, once
     weights += 2 * L * H  # energy, context

@@ -196,7 +196,7 @@ def test_the_python_example(own_text: Path) -> None:
 
 def test_make_demo_in_little_time(tmp_path: Path) -> None:
     """The whole of `make demo` with seconds instead of minutes, and the command that the README has after it."""
-    out = sh(f"make --no-print-directory demo MINUTES=0.2 DEMO={tmp_path}/demo", ROOT)
+    out = sh(f"make --no-print-directory demo MINUTES=0.1 DEMO={tmp_path}/demo", ROOT)
     assert [out.count(word) for word in ("\nsource  ", "\nmtkit  ", "\nreference  ")] == [10, 10, 10]
     for name in ("BLEU\t", "chrF\t", "nrefs:1|case:mixed"):
         assert name in out
@@ -207,6 +207,6 @@ def test_make_demo_in_little_time(tmp_path: Path) -> None:
 def test_without_arguments_anywhere(tmp_path: Path) -> None:
     """The four commands in an empty folder; only the time is cut, for training and for those that follow its run."""
     assert "wrote prepared" in run_mtkit(tmp_path, "preprocess").stderr
-    ran(run_mtkit(tmp_path, "train", "--set", "train.max_minutes=0.2"))
+    ran(run_mtkit(tmp_path, "train", "--set", "train.max_minutes=0.1"))
     assert ran(run_mtkit(tmp_path, "translate", stdin="Save the file\n")).count("\n") == 1
     assert "BLEU\t" in ran(run_mtkit(tmp_path, "eval"))

@@ -190,7 +190,7 @@ def test_an_endless_stream_fits_into_memory(start: Start) -> None:
     process = start("--workers", "2", "--beam-size", "1")
     assert process.stdin is not None
     assert process.stdout is not None
-    sizes = []
+    sizes: list[int] = []
     ready(process)
     os.set_blocking(process.stdin.fileno(), False)
     wanted, sent, got = 60_000, 0, 0

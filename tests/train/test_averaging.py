@@ -1,17 +1,20 @@
 """The running mean of weights, the average of several, and values that are not parameters."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from mtkit import files
 from mtkit.model import tensors
+from mtkit.model.build import build
 from mtkit.schema import Decode, Model
 from mtkit.store import bundle, checkpoint
+from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import averaging, loop
 from mtkit.train.ema import Ema
 from mtkit.train.state import Kept, Training
@@ -27,6 +30,8 @@ class Norm(nn.Module):
 
     def __init__(self, at: float = 0.0, count: int = 0) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.count: Tensor
         self.weight = nn.Parameter(torch.full((2,), at))
         self.register_buffer("mean", torch.full((3,), at))
         self.register_buffer("count", torch.tensor(count))
@@ -110,42 +115,47 @@ def test_the_mean_of_kept_weights(tmp_path: Path) -> None:
     assert ["00000009" in wrong[0], "has changed" in wrong[1]] == [True, True]
 
 
-def with_buffers(training: Training) -> Training:
-    training.model.encoder.norm = Norm()
-    return training
+def with_buffers(training: Training) -> Norm:
+    """The buffers that a model was given."""
+    norm = training.model.encoder.norm = Norm()
+    return norm
 
 
 def test_checkpoints_hold_buffers(tmp_path: Path) -> None:
     bench = Bench(tmp_path, max_updates=1)
-    training, again = with_buffers(bench.make()), with_buffers(bench.make())
-    training.model.encoder.norm.mean.fill_(3.0)
-    training.model.encoder.norm.count.fill_(7)
+    training, again = bench.make(), bench.make()
+    norm, other = with_buffers(training), with_buffers(again)
+    norm.mean.fill_(3.0)
+    norm.count.fill_(7)
     checkpoint.save(tmp_path / "c", training)
     checkpoint.load(tmp_path / "c", again)
-    assert again.model.encoder.norm.mean.tolist() == [3.0] * 3
-    assert again.model.encoder.norm.count.item() == 7
+    assert other.mean.tolist() == [3.0] * 3
+    assert other.count.item() == 7
 
 
 def test_bundles_hold_buffers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = with_buffers(Bench(tmp_path, max_updates=1).training).model
-    model.encoder.norm.mean.fill_(3.0)
-    model.encoder.norm.count.fill_(7)
-    info = bundle.describe(Model(embed_dim=8, hidden_dim=16), Decode(), [Pieces()], ("en", "de"), 9)
-    bundle.write(tmp_path / "b", model, [Pieces()], info, "card")
+    training = Bench(tmp_path, max_updates=1).training
+    model, norm = training.model, with_buffers(training)
+    norm.mean.fill_(3.0)
+    norm.count.fill_(7)
+    pieces: list[Any] = [Pieces()]
+    info = bundle.describe(Model(embed_dim=8, hidden_dim=16), Decode(), pieces, ("en", "de"), 9)
+    bundle.write(tmp_path / "b", model, pieces, info, "card")
     assert load_file(tmp_path / "b/model.safetensors")["encoder.norm.mean"].tolist() == [3.0] * 3
     files.verify(tmp_path / "b", "bundle")
 
-    def built(*args: object) -> nn.Module:
+    def built(*args: Any) -> nn.Module:
         fresh = build(*args)
         fresh.encoder.norm = Norm()
         return fresh
 
-    build = bundle.build
     monkeypatch.setattr(bundle, "build", built)
-    monkeypatch.setattr(bundle.Tokenizer, "read", lambda path: Pieces())
+    monkeypatch.setattr(Tokenizer, "read", lambda path: Pieces())
     loaded = bundle.load(tmp_path / "b", torch.device("cpu")).model
-    assert loaded.encoder.norm.mean.tolist() == [3.0] * 3
-    assert loaded.encoder.norm.count.item() == 7
+    read = loaded.encoder.get_submodule("norm")
+    assert isinstance(read, Norm)
+    assert read.mean.tolist() == [3.0] * 3
+    assert read.count.item() == 7
     assert not any(tensor.is_meta for tensor in loaded.state_dict().values())
 
 

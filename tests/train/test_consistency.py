@@ -1,6 +1,7 @@
 """Agreement of two passes: what is compared, what it weighs, and that a run with it learns and resumes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -74,7 +75,8 @@ def test_runs_learn_repeat_and_halve(tmp_path: Path, name: str) -> None:
     halved.progress.parts = 2
     firsts = []
     for training in (whole, halved):
-        training.model.dropout = training.model.encoder.dropout = 0.0
+        model: Any = training.model
+        model.dropout = model.encoder.dropout = 0.0
         event = next(iter(bench.events(training)))
         assert isinstance(event, loop.Updated)
         firsts.append(event.loss)

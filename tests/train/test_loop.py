@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_the_loop_learns_and_ends(tmp_path: Path) -> None:
         ({"max_minutes": 0.02}, "max_minutes = 0.02"),
     ],
 )
-def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, object], reason: str) -> None:
+def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, Any], reason: str) -> None:
     last = list(Bench(tmp_path, **settings).events())[-1]
     assert isinstance(last, loop.Finished)
     assert last.reason.startswith(reason)
@@ -202,7 +203,7 @@ def test_precision_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         worked.append(batch)
         now[0] += 0.1 if products.entered() == "bf16" else batch
 
-    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     cpu = torch.device("cpu")
     assert precision.choose(cpu, work, [0.9, 0.11, 0.11, 0.12]).name == "fp32"  # the first is not counted
     assert precision.choose(cpu, work, [0.1, 0.12, 0.13]).name == "bf16"
@@ -217,9 +218,10 @@ class Memory:
     """Stands for a device on which so many sentences at once are too many."""
 
     def __init__(self, sentences: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-        real, self.seen = losses.batch_loss, []
+        real = losses.batch_loss
+        self.seen: list[int] = []
 
-        def batch_loss(model: Any, batch: Any, smoothing: float) -> Any:
+        def batch_loss(model: Any, batch: Any, smoothing: Any) -> Any:
             self.seen.append(len(batch.source_BS))
             if len(batch.source_BS) <= sentences:
                 return real(model, batch, smoothing)

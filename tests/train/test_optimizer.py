@@ -5,6 +5,7 @@ import math
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -45,8 +46,9 @@ def test_every_optimizer_steps_as_torch_does(float64: None, name: str) -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Conv1d(2, 2, 3))
     other = copy.deepcopy(model)
     settings = Train(optimizer=name, lr=LR, betas=list(BETAS), weight_decay=DECAY)
-    ours = optimizer.make(model, settings)
-    theirs = [REFERENCES[name]([p], DECAY if p.dim() > 1 else 0.0) for p in other.parameters()]
+    ours: Any = optimizer.make(model, settings)
+    references: Any = REFERENCES
+    theirs = [references[name]([p], DECAY if p.dim() > 1 else 0.0) for p in other.parameters()]
     for _ in range(7):
         for mine, its in zip(model.parameters(), other.parameters(), strict=True):
             # Far smaller than most epsilons, so that these count too.
@@ -70,7 +72,13 @@ def test_a_tied_matrix_is_optimized_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", CHOICES["optimizer"])
 def test_every_optimizer_resumes_exactly(tmp_path: Path, name: str) -> None:
     """With all that a checkpoint has to hold: state, mean of the weights, setbacks, a pass over the text half done."""
-    choices = {"accumulate": 2, "ema": 0.9, "schedule": "plateau", "validate_every": 2, "weight_decay": 0.01}
+    choices: dict[str, Any] = {
+        "accumulate": 2,
+        "ema": 0.9,
+        "schedule": "plateau",
+        "validate_every": 2,
+        "weight_decay": 0.01,
+    }
     bench = Bench(tmp_path, optimizer=name, max_updates=9, **choices)
     whole = bench.losses()
     checkpoint.save(tmp_path / "c", bench.until(5))
@@ -113,7 +121,7 @@ def one_update(bench: Bench) -> tuple[loop.Updated, dict[str, Tensor]]:
     return event, {name: tensor.detach() for name, tensor in bench.training.model.named_parameters()}
 
 
-SGD = {"optimizer": "sgd", "betas": [0.0, 0.0], "lr": 1.0, "max_updates": 1}
+SGD: dict[str, Any] = {"optimizer": "sgd", "betas": [0.0, 0.0], "lr": 1.0, "max_updates": 1}
 
 
 @pytest.mark.parametrize("together", [1, 2, 3])
@@ -200,8 +208,8 @@ def test_named_tensors_are_all_that_has_values() -> None:
     assert list(tensors.named(model)) == ["one.weight", "one.bias", *norm]
     other = Tied()
     with torch.no_grad():
-        model.norm.running_var.fill_(3)
-        model.norm.num_batches_tracked.fill_(5)
+        for buffer, number in (("running_var", 3), ("num_batches_tracked", 5)):
+            model.norm.get_buffer(buffer).fill_(number)
     tensors.assign(other, tensors.contiguous(model))
     assert other.two.weight is other.one.weight
     for name, value in tensors.named(model).items():
