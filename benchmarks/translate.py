@@ -90,13 +90,13 @@ def one(options: argparse.Namespace) -> None:
 
     import torch
 
+    from mtkit.translator.parallel import in_parallel
     from mtkit.translator.request import Line, Request
-    from mtkit.translator.translator import WINDOW, Translator, in_parallel
+    from mtkit.translator.translator import WINDOW, Translator
 
     torch.set_num_threads(1)
-    translator = Translator.load(options.model, device="cpu")
-    update = {"beam_size": options.beam, "precision": options.precision, "batch_tokens": BATCH_TOKENS}
-    translator.decode = translator.decode.model_copy(update=update)
+    settings = {"beam_size": options.beam, "precision": options.precision, "batch_tokens": BATCH_TOKENS}
+    translator = Translator.load(options.model, device="cpu", **settings)
     lines = [Line(text, number=i) for i, text in enumerate(options.input.read_text().split("\n")[:-1])]
     if options.workers > 1:
         with in_parallel(translator, Request(), options.workers) as pool:

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -156,8 +157,27 @@ def _dead_before(table: dict[str, Any]) -> set[str]:
         return set()
 
 
-def parse_decode(overrides: list[str]) -> Decode:
-    """The [decode] settings of `--set` alone, for a model that needs no config.
+def decode_with(base: Decode, changes: Mapping[str, object]) -> Decode:
+    """Settings of search with some of them changed.
+
+    Raises:
+        ConfigError: a wrong value, or no such setting; names the nearest one.
+    """
+    if not changes:
+        return base
+    try:
+        return type(base).model_validate(base.model_dump() | dict(changes))
+    except ValidationError as error:
+        errors = [dict(item) | {"loc": ("decode", *item["loc"])} for item in error.errors()]
+        found = [_explain(item, {"decode": dict(changes)}, Config) for item in errors]
+        raise ConfigError("\n  ".join(found)) from None
+
+
+def parse_decode(overrides: list[str], origin: str) -> Decode:
+    """The [decode] settings of KEY=VALUE lines alone, for a model that needs no config.
+
+    Args:
+        origin: what messages call them.
 
     Raises:
         ConfigError: a key of another section, or a wrong value.
@@ -165,9 +185,11 @@ def parse_decode(overrides: list[str]) -> Decode:
     table: dict[str, Any] = {}
     _override(table, overrides)
     if other := [key for key in table if key != "decode"]:
-        raise ConfigError(f"--set {other[0]}…: with --model and no --config, only decode.KEY=VALUE has an effect")
+        raise ConfigError(
+            f"{other[0]}…: of a model without a config, only decode.KEY=VALUE has an effect", remedy="set"
+        )
     needed = {"data": {"source_lang": "source", "target_lang": "target", "train": "none"}}
-    return parse(table | needed, "--set").decode
+    return parse(table | needed, origin).decode
 
 
 def digest(*parts: Any) -> str:
@@ -204,7 +226,7 @@ def _override(table: dict[str, Any], overrides: list[str]) -> None:
         for parent in parents:
             inner = inner.setdefault(parent, {})
             if not isinstance(inner, dict):
-                raise ConfigError(f"--set {override}: {parent} is a value, not a table")
+                raise ConfigError(f"{override}: {parent} is a value, not a table", remedy="set")
         inner[last] = value
 
 
@@ -212,7 +234,7 @@ def _read(override: str) -> tuple[list[str], Any]:
     """The parts of the dotted key, and the value, of KEY=VALUE."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set takes KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}")
+        raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}", remedy="set")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

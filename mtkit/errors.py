@@ -23,7 +23,16 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class MtkitError(Exception):
-    """Base of every error that is the input's, the data's or the environment's, not ours."""
+    """Base of every error that is the input's, the data's or the environment's, not ours.
+
+    Attributes:
+        remedy: what kind of way out there is, for whoever has more to say of it than the message: the command line adds
+            its flags (`mtkit.cli.remedies`). "": none.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class ConfigError(MtkitError):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
+from mtkit.cli import remedies
 from mtkit.cli.options import with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
@@ -38,7 +39,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except Stopped as stopped:
             _leave(str(stopped), stopped.exit_code)
         except MtkitError as error:
-            _leave(f"error: {error}", 1)
+            _leave(f"error: {remedies.shown(error)}", 1)
         except KeyboardInterrupt:
             _leave("interrupted", 130)
         except BrokenPipeError:

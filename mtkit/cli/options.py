@@ -40,6 +40,7 @@ ModelsOption = Annotated[
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that share the work, of one thread each.")
 ]
+FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the resolved config among it.")]
 
@@ -65,6 +66,13 @@ def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = made  # type: ignore[attr-defined]
     run.__annotations__ = command.__annotations__ | {"plugin": PluginOption}
     return run
+
+
+def checked_form(form: str) -> str:
+    """A name of a form, or wrong usage."""
+    if form not in ("text", "jsonl"):
+        raise typer.BadParameter(f"--format is text or jsonl, not {form!r}")
+    return form
 
 
 class Messages:
@@ -111,33 +119,31 @@ def load_translator(
     flags: Flags,
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
-    from mtkit import files
     from mtkit.config import parse_decode
+    from mtkit.jobs.trained import trained
     from mtkit.ops.device import set_threads
     from mtkit.schema import Decode
-    from mtkit.translator.translator import load_for, missing_run
+    from mtkit.translator.translator import Translator
 
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
     set_threads(1 if workers > 1 else threads)
     if models and config is None:
-        decode: Decode | None = parse_decode(overrides or [])
+        decode: Decode = parse_decode(overrides or [], "--set")
     else:
         loaded = load_config(config, overrides, messages)
         decode = loaded.config.decode
         if not models:
-            models = [loaded.run_folder]
-            if not files.standing(loaded.run_folder / "best").exists():
-                raise missing_run(loaded.run_folder)
-    translator = load_for(models, device, decode)
-    translator.decode = _with_flags(translator.decode, flags)
-    return translator
+            models = [trained(loaded.run_folder)]
+    return Translator.load(*models, device=device, decode=_with_flags(decode, flags))
 
 
 def _with_flags(decode: "Decode", flags: Flags) -> "Decode":
+    """What is set in a config or by --set, and before it what the flags say."""
     from pydantic import ValidationError
 
+    given = decode.model_dump(include=decode.model_fields_set)
     try:
-        return type(decode).model_validate(decode.model_dump() | dict(flags))
+        return type(decode).model_validate(given | dict(flags))
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")

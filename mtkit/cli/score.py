@@ -1,17 +1,17 @@
 """`mtkit score`: how likely a model finds given translations."""
 
-from collections.abc import Generator, Iterator, Sequence
+import json
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtkit.cli import forms
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
-from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
+    FormatOption,
     Messages,
     ModelsOption,
     QuietOption,
@@ -19,12 +19,13 @@ from mtkit.cli.options import (
     ThreadsOption,
     VerboseOption,
     WorkersOption,
+    checked_form,
     load_translator,
 )
+from mtkit.cli.output import write
 
 if TYPE_CHECKING:
     from mtkit.jobs.likelihood import Scored
-    from mtkit.translator.request import Line
     from mtkit.translator.translator import Translator
 
 
@@ -41,7 +42,7 @@ def command(
     align: Annotated[
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
     ] = False,
-    form: forms.FormatOption = "text",
+    form: FormatOption = "text",
     config: ConfigOption = None,
     set_: SetOption = None,
     device: DeviceOption = "auto",
@@ -50,7 +51,7 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Score pairs: the log-probability of each target given its source, one a line."""
-    forms.checked(form)
+    checked_form(form)
     messages = Messages(quiet, verbose)
     if file is not None:
         from mtkit.text.lines import must_exist
@@ -63,7 +64,9 @@ def command(
     translator.check(translator.decode, Request(align=align))
 
     def shown(number: int, scored: "Scored") -> str:
-        return forms.scored_jsonl(number, scored) if form == "jsonl" else forms.scored_text(scored, scores, align)
+        if form == "jsonl":
+            return json.dumps(scored.as_json(number), ensure_ascii=False) + "\n"
+        return scored.as_text(scores, align)
 
     number = write(_scored(translator, align, file, (workers, threads or 1)), output, messages, shown)
     messages.detail(f"{number:,} pairs scored")
@@ -74,33 +77,15 @@ def _scored(
 ) -> Generator[list["Scored"], None, None]:
     """Window by window, by so many workers of so many threads."""
     from mtkit.jobs.likelihood import in_parallel, score
+    from mtkit.text.stream import opened, windows
+    from mtkit.translator.inputs import pairs
+    from mtkit.translator.translator import WINDOW
 
     with opened(file) as (source, name):
         if processes[0] > 1:
             with in_parallel(translator, align, *processes) as pool:
-                yield from pool.in_order(chunk or None for chunk in _pairs(source, name, pool.ends))
+                chunks = pairs(windows(source, name, WINDOW, pool.ends), name)
+                yield from pool.in_order(chunk or None for chunk in chunks)
         else:
-            for chunk in _pairs(source, name):
+            for chunk in pairs(windows(source, name, WINDOW), name):
                 yield score(translator, align, chunk)
-
-
-def _pairs(source: BinaryIO, name: str, ends: Sequence[Any] = ()) -> Iterator[list["Line"]]:
-    """Windows of pairs with their numbers."""
-    from mtkit.errors import DataError
-    from mtkit.text.readers import tsv
-    from mtkit.translator.request import Line
-    from mtkit.translator.translator import WINDOW
-
-    number = 0
-    for window in windows(source, name, WINDOW, ends):
-        chunk: list[Line] = []
-        for text in window:
-            number += 1
-            try:
-                left, right = tsv.parse(text, name, number)
-            except DataError:
-                if chunk:
-                    yield chunk  # what came before the error is good
-                raise
-            chunk.append(Line(left, right, number - 1))
-        yield chunk

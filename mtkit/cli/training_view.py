@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from mtkit.cli import remedies
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
 from mtkit.metrics.metric import LOSS, shown, told
@@ -70,8 +71,8 @@ class PlainView:
         self.said = time.monotonic()
         self.per_epoch = 1
 
-    def say(self, message: str) -> None:
-        self.messages.say(message)
+    def say(self, message: str, remedy: str = "") -> None:
+        self.messages.say(remedies.told(message, remedy))
 
     def prepared(self, prepared: "Prepared") -> None:
         self.say("the prepared corpus was missing or stale: made it anew")
@@ -129,7 +130,8 @@ class LiveView(PlainView):
         self.sample: Sample | None = None
         self.facts: Facts | None = None
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, remedy: str = "") -> None:
+        message = remedies.told(message, remedy)
         if not self.messages.quiet or message.startswith("WARNING"):
             self.console.print(message, markup=False, style="bold red" if message.startswith("WARNING") else None)
 

@@ -2,18 +2,17 @@
 
 import contextlib
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtkit.cli import forms
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
-from mtkit.cli.lines import opened, windows, write
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
+    FormatOption,
     Messages,
     ModelsOption,
     QuietOption,
@@ -21,11 +20,13 @@ from mtkit.cli.options import (
     ThreadsOption,
     VerboseOption,
     WorkersOption,
+    checked_form,
     load_translator,
 )
+from mtkit.cli.output import write
 
 if TYPE_CHECKING:
-    from mtkit.translator.request import Line, Request, Translation
+    from mtkit.translator.request import Request, Translation
     from mtkit.translator.translator import Translator
 
 
@@ -55,7 +56,7 @@ def command(
     align: Annotated[
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
     ] = False,
-    form: forms.FormatOption = "text",
+    form: FormatOption = "text",
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -65,7 +66,7 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Translate text: one line in, one line out, in order."""
-    forms.checked(form)
+    checked_form(form)
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
@@ -79,6 +80,7 @@ def command(
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.search.batched import Sampling
+    from mtkit.translator import forms
     from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
@@ -110,44 +112,26 @@ def _translations(
     messages: Messages,
 ) -> Generator[Iterable["Translation"], None, None]:
     """Window by window, by so many workers of so many threads."""
-    from mtkit.translator.translator import in_parallel
+    from mtkit.text.lines import lines
+    from mtkit.text.stream import opened, windows
+    from mtkit.translator.inputs import numbered
+    from mtkit.translator.parallel import in_parallel
+    from mtkit.translator.translator import WINDOW
 
+    def warn(message: str) -> None:
+        messages.say(f"WARNING: {message}")
+
+    prefixes = ((line for line, _ in lines(prefix)), str(prefix)) if prefix else None
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
     with opened(file) as (source, name):
         if processes[0] > 1:
             with in_parallel(translator, request, *processes) as pool:
-                chunks = (chunk or None for chunk in _numbered(source, name, prefix, messages, pool.ends))
-                yield from pool.in_order(chunks)
+                chunks = numbered(windows(source, name, WINDOW, pool.ends), name, prefixes, warn)
+                yield from pool.in_order(chunk or None for chunk in chunks)
         else:
-            for chunk in _numbered(source, name, prefix, messages):
+            for chunk in numbered(windows(source, name, WINDOW), name, prefixes, warn):
                 yield translator.window(chunk, request=request)
-
-
-def _numbered(
-    source: BinaryIO, name: str, prefix: Path | None, messages: Messages, ends: Sequence[Any] = ()
-) -> Iterator[list["Line"]]:
-    """Windows of lines with their numbers and prefixes."""
-    from mtkit.errors import DataError
-    from mtkit.text.lines import lines
-    from mtkit.translator.request import Line
-    from mtkit.translator.translator import WINDOW
-
-    prefixes = (line for line, _ in lines(prefix)) if prefix else None
-    number = 0
-    for window in windows(source, name, WINDOW, ends):
-        chunk: list[Line] = []
-        for text in window:
-            start = next(prefixes, None) if prefixes is not None else ""
-            if start is None:
-                if chunk:
-                    yield chunk
-                raise DataError(f"{prefix} has {number} lines, {name} has more: expected a prefix (or nothing) a line")
-            chunk.append(Line(text, start, number))
-            number += 1
-        yield chunk
-    if prefixes is not None and next(prefixes, None) is not None:
-        messages.say(f"WARNING: {prefix} has more lines than {name}, which has {number}")
 
 
 def _typed(

@@ -10,6 +10,7 @@ from typing import Any
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import DataError
+from mtkit.jobs.trained import trained
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Score, Texts, scores, tokenizes
 from mtkit.text import compression
@@ -107,19 +108,17 @@ def evaluate(loaded: Loaded, *, metrics: list[str], tokenize: str, device: str) 
         DataError: the config names no test set.
         BundleError: there is no trained model.
     """
-    from mtkit.translator.translator import load_for, missing_run
+    from mtkit.translator.translator import Translator
 
     config = loaded.config
     if not config.data.test:
-        raise DataError("the config names no test set: set data.test, or score files with --hyp FILE --ref FILE")
+        raise DataError("the config names no test set: set data.test, or score files", remedy="files")
     if tokenizes(metrics):
         tokenizer_for(tokenize, config.data.target_lang)  # what is missing is said before any work
     sources = [
         (name, locate(loaded.path(name), config.data.source_lang, config.data.target_lang)) for name in config.data.test
     ]
-    if not files.standing(loaded.run_folder / "best").exists():
-        raise missing_run(loaded.run_folder)
-    translator = load_for([loaded.run_folder], device, config.decode)
+    translator = Translator.load(trained(loaded.run_folder), device=device, decode=config.decode)
     results: list[Result] = []
     for name, source in sources:
         pairs = list(source)

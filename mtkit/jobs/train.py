@@ -113,7 +113,7 @@ class _Job:
             self.run_folder.begin(self.config, self.identity)
         progress = self.training.progress
         if progress.finished and (reached := loop.limit(progress, self.config.train)):
-            self.view.say(f"this run is finished ({reached}): raise that limit to go on, or use --fresh to start anew")
+            self.view.say(f"this run is finished ({reached}): raise that limit to go on, or start anew", "fresh")
             return progress
         progress.finished = ""
         self.run_folder.cut_log(progress.log_bytes)

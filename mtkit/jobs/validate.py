@@ -14,13 +14,12 @@ from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS, Texts, scores
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Config, Decode
-from mtkit.search.batched import translate_ids
-from mtkit.search.ensemble import Ensemble
-from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store.prepared import Prepared
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
 from mtkit.train.loss import batch_loss
+from mtkit.translator.member import Member
+from mtkit.translator.translator import Translator
 
 ALWAYS = ("bleu", "chrf")  # what every validation tells, beside the metric that "best" goes by
 
@@ -51,15 +50,16 @@ class Validator:
         check: Callable[[], None],
     ) -> None:
         self.config, self.batcher, self.check = config, batcher, check
-        self.source_tokenizer, self.target_tokenizer = tokenizers
+        self.tokenizers = tokenizers
+        self.longest = prepared.split("train").longest_source
         self.sampler = Sampler(prepared.split("dev"), config.train.batch_tokens, seed=0)
         sources, references = prepared.dev_text()
         some = min(config.train.validate_lines, len(sources))
         rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
         self.sources, self.references = [sources[i] for i in rows], [references[i] for i in rows]
-        self.ids = [ids or [self.source_tokenizer.eos] for ids in self.source_tokenizer.encode(self.sources)]
         self.tokenize, self.warning = tokenizer_for(config.eval.tokenize, config.data.target_lang)
-        self.sample_row = int(np.argsort([len(ids) for ids in self.ids], kind="stable")[len(self.ids) // 2])
+        lengths = [len(ids) for ids in tokenizers[0].encode(self.sources)]
+        self.sample_row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
         chosen = config.train.metric
         self.metrics = [*ALWAYS, *({chosen} - {LOSS, *ALWAYS})]
         self.signatures: dict[str, str] = {}
@@ -79,6 +79,12 @@ class Validator:
         self.parts *= 2
         return self._loss(model, pair)
 
+    def _translator(self, model: Seq2Seq) -> Translator:
+        """The model as the commands would use it, but greedy."""
+        member = Member(model, *self.tokenizers, self.longest)
+        decode = Decode.model_validate({"beam_size": 1, "max_ratio": self.config.decode.max_ratio})
+        return Translator([member], decode, (self.config.data.source_lang, self.config.data.target_lang))
+
     def measure(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
         """Loss a target token (no smoothing), metrics by name, and a sample translation."""
         model.eval()
@@ -90,17 +96,12 @@ class Validator:
                 total, count = total + loss, count + tokens
         if not math.isfinite(total):
             raise RunError(
-                f"the loss on dev is {total}: training diverged; start anew with a lower train.lr and --fresh"
+                f"the loss on dev is {total}: training diverged; start anew with a lower train.lr", remedy="fresh"
             )
-        translations = [""] * len(self.ids)
-        target = self.target_tokenizer
-        decode = Decode.model_validate({"beam_size": 1, "max_ratio": self.config.decode.max_ratio})
-        vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names)
-        wanted = [Sentence([ids]) for ids in self.ids]
-        for rows, found in translate_ids(Ensemble([model], [self.source_tokenizer.eos]), wanted, decode, vocabulary):
+        translations = []
+        for made in self._translator(model).translations(self.sources):
             self.check()
-            for row, hypotheses in zip(rows, found, strict=True):
-                translations[row] = target.decode(hypotheses[0].pieces)
+            translations.append(made.text)
         scored = scores(self.metrics, Texts(translations, [self.references], self.sources, self.tokenize))
         self.signatures = {one.name: one.signature for one in scored}
         row = self.sample_row

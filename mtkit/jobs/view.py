@@ -26,8 +26,8 @@ class Facts:
 class View(Protocol):
     """Whoever shows a training run."""
 
-    def say(self, message: str) -> None:
-        """A line for the user."""
+    def say(self, message: str, remedy: str = "") -> None:
+        """A line for the user, and what kind of way out there is (`MtkitError.remedy`)."""
 
     def prepared(self, prepared: Prepared) -> None:
         """The text was prepared just now, since that was missing or stale."""

@@ -35,6 +35,6 @@ def assign(model: nn.Module, values: Mapping[str, Tensor]) -> None:
     """
     own = named(model)
     if own.keys() != values.keys() or any(own[name].shape != values[name].shape for name in own):
-        raise BundleError("these weights are of another model, or of another version of mtkit; start anew with --fresh")
+        raise BundleError("these weights are of another model, or of another version of mtkit; start anew", "fresh")
     for name, tensor in own.items():
         tensor.copy_(values[name])

@@ -63,5 +63,5 @@ def load(folder: Path, training: Training) -> list[str]:
         training.restore_tensors(load_file(path / "optimizer.safetensors"))
         return wrong
     if found:
-        raise BundleError(f"no checkpoint in {folder} is whole ({wrong[0]}); start anew with --fresh")
+        raise BundleError(f"no checkpoint in {folder} is whole ({wrong[0]}); start anew", "fresh")
     return wrong

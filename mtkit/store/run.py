@@ -61,7 +61,9 @@ class Run:
             RunError: there are checkpoints of nobody knows what.
         """
         if not self.begun and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
-            raise RunError(f"{self.folder} holds checkpoints but no config.json; use --fresh to keep them beside")
+            raise RunError(
+                f"{self.folder} holds checkpoints but no config.json; start anew and keep them beside", "fresh"
+            )
         self.checkpoints.mkdir(exist_ok=True)
         files.write_json(self._config, {"identity": identity, "config": config.model_dump()})
 
@@ -79,19 +81,21 @@ class Run:
             old = configs.parse(noted["config"], str(self._config), whole=True)
             same_text = noted["identity"] == identity
         except (ValueError, KeyError, TypeError, MtkitError) as error:
-            raise RunError(f"{self._config} cannot be read ({error}); start anew with --fresh") from None
+            raise RunError(f"{self._config} cannot be read ({error}); start anew", "fresh") from None
         changed = configs.differences(old, config)
         harmful = {key: pair for key, pair in changed.items() if not key.startswith(HARMLESS)}
         if harmful:
             shown = "; ".join(f"{key}: {a!r} then, {b!r} now" for key, (a, b) in harmful.items())
             raise RunError(
                 f"{self.folder} was begun with another config ({shown}).\nSet it back to go on, give this run "
-                "another name, or use --fresh to start anew and keep the old run beside"
+                "another name, or start anew and keep the old run beside",
+                remedy="fresh",
             )
         if not same_text:
             raise RunError(
                 f"{self.folder} was begun on other text: the files of [data] have changed since.\nPut them back to "
-                "go on, or use --fresh to start anew and keep the old run beside"
+                "go on, or start anew and keep the old run beside",
+                remedy="fresh",
             )
         if changed:
             self.begin(config, identity)

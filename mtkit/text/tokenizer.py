@@ -35,7 +35,9 @@ class Tokenizer:
             raise DataError(f"{name} is not a SentencePiece model; expected a .model file") from None
         self.eos: int = self._pieces.eos_id()
         if self.eos < 0:
-            raise DataError(f"{name} has no end-of-sentence piece; train it without --eos_id=-1")
+            raise DataError(
+                f"{name} has no end-of-sentence piece; train it with one (SentencePiece's eos_id is not to be -1)"
+            )
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}

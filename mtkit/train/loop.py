@@ -144,7 +144,8 @@ def train(
             if not math.isfinite(grad_norm):
                 raise RunError(
                     f"the gradient of update {progress.update + 1} is not finite (its norm is {grad_norm}); "
-                    "start anew with a lower train.lr, or with train.clip_norm set, and --fresh"
+                    "start anew with a lower train.lr, or with train.clip_norm set",
+                    remedy="fresh",
                 )
             for group in optimizer.param_groups:
                 group["lr"] = lr
@@ -199,7 +200,8 @@ def halve(progress: Progress, pairs: list[Pairs]) -> None:
     if progress.parts >= max(len(sources) for sources, _ in pairs):
         raise RunError(
             f"memory ran out at update {progress.update + 1}, even with one sentence at a time; "
-            "use a smaller model, or leave out long sentences (filter.max_pieces), and --fresh"
+            "use a smaller model, or leave out long sentences (filter.max_pieces)",
+            remedy="fresh",
         )
     progress.parts *= 2
 

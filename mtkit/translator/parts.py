@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from mtkit.search.search import Ranking
 from mtkit.search.sentence import Sentence
 from mtkit.text import sentences
+from mtkit.translator.alignment import side_by_side
 from mtkit.translator.request import Candidate
 
 
@@ -42,6 +43,7 @@ def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:
         logprob = sum(one.logprob for one in some)
         tokens = [token for one in some for token in one.tokens]
         scores = [score for one in some for score in one.token_logprobs or []]
+        looked = [one.attention for one in some if one.attention is not None]
         made.append(
             Candidate(
                 sentences.join([one.text for one in some], language),
@@ -50,6 +52,9 @@ def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:
                 tokens,
                 scores if some[0].token_logprobs is not None else None,
                 links if some[0].alignment is not None else None,
+                side_by_side(looked) if looked else None,
+                [name for one in some for name in one.source_tokens or []] if looked else None,
+                some[0].stride,
             )
         )
     return sorted(made, key=lambda one: -one.score)

@@ -1,6 +1,8 @@
 """What translating and scoring are asked for, a line at a time, and what they answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mtkit.search.batched import Sampling
 
@@ -13,29 +15,64 @@ class Candidate:
     score: float
     """What search ranks by; of a line in parts the sum of the log-probabilities over the length penalty of all."""
     logprob: float
-    """With a shortlist, among its words."""
+    """Natural logarithm, the end of sentence included; with a shortlist, among its pieces."""
     tokens: list[str]
+    """The pieces of the translation."""
     token_logprobs: list[float] | None = None
-    """Of each token and of the end; of a line in parts, of each part's tokens and end in turn. None: not asked for."""
+    """Of each piece and of the end; of a line in parts, of each part's pieces and end in turn. None: not asked for."""
     alignment: list[tuple[int, int]] | None = None
     """(source word, target word), numbered from 0 over white-space words; None: not asked for."""
     attention: list[list[float]] | None = None
-    """A row a token and one for the end, over source tokens and their end; None: not asked for, or a line in parts."""
+    """A row a piece and one for the end, a column for each of `source_tokens`; of a line in parts, each part's rows in
+    turn, which are zero over the others' columns. None: not asked for."""
+    source_tokens: list[str] | None = None
+    """What the columns of `attention` stand for: the source's pieces and its end; of a line in parts, those of each
+    part in turn. Where convolutions make one column of `stride` pieces, these stand in it one after another."""
+    stride: int = 1
+    """Source pieces that a column of `attention` stands for."""
 
 
 @dataclass(frozen=True)
 class Translation:
-    """What became of a line."""
+    """What became of a line; as a string its best translation."""
 
     source: str
     candidates: list[Candidate]
     """Best first; empty for a blank line."""
     warnings: list[str] = field(default_factory=list)
+    """What was done with the line that its writer may not expect."""
 
     @property
     def text(self) -> str:
         """The best translation; "" for a blank line."""
         return self.candidates[0].text if self.candidates else ""
+
+    @property
+    def score(self) -> float:
+        """The best translation's; 0 for a blank line."""
+        return self.candidates[0].score if self.candidates else 0.0
+
+    def __str__(self) -> str:
+        return self.text
+
+    def as_json(self, number: int = 0) -> dict[str, Any]:
+        """Plain values; the line's number first."""
+        best = self.candidates[0] if self.candidates else None
+        return {
+            "id": number,
+            "source": self.source,
+            "translation": self.text,
+            "score": self.score,
+            "logprob": best.logprob if best else 0.0,
+            "tokens": best.tokens if best else [],
+            "token_logprobs": best.token_logprobs if best else [],
+            "nbest": [{"translation": c.text, "score": c.score, "logprob": c.logprob} for c in self.candidates],
+            "alignment": best.alignment if best else None,
+            "attention": best.attention if best else None,
+            "source_tokens": best.source_tokens if best else None,
+            "stride": best.stride if best else 1,
+            "warnings": self.warnings,
+        }
 
 
 @dataclass(frozen=True)
@@ -53,19 +90,36 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A source with a translation that is to be scored only.
+
+    Attributes:
+        number: from 0; what messages name.
+    """
+
+    text: str
+    target: str
+    number: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
-    """What is wanted of each line beyond its translation.
+    """What is wanted of each line beyond its best translation.
 
     Attributes:
         n_best: translations a line.
         align: links between words, and attention.
-        details: the scores of tokens.
+        details: the log-probabilities of pieces.
         sampling: draw instead of search.
-        forced: a line's prefix is all of its translation, to be scored only; where a side is blank, nothing is.
     """
 
     n_best: int = 1
     align: bool = False
     details: bool = False
     sampling: Sampling | None = None
-    forced: bool = False
+
+
+def named(lines: Sequence[Line] | Sequence[Pair]) -> str:
+    """Lines as messages name them: "lines 3 to 7"."""
+    first, last = lines[0].number + 1, lines[-1].number + 1
+    return f"line {first}" if first == last else f"lines {first} to {last}"

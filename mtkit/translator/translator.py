@@ -1,158 +1,253 @@
-"""The job of translating: raw lines in, raw lines out, in order. Also the Python API.
+"""The Python API: raw lines in, translations out, in order.
 
 A blank line gives a blank line and never reaches the model; a line that the tokenizer makes nothing of does
-the same. A line longer than all that the model was trained on is translated in parts.
+the same. A line longer than all that the model was trained on is translated in parts. Whatever translates goes through
+here: the commands, validation, and whoever imports mtkit, from as many threads as they like.
 """
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, overload
 
 import torch
 
-from mtkit.errors import BundleError, ConfigError, DataError
+from mtkit.config import decode_with
+from mtkit.errors import ConfigError
 from mtkit.ops.device import choose_device
 from mtkit.schema import Decode
-from mtkit.search.batched import translate_ids
+from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
-from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.search.sentence import Vocabulary
 from mtkit.store import bundle
-from mtkit.text import sentences
+from mtkit.translator import alignment
+from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
-from mtkit.translator.request import Candidate, Line, Request, Translation
-from mtkit.translator.workers import Workers
+from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
+from mtkit.translator.segment import Segmenter
 
 WINDOW = 1024  # lines sorted and batched together at most
-PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of other lines
-Out = TypeVar("Out")
+LINE_BREAK = re.compile(r"\r\n|\n|\r")
+LOG = logging.getLogger(__name__)
 
 
 class Translator:
-    """A loaded model, or several (an ensemble), ready to translate.
+    """A loaded model, or several (an ensemble), ready to translate; it does not change, and threads may share it.
 
-    >>> Translator.load("runs/demo").translate(["Open file"])
+    >>> translator = Translator.load("runs/demo")
+    >>> translator.translate("Open file").text
+    >>> [one.text for one in translator.translate(["Open file", "Save"], beam_size=1)]
     """
 
-    def __init__(self, loaded: list[bundle.Bundle], decode: Decode | None = None) -> None:
-        """Take bundles; settings of search are `decode`, or what the first bundle carries.
+    def __init__(self, members: Sequence[Member], decode: Decode, languages: tuple[str, str]) -> None:
+        """Take models; `decode` says how to search.
 
         Raises:
-            ConfigError: bundles with target tokenizers that differ.
+            ConfigError: target tokenizers that differ.
         """
-        self._bundles, first = loaded, loaded[0]
-        for other in loaded[1:]:
+        first = members[0]
+        for other in members[1:]:
             if other.target_tokenizer.model != first.target_tokenizer.model:
                 raise ConfigError(
-                    f"{other.folder} and {first.folder} have different target tokenizers: the models of an ensemble "
+                    f"{other.name} and {first.name} have different target tokenizers: the models of an ensemble "
                     "must share one; train them on the same prepared corpus, or set tokenizer.model"
                 )
-        self.decode = decode or first.decode
-        self.source_lang: str = first.info["source_lang"]
-        self.target_lang: str = first.info["target_lang"]
-        self._target = first.target_tokenizer
-        self._longest: int = first.info["max_pieces"]
-        self._models: dict[str, Ensemble] = {}
+        self.decode = decode
+        self.source_lang, self.target_lang = languages
+        self._members = list(members)
+        self._segmenter = Segmenter(self._members)
+        self._ensembles: dict[str, Ensemble] = {}
+        self._making = threading.Lock()
 
     @classmethod
-    def load(cls, path: str | Path, *others: str | Path, device: str = "auto") -> "Translator":
+    def load(
+        cls,
+        path: str | Path,
+        *others: str | Path,
+        device: str = "auto",
+        decode: Decode | None = None,
+        **settings: object,
+    ) -> "Translator":
         """Load a bundle, or a run's best one; with others an ensemble.
+
+        Args:
+            device: auto, cpu, cuda or cuda:N.
+            decode: settings of search, of which those that were set come before what the first bundle carries.
+            settings: of [decode], which come before both.
 
         Raises:
             BundleError: one is missing, damaged or of another format.
-            ConfigError: they do not go together.
+            ConfigError: they do not go together, or a setting is wrong.
         """
-        return cls([bundle.load(Path(one), choose_device(device)) for one in (path, *others)])
+        loaded = [bundle.load(Path(one), choose_device(device)) for one in (path, *others)]
+        first = loaded[0]
+        given = {} if decode is None else decode.model_dump(include=decode.model_fields_set)
+        LOG.info("loaded %s", ", ".join(str(one.folder) for one in loaded))
+        return cls(
+            [Member.of(one) for one in loaded],
+            decode_with(first.decode, given | settings),
+            (first.info["source_lang"], first.info["target_lang"]),
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by name: a process that was not forked loads the bundles again."""
-        device = str(self._bundles[0].model.source_VE.device)
-        return _loaded, ([one.folder for one in self._bundles], device, self.decode)
+        device = str(self._members[0].model.source_VE.device)
+        return _loaded, ([one.name for one in self._members], device, self.decode)
 
     @property
     def device(self) -> str:
         """Where it computes: "cpu" or "cuda"."""
-        return self._bundles[0].model.source_VE.device.type
+        return self._members[0].model.source_VE.device.type
 
     @property
     def attends(self) -> bool:
         """Whether there is attention to look at."""
-        return self._bundles[0].model.decoder.attends
+        return self._members[0].model.decoder.attends
 
-    def translate(self, lines: Iterable[str], **settings: object) -> list[str]:
-        """The best translation of each line; settings are those of [decode]."""
-        decode = Decode.model_validate(self.decode.model_dump() | settings)
-        return [translation.text for translation in self.translations(lines, decode)]
+    @overload
+    def translate(  # type: ignore[overload-overlap]
+        self,
+        text: str,
+        *,
+        n_best: int = 1,
+        align: bool = False,
+        details: bool = False,
+        sampling: Sampling | None = None,
+        **settings: object,
+    ) -> Translation: ...
+
+    @overload
+    def translate(
+        self,
+        text: Iterable[str],
+        *,
+        n_best: int = 1,
+        align: bool = False,
+        details: bool = False,
+        sampling: Sampling | None = None,
+        **settings: object,
+    ) -> list[Translation]: ...
+
+    def translate(
+        self,
+        text: str | Iterable[str],
+        *,
+        n_best: int = 1,
+        align: bool = False,
+        details: bool = False,
+        sampling: Sampling | None = None,
+        **settings: object,
+    ) -> Translation | list[Translation]:
+        """Translate a line, or lines in their order.
+
+        Args:
+            text: a line, or several; a line break inside one counts as a space.
+            n_best, align, details, sampling: see `Request`.
+            settings: of [decode], for this call.
+
+        Returns:
+            Of a string a translation, of lines a list of them, each with what there is to warn of.
+
+        Raises:
+            ConfigError: a setting that is wrong or unknown, or that this model cannot meet.
+            TypeError: something that is no text.
+        """
+        request, decode = Request(n_best, align, details, sampling), decode_with(self.decode, settings)
+        if isinstance(text, str):
+            (one,) = self.translations([text], decode, request)
+            return one
+        if isinstance(text, bytes) or not isinstance(text, Iterable):
+            raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
+        return list(self.translations(text, decode, request))
 
     def translations(
         self, lines: Iterable[str], decode: Decode | None = None, request: Request | None = None
     ) -> Iterator[Translation]:
-        """Translate lines with all that is known of each, window by window, in their order.
+        """Translate lines one after another, window by window, in their order.
 
         Raises:
             ConfigError: a request that cannot be met.
+            TypeError: a line that is no string.
         """
         window: list[Line] = []
         for number, text in enumerate(lines):
-            window.append(Line(text, number=number))
+            if not isinstance(text, str):
+                raise TypeError(f"line {number + 1} is no string but {type(text).__name__}")
+            window.append(Line(LINE_BREAK.sub(" ", text), number=number))
             if len(window) == WINDOW:
                 yield from self.window(window, decode, request)
                 window = []
         yield from self.window(window, decode, request)
 
     def window(
-        self, lines: list[Line], decode: Decode | None = None, request: Request | None = None
+        self, lines: Sequence[Line], decode: Decode | None = None, request: Request | None = None
     ) -> Iterator[Translation]:
-        """Translate some lines together; yields each as soon as it and all before it are done."""
+        """Translate some lines together; yields each as soon as it and all before it are done.
+
+        Raises:
+            ConfigError: a request that cannot be met.
+            DataError: a prefix that cannot be obeyed.
+        """
         decode, request = decode or self.decode, request or Request()
         self.check(decode, request)
-        jobs = self._jobs(lines, request.forced)
-        done: dict[int, Translation] = {n: Translation(line.text, []) for n, line in enumerate(lines) if n not in jobs}
+        yield from self._answers(lines, self._segmenter.jobs(lines), decode, request, forced=False)
+
+    def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
+        """The targets of some pairs, with what the model says of them: no rule acts, and every piece may be said.
+
+        Where one side is blank there is no candidate.
+
+        Raises:
+            ConfigError: align without attention.
+        """
+        decode, request = decode or self.decode, Request(align=align, details=True)
+        self.check(decode, request)
+        greedy = decode.model_copy(update={"beam_size": 1})
+        yield from self._answers(pairs, self._segmenter.forced(pairs), greedy, request, forced=True)
+
+    def _answers(
+        self,
+        lines: Sequence[Line] | Sequence[Pair],
+        jobs: dict[int, Job],
+        decode: Decode,
+        request: Request,
+        forced: bool,
+    ) -> Iterator[Translation]:
+        sources = [line.text for line in lines]
+        done = {number: Translation(text, []) for number, text in enumerate(sources) if number not in jobs}
         parts = [(number, place) for number, job in jobs.items() for place in range(len(job.parts))]
-        wanted = [jobs[number].sentences[place] for number, place in parts]
         following = 0
         while following in done:
             yield done.pop(following)
             following += 1
-        ensemble = self._in_precision(decode.precision)
-        for rows, found in self._found(ensemble, wanted, decode, request):
+        target = self._segmenter.target
+        found_in_batches = translate_ids(
+            self._in_precision(decode.precision),
+            [jobs[number].sentences[place] for number, place in parts],
+            decode,
+            Vocabulary(target.bos, target.eos, target.never, target.names),
+            None if forced else self._members[0].shortlist,
+            n_best=request.n_best,
+            sampling=request.sampling,
+            details=request.details,
+            attention=request.align,
+            ruled=not forced,
+        )
+        for rows, found in found_in_batches:
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]
                 job.found[place] = [self._candidate(job, place, one, request) for one in hypotheses]
                 if all(job.found):
-                    ranking = Ranking.of(decode)
-                    done[number] = Translation(lines[number].text, joined(job, ranking, self.target_lang), job.warnings)
+                    candidates = joined(job, Ranking.of(decode), self.target_lang)
+                    done[number] = Translation(sources[number], candidates, job.warnings)
             while following in done:
                 yield done.pop(following)
                 following += 1
-
-    def _found(
-        self, ensemble: Ensemble, wanted: list[Sentence], decode: Decode, request: Request
-    ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
-        """Search; or, of what is forced, only score, over all words and with none ruled out."""
-        target = self._target
-        return translate_ids(
-            ensemble,
-            wanted,
-            decode.model_copy(update={"beam_size": 1}) if request.forced else decode,
-            Vocabulary(target.bos, target.eos, target.never, target.names),
-            None if request.forced else self._bundles[0].shortlist,
-            n_best=request.n_best,
-            sampling=request.sampling,
-            details=request.details,
-            attention=request.align,
-            ruled=not request.forced,
-        )
-
-    def warm_up(self) -> None:
-        """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        list(self.window([Line("a")], request=Request()))
-        torch.set_num_threads(threads)
 
     def check(self, decode: Decode, request: Request) -> None:
         """Refuse what cannot be done.
@@ -160,163 +255,55 @@ class Translator:
         Raises:
             ConfigError: says what and why.
         """
+        if request.n_best < 1:
+            raise ConfigError(f"n_best = {request.n_best}: expected 1 or more")
         if request.sampling is None and request.n_best > decode.beam_size:
             raise ConfigError(
-                f"--n-best {request.n_best} is larger than the beam of {decode.beam_size}: "
-                "raise --beam-size or lower --n-best"
+                f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
+                "raise beam_size or lower n_best",
+                remedy="beam",
             )
-        for wanted, flag in ((request.align, "--align"), (decode.coverage_penalty, "--coverage-penalty")):
+        for wanted, setting in ((request.align, "align"), (decode.coverage_penalty, "coverage_penalty")):
             if wanted and not self.attends:
-                raise ConfigError(f"{flag} needs attention, and this model has none (attention.name = none)")
+                raise ConfigError(
+                    f"{setting} needs attention, and this model has none (attention.name = none)", remedy=setting
+                )
+
+    def warm_up(self) -> None:
+        """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        list(self.window([Line("a")]))
+        torch.set_num_threads(threads)
 
     def _in_precision(self, precision: str) -> Ensemble:
-        if precision not in self._models:
-            eos = [one.source_tokenizer.eos for one in self._bundles]
-            self._models[precision] = Ensemble([one.model for one in self._bundles], eos, precision)
-        return self._models[precision]
-
-    def _jobs(self, lines: list[Line], forced: bool) -> dict[int, Job]:
-        """What is to be done for each line that is not blank; number in the window -> job."""
-        ids = [one.source_tokenizer.encode([line.text for line in lines]) for one in self._bundles]
-        jobs = {}
-        for number, line in enumerate(lines):
-            whole = [of_model[number] for of_model in ids]
-            if not line.text.strip() or not all(whole) or (forced and not line.prefix.strip()):
-                continue
-            prefix = self._target.encode([line.prefix])[0] if line.prefix else []
-            if forced:
-                prefix.append(self._target.eos)
-            elif self._target.decode(prefix) != line.prefix.strip(" ") or set(prefix) & set(self._target.never):
-                raise DataError(
-                    f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
-                    f"vocabulary: it would become {self._target.decode(prefix)!r}; change it"
-                )
-            length = self._length(whole)
-            if forced or length <= self._longest:
-                jobs[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
-                continue
-            if prefix:
-                raise DataError(
-                    f"line {line.number + 1} is too long for a prefix: it has {length} pieces, and what is "
-                    f"longer than {self._longest} is translated in parts; split it"
-                )
-            parts = self._split(line.text)
-            of_models = zip(*(one.source_tokenizer.encode(parts) for one in self._bundles), strict=True)
-            jobs[number] = Job(
-                parts,
-                [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
-                [
-                    f"{length} pieces are more than the {self._longest} of the longest training sentence: "
-                    f"translated in {len(parts)} parts"
-                ],
-            )
-        return jobs
-
-    def _length(self, ids: Sequence[list[int]]) -> int:
-        """Of a text as each model's tokenizer makes it, as pieces of the first model: its share of the longest sentence
-        that a model was trained on, of whichever model that is the largest."""
-        lengths = zip(ids, self._bundles, strict=True)
-        return max(-(-len(own) * self._longest // int(one.info["max_pieces"])) for own, one in lengths)
-
-    def _lengths(self, texts: list[str]) -> list[int]:
-        return [
-            self._length(ids) for ids in zip(*(b.source_tokenizer.encode(texts) for b in self._bundles), strict=True)
-        ]
-
-    def _split(self, text: str) -> list[str]:
-        made = sentences.split(text, self._longest, self._lengths)
-        # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
-        ids = zip(*(one.source_tokenizer.encode(made) for one in self._bundles), strict=True)
-        parts: list[str] = []
-        nothing = ""
-        for part, of_models in zip(made, ids, strict=True):
-            if all(of_models):
-                parts.append(nothing + part)
-                nothing = ""
-            elif parts:
-                parts[-1] += part
-            else:
-                nothing += part
-        return parts
+        with self._making:
+            if precision not in self._ensembles:
+                eos = [one.source_tokenizer.eos for one in self._members]
+                self._ensembles[precision] = Ensemble([one.model for one in self._members], eos, precision)
+            return self._ensembles[precision]
 
     def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
-        text = self._target.decode(hypothesis.pieces)
-        made = Candidate(text, hypothesis.score, hypothesis.logprob, self._target.pieces(hypothesis.pieces))
+        target, text = self._segmenter.target, self._segmenter.target.decode(hypothesis.pieces)
+        made = Candidate(text, hypothesis.score, hypothesis.logprob, target.pieces(hypothesis.pieces))
         if request.details:
             made = replace(made, token_logprobs=hypothesis.piece_logprobs)
         if request.align:
             assert hypothesis.attention is not None
-            attention = hypothesis.attention.tolist()
-            links = self._align(job.parts[place], job.sentences[place].sources[0], text, hypothesis.pieces, attention)
-            made = replace(made, alignment=links, attention=attention if len(job.parts) == 1 else None)
+            first, attention = self._members[0], hypothesis.attention.tolist()
+            ids, stride = job.sentences[place].sources[0], first.model.stride
+            source = first.source_tokenizer
+            words = source.words(ids, job.parts[place]), target.words(hypothesis.pieces, text)
+            made = replace(
+                made,
+                alignment=alignment.links(attention, *words, stride),
+                attention=attention,
+                source_tokens=alignment.columns(source.pieces([*ids, source.eos]), stride),
+                stride=stride,
+            )
         return made
 
-    def _align(
-        self, line: str, ids: list[int], text: str, pieces: list[int], attention: list[list[float]]
-    ) -> list[tuple[int, int]]:
-        # Each target word is linked to the source word that its pieces look at most; the end of the source,
-        # where attention rests when nothing is to be looked at, is no word.
-        source_words = self._bundles[0].source_tokenizer.words(ids, line)
-        target_words = self._target.words(pieces, text)
-        table = [[0.0] * (max(source_words) + 1) for _ in range(max(target_words, default=-1) + 1)]
-        stride = self._bundles[0].model.stride  # a state of the memory stands for so many pieces
-        for row, target_word in zip(attention, target_words, strict=False):
-            for piece, source_word in enumerate(source_words):
-                table[target_word][source_word] += row[piece // stride]
-        return sorted((weights.index(max(weights)), word) for word, weights in enumerate(table) if any(weights))
 
-
-def _loaded(paths: list[Path], device: str, decode: Decode) -> Translator:
-    first, *others = paths
-    translator = Translator.load(first, *others, device=device)
-    translator.decode = decode
-    return translator
-
-
-def in_parallel(
-    translator: Translator, request: Request, workers: int, threads: int = 1
-) -> Workers[list[Line], list[Translation]]:
-    """Processes that translate windows, each with so many threads.
-
-    Raises:
-        ConfigError: on a GPU, which one process keeps busy.
-    """
-    return shared(translator, functools.partial(_window, translator, request), workers, threads)
-
-
-def shared(
-    translator: Translator, work: Callable[[list[Any]], Out], workers: int, threads: int = 1
-) -> Workers[list[Any], Out]:
-    """Processes that do something to windows of numbered lines with a translator.
-
-    Raises:
-        ConfigError: on a GPU, which one process keeps busy.
-    """
-    if translator.device != "cpu":
-        raise ConfigError(f"--workers {workers} is for CPUs, and this is a GPU: leave it out")
-    translator.warm_up()
-    return Workers(workers, work, _name, functools.partial(torch.set_num_threads, threads))
-
-
-def _window(translator: Translator, request: Request, lines: list[Line]) -> list[Translation]:
-    return list(translator.window(lines, request=request))
-
-
-def _name(lines: list[Line]) -> str:
-    first, last = lines[0].number + 1, lines[-1].number + 1
-    return f"line {first}" if first == last else f"lines {first} to {last}"
-
-
-def load_for(paths: list[Path], device: str, decode: Decode | None = None) -> Translator:
-    """Load a translator; what `decode` says explicitly comes before what the bundle carries."""
-    first, *others = paths
-    translator = Translator.load(first, *others, device=device)
-    if decode is not None:
-        explicit = decode.model_dump(include=decode.model_fields_set)
-        translator.decode = Decode.model_validate(translator.decode.model_dump() | explicit)
-    return translator
-
-
-def missing_run(path: Path) -> BundleError:
-    """What to say where a config's run has no model yet."""
-    return BundleError(f"there is no trained model at {path}: run mtkit train first, or name one with --model")
+def _loaded(names: list[str], device: str, decode: Decode) -> Translator:
+    first, *others = names
+    return Translator.load(first, *others, device=device, **decode.model_dump())

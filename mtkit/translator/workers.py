@@ -156,7 +156,8 @@ class Workers(Generic[In, Out]):
         if others:
             at += f"; not done: {self._name(min(others, key=lambda given: given[0])[1])}"
         return WorkerError(
-            f"a worker died ({how}) {at}; if memory is short, use fewer --workers or a smaller --batch-tokens"
+            f"a worker died ({how}) {at}; if memory is short, use fewer workers or a smaller decode.batch_tokens",
+            remedy="memory",
         )
 
 
@@ -187,7 +188,7 @@ def _serve(
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            said = (WorkerError("out of memory; use fewer --workers or a smaller --batch-tokens"), None)
+            said = (WorkerError("out of memory; use fewer workers or a smaller decode.batch_tokens", "memory"), None)
         try:
             pipe.send(said)
         except OSError:  # nobody listens any more

@@ -31,7 +31,7 @@ class Told:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, remedy: str = "") -> None:
         self.said.append(message)
 
     def ignore(self, *_: object) -> None:

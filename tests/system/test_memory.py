@@ -20,7 +20,7 @@ class Messages:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, remedy: str = "") -> None:
         self.said.append(message)
 
     def nothing(self, *_: Any) -> None: ...

@@ -149,8 +149,8 @@ def test_model_by_path_needs_no_config(trained: Path, tmp_path: Path) -> None:
 
 def test_the_python_api(trained: Path) -> None:
     translator = package.Translator.load(trained / "runs/toy")
-    assert translator.translate([SENTENCE, "", "two cat"]) == [EXPECTED, "", "zwei Katze"]
-    assert translator.translate(["two cat"], beam_size=1) == ["zwei Katze"]
+    assert [one.text for one in translator.translate([SENTENCE, "", "two cat"])] == [EXPECTED, "", "zwei Katze"]
+    assert str(translator.translate("two cat", beam_size=1)) == "zwei Katze"
     (result,) = translator.translations(["two cat"], request=Request(n_best=2))
     assert [candidate.score for candidate in result.candidates] == sorted(
         (candidate.score for candidate in result.candidates), reverse=True

@@ -1,0 +1,26 @@
+"""What the command line has to add to an error of the library: the flags that are the way out."""
+
+from mtkit.errors import MtkitError
+
+REMEDIES = {
+    "fresh": "--fresh keeps the old run beside",
+    "model": "--model",
+    "files": "--hyp FILE --ref FILE",
+    "beam": "--beam-size, --n-best",
+    "align": "--align",
+    "coverage_penalty": "--coverage-penalty",
+    "workers": "--workers",
+    "memory": "--workers, --batch-tokens",
+    "set": "--set",
+}
+"""Kind of remedy -> the flags."""
+
+
+def told(message: str, remedy: str) -> str:
+    """A message with the flags of its remedy."""
+    return f"{message} ({REMEDIES[remedy]})" if remedy else message
+
+
+def shown(error: MtkitError) -> str:
+    """An error as the command line says it."""
+    return told(str(error), error.remedy)

@@ -1,0 +1,37 @@
+"""One model of a translator, with what it reads and writes. Must not know files but through the bundle."""
+
+from dataclasses import dataclass
+
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.search.shortlist import Shortlist
+from mtkit.store.bundle import Bundle
+from mtkit.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model in eval mode, and its tokenizers.
+
+    Attributes:
+        max_pieces: of the longest sentence that it was trained on.
+        name: what messages call it.
+    """
+
+    model: Seq2Seq
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    max_pieces: int
+    shortlist: Shortlist | None = None
+    name: str = "the model"
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Member":
+        """The one that a bundle holds."""
+        return cls(
+            bundle.model,
+            bundle.source_tokenizer,
+            bundle.target_tokenizer,
+            bundle.info["max_pieces"],
+            bundle.shortlist,
+            str(bundle.folder),
+        )

@@ -1,0 +1,111 @@
+"""From lines to what search is given: ids of whole lines, or of the parts of those that are too long.
+
+A blank line, and one that the tokenizers make nothing of, never reaches the models.
+"""
+
+from collections.abc import Sequence
+
+from mtkit.errors import DataError
+from mtkit.search.sentence import Sentence
+from mtkit.text import sentences
+from mtkit.translator.member import Member
+from mtkit.translator.parts import Job
+from mtkit.translator.request import Line, Pair
+
+PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of other lines
+
+
+class Segmenter:
+    """Makes jobs of lines, for models that share the target tokenizer."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+        self.target = members[0].target_tokenizer
+        self.longest = members[0].max_pieces
+
+    def jobs(self, lines: Sequence[Line]) -> dict[int, Job]:
+        """What is to be done for each line that is not blank; place -> job.
+
+        Raises:
+            DataError: a prefix that the target vocabulary cannot write, or before a line that is too long for one.
+        """
+        made = {}
+        for number, whole in self._encoded([line.text for line in lines]).items():
+            line, length = lines[number], self._length(whole)
+            prefix = self._prefix(line)
+            if length <= self.longest:
+                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
+                continue
+            if prefix:
+                raise DataError(
+                    f"line {line.number + 1} is too long for a prefix: it has {length} pieces, and what is "
+                    f"longer than {self.longest} is translated in parts; split it"
+                )
+            made[number] = self._in_parts(line, length)
+        return made
+
+    def forced(self, pairs: Sequence[Pair]) -> dict[int, Job]:
+        """The same for pairs of which no side is blank: the whole target and its end are the prefix."""
+        made = {}
+        for number, whole in self._encoded([pair.text for pair in pairs]).items():
+            pair = pairs[number]
+            if pair.target.strip():
+                prefix = [*self.target.encode([pair.target])[0], self.target.eos]
+                made[number] = Job([pair.text], [Sentence(whole, prefix, pair.number)], [])
+        return made
+
+    def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
+        """The ids of each model, of the texts that are more than space to every one of them."""
+        ids = [one.source_tokenizer.encode(texts) for one in self.members]
+        of_models = ([own[number] for own in ids] for number in range(len(texts)))
+        return {number: whole for number, whole in enumerate(of_models) if texts[number].strip() and all(whole)}
+
+    def _prefix(self, line: Line) -> list[int]:
+        if not line.prefix:
+            return []
+        ids = self.target.encode([line.prefix])[0]
+        if self.target.decode(ids) != line.prefix.strip(" ") or set(ids) & set(self.target.never):
+            raise DataError(
+                f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
+                f"vocabulary: it would become {self.target.decode(ids)!r}; change it"
+            )
+        return ids
+
+    def _in_parts(self, line: Line, length: int) -> Job:
+        parts = self._split(line.text)
+        of_models = zip(*(one.source_tokenizer.encode(parts) for one in self.members), strict=True)
+        return Job(
+            parts,
+            [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
+            [
+                f"{length} pieces are more than the {self.longest} of the longest training sentence: "
+                f"translated in {len(parts)} parts"
+            ],
+        )
+
+    def _length(self, ids: Sequence[list[int]]) -> int:
+        """Of a text as each model's tokenizer makes it, as pieces of the first model: its share of the longest sentence
+        that a model was trained on, of whichever model that is the largest."""
+        lengths = zip(ids, self.members, strict=True)
+        return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
+
+    def _lengths(self, texts: list[str]) -> list[int]:
+        return [
+            self._length(ids) for ids in zip(*(b.source_tokenizer.encode(texts) for b in self.members), strict=True)
+        ]
+
+    def _split(self, text: str) -> list[str]:
+        made = sentences.split(text, self.longest, self._lengths)
+        # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
+        ids = zip(*(one.source_tokenizer.encode(made) for one in self.members), strict=True)
+        parts: list[str] = []
+        nothing = ""
+        for part, of_models in zip(made, ids, strict=True):
+            if all(of_models):
+                parts.append(nothing + part)
+                nothing = ""
+            elif parts:
+                parts[-1] += part
+            else:
+                nothing += part
+        return parts
