@@ -18,7 +18,7 @@ REMEDIES = {
 
 def told(message: str, remedy: str) -> str:
     """A message with the flags of its remedy."""
-    return f"{message} ({REMEDIES[remedy]})" if remedy else message
+    return f"{message} ({REMEDIES[remedy]})" if remedy in REMEDIES else message
 
 
 def shown(error: MtkitError) -> str:

@@ -80,9 +80,10 @@ class Validator:
         return self._loss(model, pair)
 
     def _translator(self, model: Seq2Seq) -> Translator:
-        """The model as the commands would use it, but greedy."""
+        """The model as the commands would use it, with what may be said as the config has it, but greedy."""
         member = Member(model, *self.tokenizers, self.longest)
-        decode = Decode.model_validate({"beam_size": 1, "max_ratio": self.config.decode.max_ratio})
+        asked = self.config.decode
+        decode = Decode.model_validate({"beam_size": 1, "max_ratio": asked.max_ratio, "rules": asked.rules})
         return Translator([member], decode, (self.config.data.source_lang, self.config.data.target_lang))
 
     def measure(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:

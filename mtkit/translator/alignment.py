@@ -27,13 +27,3 @@ def links(
 def columns(pieces: Sequence[str], stride: int) -> list[str]:
     """The names of the columns over these pieces."""
     return ["".join(pieces[start : start + stride]) for start in range(0, len(pieces), stride)]
-
-
-def side_by_side(parts: Sequence[Weights]) -> Weights:
-    """The attention of a line from that of its parts: zero from one part to another."""
-    widths = [len(part[0]) for part in parts]
-    return [
-        [0.0] * sum(widths[:place]) + row + [0.0] * sum(widths[place + 1 :])
-        for place, part in enumerate(parts)
-        for row in part
-    ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from mtkit.search.search import Ranking
 from mtkit.search.sentence import Sentence
 from mtkit.text import sentences
-from mtkit.translator.alignment import side_by_side
 from mtkit.translator.request import Candidate
 
 
@@ -52,7 +51,7 @@ def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:
                 tokens,
                 scores if some[0].token_logprobs is not None else None,
                 links if some[0].alignment is not None else None,
-                side_by_side(looked) if looked else None,
+                [row for rows in looked for row in rows] if looked else None,
                 [name for one in some for name in one.source_tokens or []] if looked else None,
                 some[0].stride,
             )

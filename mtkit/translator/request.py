@@ -24,10 +24,10 @@ class Candidate:
     """(source word, target word), numbered from 0 over white-space words; None: not asked for."""
     attention: list[list[float]] | None = None
     """A row a piece and one for the end, a column for each of `source_tokens`; of a line in parts, each part's rows in
-    turn, which are zero over the others' columns. None: not asked for."""
+    turn, over the columns of that part alone. None: not asked for."""
     source_tokens: list[str] | None = None
     """What the columns of `attention` stand for: the source's pieces and its end; of a line in parts, those of each
-    part in turn. Where convolutions make one column of `stride` pieces, these stand in it one after another."""
+    part in turn, each with its end. Where convolutions make one column of `stride` pieces, these stand in it together."""
     stride: int = 1
     """Source pieces that a column of `attention` stands for."""
 

@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,6 +18,7 @@ import torch
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
 from mtkit.ops.device import choose_device
+from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.ensemble import Ensemble
@@ -32,6 +33,7 @@ from mtkit.translator.segment import Segmenter
 
 WINDOW = 1024  # lines sorted and batched together at most
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+BROKEN = "a line break inside a line counts as a space"
 LOG = logging.getLogger(__name__)
 
 
@@ -56,7 +58,7 @@ class Translator:
                     f"{other.name} and {first.name} have different target tokenizers: the models of an ensemble "
                     "must share one; train them on the same prepared corpus, or set tokenizer.model"
                 )
-        self.decode = decode
+        self._decode = decode
         self.source_lang, self.target_lang = languages
         self._members = list(members)
         self._segmenter = Segmenter(self._members)
@@ -97,6 +99,11 @@ class Translator:
         """Pickled by name: a process that was not forked loads the bundles again."""
         device = str(self._members[0].model.source_VE.device)
         return _loaded, ([one.name for one in self._members], device, self.decode)
+
+    @property
+    def decode(self) -> Decode:
+        """How it searches where nothing else is said."""
+        return self._decode
 
     @property
     def device(self) -> str:
@@ -145,7 +152,7 @@ class Translator:
         """Translate a line, or lines in their order.
 
         Args:
-            text: a line, or several; a line break inside one counts as a space.
+            text: a line, or several; a line break inside one counts as a space, and is warned of.
             n_best, align, details, sampling: see `Request`.
             settings: of [decode], for this call.
 
@@ -156,13 +163,20 @@ class Translator:
             ConfigError: a setting that is wrong or unknown, or that this model cannot meet.
             TypeError: something that is no text.
         """
+        known = [*type(self.decode).model_fields, *(one.name for one in fields(Request))]
+        for name in settings:
+            if name not in known:
+                raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
         request, decode = Request(n_best, align, details, sampling), decode_with(self.decode, settings)
-        if isinstance(text, str):
-            (one,) = self.translations([text], decode, request)
-            return one
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
-        return list(self.translations(text, decode, request))
+        given = [text] if isinstance(text, str) else list(text)
+        joined_up = (LINE_BREAK.sub(" ", one) if isinstance(one, str) else one for one in given)
+        made = [
+            one if one.source == source else replace(one, source=source, warnings=[*one.warnings, BROKEN])
+            for source, one in zip(given, self.translations(joined_up, decode, request), strict=True)
+        ]
+        return made[0] if isinstance(text, str) else made
 
     def translations(
         self, lines: Iterable[str], decode: Decode | None = None, request: Request | None = None
@@ -177,7 +191,7 @@ class Translator:
         for number, text in enumerate(lines):
             if not isinstance(text, str):
                 raise TypeError(f"line {number + 1} is no string but {type(text).__name__}")
-            window.append(Line(LINE_BREAK.sub(" ", text), number=number))
+            window.append(Line(text, number=number))
             if len(window) == WINDOW:
                 yield from self.window(window, decode, request)
                 window = []
@@ -255,8 +269,8 @@ class Translator:
         Raises:
             ConfigError: says what and why.
         """
-        if request.n_best < 1:
-            raise ConfigError(f"n_best = {request.n_best}: expected 1 or more")
+        if not isinstance(request.n_best, int) or request.n_best < 1:
+            raise ConfigError(f"n_best = {request.n_best!r}: expected a whole number, 1 or more")
         if request.sampling is None and request.n_best > decode.beam_size:
             raise ConfigError(
                 f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
@@ -273,8 +287,10 @@ class Translator:
         """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        list(self.window([Line("a")]))
-        torch.set_num_threads(threads)
+        try:
+            list(self.window([Line("a")]))
+        finally:
+            torch.set_num_threads(threads)
 
     def _in_precision(self, precision: str) -> Ensemble:
         with self._making:

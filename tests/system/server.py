@@ -5,9 +5,11 @@ environment, its own stdin, stdout and stderr, and ends with the command's exit 
 asks connects to a socket; `shim` is a command `mtkit` that does so, for shells.
 """
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,6 +49,13 @@ class Server:
             command = [sys.executable, "-m", "tests.system.server", *map(str, given)]
             self.process = subprocess.Popen(command, pass_fds=given, cwd=ROOT, stdin=subprocess.DEVNULL)
             os.close(alive)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let it end."""
+        os.close(self.alive)
+        self.process.wait()
+        shutil.rmtree(self.folder)
 
     def shim(self) -> Path:
         """A folder with a command `mtkit` that this process runs."""

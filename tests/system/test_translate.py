@@ -109,7 +109,7 @@ def test_jsonl(trained: Path) -> None:
     out = ran(mtkit(trained, "translate", "--format", "jsonl", "--n-best", "2", "--align", stdin=text))
     first, blank = [json.loads(line) for line in out.split("\n")[:-1]]
     keys = ["id", "source", "translation", "score", "logprob", "tokens", "token_logprobs"]
-    keys += ["nbest", "alignment", "attention", "warnings"]
+    keys += ["nbest", "alignment", "attention", "source_tokens", "stride", "warnings"]
     assert list(first) == list(blank) == keys
     assert (first["id"], first["source"], first["translation"]) == (0, SENTENCE, EXPECTED)
     assert "".join(first["tokens"]).replace("▁", " ").strip() == EXPECTED
@@ -120,6 +120,9 @@ def test_jsonl(trained: Path) -> None:
     assert sum(first["token_logprobs"]) == pytest.approx(first["logprob"], abs=1e-4)
     assert len(first["token_logprobs"]) == len(first["attention"]) == len(first["tokens"]) + 1
     assert all(sum(row) == pytest.approx(1, abs=1e-4) for row in first["attention"])
+    assert "".join(first["source_tokens"]) == "▁" + SENTENCE.replace(" ", "▁") + "</s>"
+    assert {len(row) for row in first["attention"]} == {len(first["source_tokens"])}
+    assert first["stride"] == 1
     assert (blank["translation"], blank["nbest"], blank["tokens"]) == ("", [], [])
 
 
