@@ -96,6 +96,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "cell": ("unbounded", "multiplies_state"),
     "optimizer": ("betas",),
     "metric": ("shown", "higher_is_better", "tokenizes", "needs_sources"),
+    "rule": ("always",),
     "command": ("hidden",),
 }
 """Kind -> the facts that its choices can have; a kind that is not here has none."""

@@ -188,3 +188,80 @@ def test_no_choice_is_known_by_name_where_facts_are_asked() -> None:
                 assert "] = " in line or line.startswith("ATTENTION = "), (path.name, line, found)
     for path in package.glob("jobs/*.py"):
         assert not [name for name in names if f'"{name}"' in path.read_text()], path.name
+
+
+OWN = '''"""A table of an encoder's own, and decoders without one."""
+
+from mtkit.model.transformer.decoder import TransformerDecoder
+from mtkit.model.transformer.positions import Sinusoidal
+from mtkit.schema import Model
+from mtkit.schema.section import Positive
+from mtkit.schema.sides import Side
+
+
+class Table(Side):
+    width: Positive = 3
+    """How wide."""
+
+    def fit(self, where, model):
+        if model.hidden_dim % self.width:
+            raise ValueError(f"{where}.width = {self.width} does not divide hidden_dim: use one that does")
+
+    def describe(self, model):
+        return [f"wide {self.width}"]
+
+
+class Small(TransformerDecoder):
+    def __init__(self, *, embed_dim: int, hidden_dim: int, attention_heads: int, heads: int = 2) -> None:
+        super().__init__(
+            layers=1,
+            heads=heads,
+            ffn_dim=0,
+            positions=Sinusoidal,
+            attention_heads=attention_heads,
+            embed_dim=embed_dim,
+            hidden_dim=hidden_dim,
+            dropout=0.0,
+            variational=False,
+        )
+'''
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An encoder that names its table, and a decoder with an attention of its own that names none."""
+    module = types.ModuleType("own")
+    monkeypatch.setitem(sys.modules, "own", module)
+    for kind in ("encoder", "decoder"):
+        monkeypatch.setitem(CHOICES, kind, dict(CHOICES[kind]))
+    exec(compile(OWN, "own.py", "exec"), vars(module))
+    registry.register("encoder", "wide", Choice("own:Nothing", "wide", settings="own:Table"))
+    registry.register("decoder", "small", Choice("own:Small", "small", own_attention="multihead"))
+
+
+def test_a_table_of_its_own(own: None) -> None:
+    made = parse(merged(model={"hidden_dim": 9, "encoder": {"name": "wide"}, "attention": {"heads": 1}}), "x").model
+    assert architecture(made)["encoder"] == "wide 3"
+    refused: list[tuple[dict[str, object], str]] = [
+        ({"encoder": {"name": "wide", "width": 5}}, "model: encoder.width = 5 does not divide hidden_dim"),
+        ({"encoder": {"name": "wide", "widht": 5}}, "unknown key model.encoder.widht, did you mean 'width'?"),
+        ({"encoder": {"width": 4}}, "model.encoder.width is a key of the wide encoder, and this one is recurrent"),
+    ]
+    for table, message in refused:
+        with pytest.raises(ConfigError) as caught:
+            parse(merged(model=table), "x")
+        assert message in str(caught.value)
+
+
+def test_a_decoder_without_a_table(own: None) -> None:
+    settings = Model.model_validate(
+        {"embed_dim": 6, "hidden_dim": 8, "decoder": {"name": "small"}, "attention": {"heads": 2}}
+    )
+    assert settings.attention_name == "multihead"
+    model = build(settings, 17, 17, shared=True)
+    assert type(model.decoder).__name__ == "Small"
+    loss, _ = batch_loss(model, batch_of([0, 1, 2, 3]))
+    torch.autograd.backward(loss)
+    assert all(p.grad is not None for p in model.parameters())
+    with pytest.raises(ConfigError, match='a Small decoder has "multihead": use that'):
+        parse(merged(model={"decoder": {"name": "small"}, "attention": {"name": "dot"}}), "x")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
 from mtkit.schema.described import described
 from mtkit.schema.model import Attention, Model
@@ -181,6 +182,7 @@ class Decode(Decoding, Section):
     @field_validator("rules")
     @classmethod
     def _settings(cls, rules: Settings) -> Settings:
+        plugins.load_installed()
         return {name: settings_of("rule", name, table) for name, table in rules.items()}
 
 

@@ -148,7 +148,7 @@ EFFECTS: dict[str, Condition] = {
     **_all("train.", "metric", "average", "ema", "precision"),
     "train.average_of": _average_of,
     **_all("decode.", "beam_size", "length_penalty", "max_ratio", "min_length", "no_repeat_ngram"),
-    **_all("decode.", "batch_tokens", "precision"),
+    **_all("decode.", "batch_tokens", "precision", "rules"),
     "decode.coverage_penalty": _coverage_penalty,
     **_all("eval.", "metrics", "tokenize"),
 }

@@ -85,6 +85,8 @@ def _said(annotation: Any, marks: Any = ()) -> str:
     if get_origin(annotation) is list:
         (inner,) = get_args(annotation)
         return f"list of {'tables' if hasattr(inner, 'model_fields') else _said(inner)}"
+    if get_origin(annotation) is dict:
+        return "table"
     limits = [(*SIGNS[type(mark)], mark) for mark in marks if type(mark) in SIGNS]
     bounds = [f"{sign} {getattr(mark, attribute)}" for sign, attribute, mark in limits]
     word = PLAIN.get(annotation) or getattr(annotation, "__name__", str(annotation))

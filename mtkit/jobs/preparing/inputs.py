@@ -77,9 +77,7 @@ def find(loaded: Loaded) -> Corpus:
     for path in models:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
-    # What is drawn while training leaves the prepared text alone.
-    text = config.tokenizer.prepared()
-    settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), text]
+    settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.prepared()]
     named = [path for part in [*train, *([dev] if dev else [])] for path in part.files] + models
     sums = [files.sha256(path) for path in named]
     test_files = [path for part in test for path in part.files]
