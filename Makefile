@@ -26,9 +26,10 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(CURDIR)/data/ui.en-de
 	cd $(DEMO) && $(BIN)/mtkit eval
 
-# One thread each: two test processes with two threads each would wait for one another on two cores.
+# One thread each: two test processes with two threads each would wait for one another on two cores. Who is done first
+# takes over tests of the other, whole files or not: what is trained once is shared through a lock (tests/system/conftest.py).
 test: setup  ## the tests, in a few minutes
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'not slow and not faults'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults'
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.
 slow: setup  ## tests that train for minutes: every choice learns, and the fast path is faster

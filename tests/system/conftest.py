@@ -1,5 +1,8 @@
 """One trained toy model for all tests that only read it."""
 
+import fcntl
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,17 @@ from tests.system.toy import make, mtkit, ran
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with config, text and a finished run. Not to be written to."""
-    folder = make(tmp_path_factory.mktemp("toy") / "toy")
-    ran(mtkit(folder, "train", "-s", "train.max_updates=500", "-s", "train.validate_every=250"))
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # that of all processes that test
+    folder, done = root / "trained" / "toy", root / "trained" / "done"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first trains, the others wait
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            ran(mtkit(folder, "train", "-s", "train.max_updates=500", "-s", "train.validate_every=250"))
+            done.touch()
     return folder
 
 

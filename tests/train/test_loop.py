@@ -1,9 +1,11 @@
 """Loss, checkpoints and the loop, each against something independent."""
 
 import dataclasses
+import itertools
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,7 +96,9 @@ def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, Any], reaso
 
 
 def test_a_time_budget_becomes_updates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there may be more than 50 updates
+    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there are more than 50 updates:
+    clock = itertools.count(step=0.01)  # it is asked three times an update, so that one takes 0.03 s
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
     plans = []
     for event in bench.events():
