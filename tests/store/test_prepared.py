@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from mtkit.errors import DataError
-from mtkit.store.prepared import Manifest, Prepared
+from mtkit.store.prepared import CORPUS, Manifest, Prepared
 
 SHARD = {"name": "train-00000", "pairs": 3, "source_pieces": 7, "target_pieces": 8}
 NOTED: dict[str, Any] = {
@@ -65,40 +65,47 @@ def test_a_corpus_of_version_1_is_read_as_one_part(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     part = {"name": "news", "entry": "data/news", "pairs": 3, "shards": [SHARD]}
-    manifest = Manifest.model_validate(NOTED | {"splits": {"train": [part], "dev": [part | {"name": "dev"}]}})
+    manifest = Manifest.model_validate(
+        NOTED | CORPUS.head() | {"splits": {"train": [part], "dev": [part | {"name": "dev"}]}}
+    )
     write(tmp_path, "manifest.json", manifest.model_dump(mode="json"))
     assert Prepared.open(tmp_path).manifest == manifest
     table = json.loads((tmp_path / "manifest.json").read_text())
     assert (table["kind"], table["format_version"], table["splits"]["train"]) == ("corpus", 2, [part])
     with pytest.raises(ValidationError):
-        manifest.identity = "another"  # type: ignore[misc]
+        manifest.identity = "another"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json"])
 def test_a_newer_version_is_refused_and_never_taken_for_damage(tmp_path: Path, name: str) -> None:
     write(tmp_path, "manifest.json", NOTED | {"format_version": 1, "splits": {"train": [SHARD], "dev": [SHARD]}})
     write(tmp_path, name, {"format_version": 3, "nothing": "that is known today"})
-    with pytest.raises(DataError, match=rf"{name} has format 3, this mtkit reads formats up to 2: .*preprocess$"):
+    with pytest.raises(
+        DataError, match=rf"{name} is of corpus( report)? format 3, this mtkit \(.*\) reads 1 to 2; use "
+    ):
         Prepared.open(tmp_path).report()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "[]",
-        "{",
-        "{}",
-        '{"format_version": "2"}',
-        '{"format_version": 1}',
-        '{"format_version": 2, "kind": "corpus"}',
-        json.dumps(NOTED | {"format_version": 2, "splits": {"train": [SHARD], "dev": []}}),
-        json.dumps(NOTED | {"kind": "bundle", "format_version": 2, "splits": {"train": [], "dev": []}}),
-    ],
-)
+DAMAGED = [
+    None,
+    "",
+    "{",
+    '{"format_version": 1}',
+    '{"format_version": 2, "kind": "corpus"}',
+    json.dumps(NOTED | {"format_version": 2, "splits": {"train": [SHARD], "dev": []}}),
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_damage_is_said(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(DataError, match=r"manifest\.json is missing or damaged; remove .* and run mtkit preprocess"):
         Prepared.open(tmp_path)
+
+
+def test_something_else_is_refused_by_name(tmp_path: Path) -> None:
+    for text in ("[]", "{}", '{"format_version": "2"}', '{"kind": "bundle", "format_version": 2}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(DataError, match="damaged|expected a number|is a 'bundle' of format 2; expected a corpus"):
+            Prepared.open(tmp_path)

@@ -14,7 +14,8 @@ from mtkit.jobs.preparing.inputs import names
 from mtkit.store.prepared import Prepared
 from mtkit.text.case import title
 from mtkit.text.tokenizer import Tokenizer
-from tests.system.toy import WORDS, make, mtkit, ran
+from tests.system.toy import WORDS, failed, make, mtkit, ran
+from tests.text.test_readers import JSONL
 
 
 def prepared(folder: Path) -> list[Path]:
@@ -318,6 +319,29 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
         return int(done.stdout.split()[-1])  # kB
 
     small, large = peak(10_000), peak(60_000)
-    print(small, large)
     # 50,000 pairs more are 15 MB as Python strings, and 2 MB as the ids of a shard that is not yet written.
     assert large - small < 8_000
+
+
+def test_a_format_from_outside(folder: Path) -> None:
+    """The reader of tests/text/test_readers.py beside a text of ours: prepared, counted, listed."""
+    line = 'Choice("jsonl:JSONLines", "NAME.jsonl, an object a line with source and target")'
+    brought = f"from mtkit.registry import Choice, register\n\nregister('reader', 'jsonl', {line})\n"
+    (folder / "jsonl.py").write_text(JSONL + brought)
+    objects = [json.dumps({"source": f"{word} and", "target": f"{WORDS[word]} und", "id": 1}) for word in WORDS]
+    with gzip.open(folder / "more.jsonl.gz", "wt") as file:
+        file.writelines(line + "\n" for line in objects)
+    sets = ["--plugin", "jsonl.py", "-s", 'data.train=["train", "more.jsonl.gz"]']
+    ran(mtkit(folder, "preprocess", *sets))
+    (where,) = prepared(folder)
+    corpus = Prepared.open(where)
+    assert [(part.name, part.pairs_read) for part in corpus.report().parts] == [("train", 600), ("more.jsonl.gz", 20)]
+    assert f"{folder.name}/more.jsonl.gz" in corpus.manifest.inputs
+    assert ("dog and", "Hund und") in train_text(where)
+    (listed,) = (
+        line
+        for line in ran(mtkit(folder, "info", "--list", "--plugin", "jsonl.py")).splitlines()
+        if line.split()[:2] == ["reader", "jsonl"]
+    )
+    assert "an object a line" in listed
+    failed(mtkit(folder, "preprocess", *sets[2:]), "more.jsonl.gz.en does not exist", "or a .tsv file")
