@@ -17,7 +17,7 @@ from mtkit.jobs.preparing.inputs import Corpus, find, standing
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_much_lost
 from mtkit.schema import Config
-from mtkit.store.prepared import MANIFEST, REPORT, Manifest, Prepared
+from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
 from mtkit.text.quality import Overlap
 from mtkit.text.readers.reader import Pair, Reader
@@ -127,6 +127,7 @@ def _manifest(
 ) -> Manifest:
     """What is written into a folder that has all but this in it."""
     return Manifest(
+        **CORPUS.head(),
         languages=(config.data.source_lang, config.data.target_lang),
         fingerprint=corpus.fingerprint,
         identity=corpus.identity,

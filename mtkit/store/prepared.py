@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
+from mtkit.store.format import Format
 
-VERSION: Literal[2] = 2
-"""Of manifest and report. In 1 a split was one row of shards, and a report knew no parts."""
+CORPUS = Format("corpus", 2, error=DataError)
+"""In version 1 a split was one row of shards."""
+CORPUS_REPORT = Format("corpus report", 2, error=DataError)
+"""Version 1 knew no parts, and did not say its version."""
 MANIFEST, REPORT = "manifest.json", "report.json"
 Counts = dict[str, int]
 Samples = dict[str, list[tuple[str, str]]]
@@ -30,7 +33,8 @@ class Manifest(Record):
     """What a prepared corpus holds, and what it was made of."""
 
     kind: Literal["corpus"] = "corpus"
-    format_version: Literal[2] = VERSION
+    format_version: int
+    mtkit_version: str = ""
     languages: tuple[str, str]
     fingerprint: str
     """Over config and text; names the folder."""
@@ -107,7 +111,8 @@ class Report(Record):
     """The data report."""
 
     kind: Literal["corpus report"] = "corpus report"
-    format_version: Literal[2] = VERSION
+    format_version: int
+    mtkit_version: str = ""
     pairs_read: int
     pairs: Counts
     """Split -> pairs written."""
@@ -139,7 +144,7 @@ class Prepared:
         """Read the manifest.
 
         Raises:
-            DataError: it is missing, damaged or of a newer version.
+            DataError: it is missing, damaged, of a newer version or something else.
         """
         return cls(folder, _read(folder / MANIFEST, Manifest))
 
@@ -147,7 +152,7 @@ class Prepared:
         """Read the data report.
 
         Raises:
-            DataError: it is missing, damaged or of a newer version.
+            DataError: it is missing, damaged, of a newer version or something else.
         """
         return _read(self.folder / REPORT, Report)
 
@@ -169,18 +174,17 @@ Read = TypeVar("Read", Manifest, Report)
 
 
 def _read(path: Path, kind: type[Read]) -> Read:
-    again = f"remove {path.parent} and run mtkit preprocess"
+    damaged = DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        # Only a manifest of version 1 said which it was.
-        version = table.get("format_version", 1) if kind is Report else table["format_version"]
-        if isinstance(version, int) and version > VERSION:
-            raise DataError(
-                f"{path} has format {version}, this mtkit reads formats up to {VERSION}: use a newer mtkit, or {again}"
-            )
+    except (OSError, ValueError):
+        raise damaged from None
+    form, unversioned = (CORPUS, None) if kind is Manifest else (CORPUS_REPORT, 1)
+    version = form.check(table, path, unversioned)
+    try:
         return kind.model_validate(_upgraded(table) if version == 1 else table)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise DataError(f"{path} is missing or damaged; {again}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise damaged from None
 
 
 def _upgraded(table: dict[str, Any]) -> dict[str, Any]:
@@ -191,4 +195,4 @@ def _upgraded(table: dict[str, Any]) -> dict[str, Any]:
             name: [{"name": name, "entry": "", "pairs": sum(shard["pairs"] for shard in shards), "shards": shards}]
             for name, shards in splits.items()
         }
-    return table | {"format_version": VERSION, "splits": splits}
+    return table | {"format_version": CORPUS.version, "splits": splits}

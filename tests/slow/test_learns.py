@@ -30,8 +30,8 @@ KEYS = {
     "optimizer": ("train.optimizer",),
     "schedule": ("train.schedule",),
 }
-# What is measured, not learnt with.
-MEASURES = {"metric", "command", "reader"}
+# What stands before or after learning.
+MEASURES = {"metric", "command", "reader", "rule"}
 
 TRANSFORMER: Settings = {
     "model.encoder.name": "transformer",

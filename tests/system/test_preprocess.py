@@ -1,14 +1,21 @@
 """`mtkit preprocess`: what it writes, says, and does not do twice."""
 
 import gzip
+import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from mtkit.jobs.preparing.inputs import names
 from mtkit.store.prepared import Prepared
 from mtkit.text.case import title
 from mtkit.text.tokenizer import Tokenizer
-from tests.system.toy import mtkit, ran
+from tests.system.toy import WORDS, failed, make, mtkit, ran
+from tests.text.test_readers import JSONL
 
 
 def prepared(folder: Path) -> list[Path]:
@@ -237,3 +244,104 @@ def test_copies_go_through_the_filters(folder: Path) -> None:
     # The dog stands there in upper case, Straße gets longer, AB becomes a copy; what is dropped itself has no copies.
     assert dropped == {"dedupe": 1, "max_chars": 1, "drop_copies": 1}
     assert (copies["upper"], copies["title"], report["pairs"]["train"]) == (0, 3, 7)
+
+
+def test_parts_keep_their_names_and_counts(folder: Path) -> None:
+    """Two texts of one name, of which the second repeats some of the first."""
+    (folder / "more").mkdir()
+    first = [(folder / f"train.{side}").read_text().split("\n")[:200] for side in ("en", "de")]
+    strange = (
+        [*first[0], *(f"{line} and" for line in first[0]), ""],
+        [*first[1], *(f"{x} und" for x in first[1]), "x"],
+    )
+    for side, lines in zip(("en", "de"), strange, strict=True):
+        (folder / f"more/train.{side}").write_text("".join(line + "\n" for line in lines))
+    sets = ["-s", 'data.train=["train", "more/train"]', "-s", "data.dev=", "-s", "filter.max_ratio=9.0"]
+    done = mtkit(folder, "preprocess", "-v", *sets)
+    ran(done)
+    (where,) = prepared(folder)
+    corpus = Prepared.open(where)
+    report, parts = corpus.report(), corpus.manifest.splits["train"]
+    assert [(part.name, part.entry) for part in parts] == [("train", "train"), ("train-2", "more/train")]
+    assert [(part.name, part.entry) for part in report.parts] == [(part.name, part.entry) for part in parts]
+    assert [part.pairs for part in report.parts] == [part.pairs for part in parts]
+    one, two = report.parts
+    assert (one.pairs_read, two.pairs_read) == (600, 401)
+    assert one.duplicates == one.dropped["dedupe"] < 20
+    assert two.duplicates == two.dropped["dedupe"] >= 200  # the first one wins
+    assert (one.dropped["empty"], two.dropped["empty"], two.dropped_samples["empty"]) == (0, 1, [("", "x")])
+    for part in report.parts:
+        assert part.pairs_read == part.pairs + part.held_out + sum(part.dropped.values())
+        assert part.lengths.pairs == part.pairs > 0
+    assert one.held_out + two.held_out == report.pairs["dev"] >= 70
+    assert {rule: one.dropped[rule] + two.dropped[rule] for rule in report.dropped} == report.dropped
+    assert report.splits["train"].source.words == sum(part.lengths.source.words for part in report.parts)
+    assert len(corpus.split("train")) == one.pairs + two.pairs == report.pairs["train"]
+    rows = [line.split()[:2] for line in done.stderr.splitlines()]
+    for name, pairs in (("train", report.pairs["train"]), ("train", one.pairs), ("train-2", two.pairs)):
+        assert [name, f"{pairs:,}"] in rows
+    assert "train-2: 401 pairs read (" in done.stderr
+    assert "train-2: dropped by empty: '' ||| 'x'" in done.stderr
+    ran(mtkit(folder, "train", *sets, "-s", "train.max_updates=3"))
+
+
+def test_one_entry_is_told_as_one_text(folder: Path) -> None:
+    done = mtkit(folder, "preprocess")
+    ran(done)
+    assert [line.split()[0] for line in done.stderr.splitlines() if line.startswith((" ", "train"))].count("train") == 1
+    assert done.stderr.count("pairs read") == 1
+    (where,) = prepared(folder)
+    (part,) = json.loads((where / "report.json").read_text())["parts"]
+    assert (part["name"], part["pairs_read"], "case_copies" in part) == ("train", 600, False)
+
+
+def test_names_of_parts_are_unique() -> None:
+    entries = ["a/news", "b/news", "mtkit:demo/train", "news-2", "x.tsv.gz", "c/news", "/"]
+    assert names(entries) == ["news", "news-2", "train", "news-2-2", "x.tsv.gz", "news-3", "/"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak of memory")
+def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
+    """Twice the text takes hardly more memory: what is held is a sample, a window and histograms."""
+
+    def peak(pairs: int) -> int:
+        make(where := tmp_path / str(pairs))
+        for side in ("en", "de"):
+            lines = (f"{number} {word}\n" for number, word in zip(range(pairs), itertools.cycle(WORDS), strict=False))
+            (where / f"train.{side}").write_text("".join(lines))
+        code = (
+            "from pathlib import Path; from mtkit.config import load; from mtkit.jobs.preprocess import preprocess;"
+            "sets = ['tokenizer.train_lines=2000', 'filter.drop_copies=false'];"
+            f"preprocess(load({str(where / 'mtkit.toml')!r}, sets), print);"
+            "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[-1])  # kB
+
+    small, large = peak(10_000), peak(60_000)
+    # 50,000 pairs more are 15 MB as Python strings, and 2 MB as the ids of a shard that is not yet written.
+    assert large - small < 8_000
+
+
+def test_a_format_from_outside(folder: Path) -> None:
+    """The reader of tests/text/test_readers.py beside a text of ours: prepared, counted, listed."""
+    line = 'Choice("jsonl:JSONLines", "NAME.jsonl, an object a line with source and target")'
+    brought = f"from mtkit.registry import Choice, register\n\nregister('reader', 'jsonl', {line})\n"
+    (folder / "jsonl.py").write_text(JSONL + brought)
+    objects = [json.dumps({"source": f"{word} and", "target": f"{WORDS[word]} und", "id": 1}) for word in WORDS]
+    with gzip.open(folder / "more.jsonl.gz", "wt") as file:
+        file.writelines(line + "\n" for line in objects)
+    sets = ["--plugin", "jsonl.py", "-s", 'data.train=["train", "more.jsonl.gz"]']
+    ran(mtkit(folder, "preprocess", *sets))
+    (where,) = prepared(folder)
+    corpus = Prepared.open(where)
+    assert [(part.name, part.pairs_read) for part in corpus.report().parts] == [("train", 600), ("more.jsonl.gz", 20)]
+    assert f"{folder.name}/more.jsonl.gz" in corpus.manifest.inputs
+    assert ("dog and", "Hund und") in train_text(where)
+    (listed,) = (
+        line
+        for line in ran(mtkit(folder, "info", "--list", "--plugin", "jsonl.py")).splitlines()
+        if line.split()[:2] == ["reader", "jsonl"]
+    )
+    assert "an object a line" in listed
+    failed(mtkit(folder, "preprocess", *sets[2:]), "more.jsonl.gz.en does not exist", "or a .tsv file")

@@ -42,6 +42,7 @@ def make_report(
     read = sum(part.pairs_read for part in parts)
     lengths = {"train": quality.Lengths.merged([one.tally.lengths for one in train]), "dev": dev.tally.lengths}
     return prepared.Report(
+        **prepared.CORPUS_REPORT.head(),
         pairs_read=read,
         pairs={"train": sum(part.pairs for part in parts), "dev": dev.part.pairs},
         held_out=corpus.dev is None,
