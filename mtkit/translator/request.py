@@ -27,7 +27,7 @@ class Candidate:
     turn, over the columns of that part alone. None: not asked for."""
     source_tokens: list[str] | None = None
     """What the columns of `attention` stand for: the source's pieces and its end; of a line in parts, those of each
-    part in turn, each with its end. Where convolutions make one column of `stride` pieces, these stand in it together."""
+    part in turn, each with its end. A column that convolutions make of `stride` pieces has them all."""
     stride: int = 1
     """Source pieces that a column of `attention` stands for."""
 
