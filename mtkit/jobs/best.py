@@ -15,7 +15,7 @@ from mtkit.store import bundle
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.train import averaging, loop
+from mtkit.train import averaging
 from mtkit.train.state import Kept, Progress, Training
 
 
@@ -44,11 +44,11 @@ class Best:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
         settings, progress, model = self.config.train, training.progress, training.measured
         scores, sample = self.validator.measure(model)
-        gain = loop.record(progress, self._score(scores), scores)
+        gain = progress.record(self._score(scores), scores)
         if gain:
             self._write(model, scores, progress)
         this = Kept(update=progress.update, score=self._score(scores), loss=scores["loss"])
-        progress.kept = averaging.choose([*progress.kept, this], settings.average, settings.average_of)
+        progress.keep(averaging.choose([*progress.kept, this], settings.average, settings.average_of))
         if this in progress.kept:
             averaging.keep(self.run_folder.kept, model, progress.update)
         self.run_folder.log(
@@ -76,12 +76,12 @@ class Best:
         model = copy.deepcopy(training.measured)
         tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
         scores, _ = self.validator.measure(model)
-        gain, before = loop.is_gain(progress, self._score(scores), scores), progress.best_scores
+        gain, before = progress.is_gain(self._score(scores), scores), progress.best_scores
         if gain:
-            loop.enter_best(progress, self._score(scores), scores)
+            progress.enter_best(self._score(scores), scores)
             self._write(model, scores, progress, averaged=len(kept))
-        progress.seconds += time.monotonic() - began
-        updates = [one["update"] for one in kept]
+        progress.spend(time.monotonic() - began)
+        updates = [one.update for one in kept]
         self.run_folder.log("average", update=progress.update, of=updates, kept=gain, **scores)
         now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
         self.say(

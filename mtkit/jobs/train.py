@@ -115,7 +115,7 @@ class _Job:
         if progress.finished and (reached := loop.limit(progress, self.config.train)):
             self.view.say(f"this run is finished ({reached}): raise that limit to go on, or start anew", "fresh")
             return progress
-        progress.finished = ""
+        progress.reopen()
         self.run_folder.cut_log(progress.log_bytes)
         if not progress.precision:
             self.choose_precision(progress)
@@ -177,7 +177,7 @@ class _Job:
             raise _Cancelled
 
     def stop(self) -> None:
-        self.training.progress.finished = ""  # if it ends inside the average, that is made when the run goes on
+        self.training.progress.reopen()  # if it ends inside the average, that is made when the run goes on
         self.save()
         raise Stopped(
             f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
@@ -192,8 +192,7 @@ class _Job:
             self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
         progress = self.training.progress
         self.best.prune(progress)
-        if progress.planned_minutes != self.config.train.max_minutes:
-            progress.total_updates = 0
+        progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
         wanted = self.config.train.precision
@@ -206,7 +205,7 @@ class _Job:
             choice = measured
             for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
                 buffer.copy_(before)
-        progress.precision = choice.name
+        progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
 
@@ -236,7 +235,7 @@ class _Job:
         self.view.validated(progress, gain, sample)
 
     def save(self) -> None:
-        self.training.progress.log_bytes = self.run_folder.log_bytes
+        self.training.progress.note_log(self.run_folder.log_bytes)
         checkpoint.save(self.run_folder.checkpoints, self.training)
         self.saved_at = time.monotonic()
 

@@ -17,8 +17,8 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.train.state import Kept
 
 ORDER = {
-    "best": lambda one: (one["score"], -one["loss"], -one["update"]),  # of equals the first, as for the best bundle
-    "last": lambda one: one["update"],
+    "best": lambda one: (one.score, -one.loss, -one.update),  # of equals the first, as for the best bundle
+    "last": lambda one: one.update,
 }
 
 
@@ -37,7 +37,7 @@ def keep(folder: Path, model: Seq2Seq, update: int) -> None:
 
 def prune(folder: Path, kept: list[Kept]) -> None:
     """Remove all weights but those of `kept`."""
-    names = {_name(one["update"]) for one in kept}
+    names = {_name(one.update) for one in kept}
     for path in folder.glob("[0-9]*"):
         if path.name not in names:
             shutil.rmtree(path)
@@ -48,7 +48,7 @@ def whole(folder: Path, kept: list[Kept]) -> tuple[list[Kept], list[str]]:
     found, wrong = [], []
     for one in kept:
         try:
-            files.verify(folder / _name(one["update"]), "set of kept weights")
+            files.verify(folder / _name(one.update), "set of kept weights")
             found.append(one)
         except BundleError as error:
             wrong.append(str(error))
@@ -59,7 +59,7 @@ def mean(folder: Path, kept: list[Kept]) -> dict[str, torch.Tensor]:
     """The mean of kept values in float64; counts are those of the last."""
     total: dict[str, torch.Tensor] = {}
     for one in kept:
-        for name, value in load_file(folder / _name(one["update"]) / "model.safetensors").items():
+        for name, value in load_file(folder / _name(one.update) / "model.safetensors").items():
             if not value.is_floating_point():
                 total[name] = value
             elif name in total:

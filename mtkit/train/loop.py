@@ -48,7 +48,7 @@ class Updated:
 
 @dataclass(frozen=True)
 class Due:
-    """The model should be validated now; whoever does so calls `record`."""
+    """The model should be validated now; whoever does so calls `Progress.record`."""
 
 
 @dataclass(frozen=True)
@@ -73,31 +73,6 @@ class Finished:
 
 
 Event = Updated | Due | Planned | Halved | Finished
-
-
-def is_gain(progress: Progress, score: float, scores: dict[str, float]) -> bool:
-    """Whether a validation (of a score where more is better) is better than the best so far."""
-    if progress.best is None or score > progress.best:
-        return True
-    # At the start BLEU is 0.0 for a while: as long as it is no better, a lower loss is a gain.
-    return score == progress.best and scores["loss"] < progress.best_scores["loss"]
-
-
-def enter_best(progress: Progress, score: float, scores: dict[str, float]) -> None:
-    """Note the best so far, whether a validation or an average of several."""
-    progress.best, progress.best_update, progress.best_scores = score, progress.update, scores
-
-
-def record(progress: Progress, score: float, scores: dict[str, float]) -> bool:
-    """Enter a validation (of a score where more is better); returns whether it is the best so far."""
-    progress.validated, progress.scores = progress.update, scores
-    if is_gain(progress, score, scores):
-        enter_best(progress, score, scores)
-        progress.without_gain = 0
-        return True
-    progress.without_gain += 1
-    progress.setbacks += 1
-    return False
 
 
 def train(
@@ -152,33 +127,30 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
 
-            progress.update += 1
-            progress.batch += len(pairs)
-            progress.target_tokens += tokens
+            progress.step(len(pairs), tokens)
             if training.ema:
                 training.ema.follow(progress.update)
             if not following:
-                progress.epoch, progress.batch = progress.epoch + 1, 0
+                progress.end_epoch()
             seconds, clock = time.monotonic() - clock, time.monotonic()
-            progress.seconds += seconds
+            progress.spend(seconds)
             yield Updated(loss_sum / tokens, lr, grad_norm, tokens, seconds, waited)
 
             if plan.wanted(progress, tokens, seconds):
                 began = time.monotonic()
                 if progress.validated != progress.update:
                     yield Due()  # a validation has a price too: pay it once, to know it
-                progress.total_updates = plan.make(progress, time.monotonic() - began)
-                progress.planned_minutes = settings.max_minutes
+                progress.plan(plan.make(progress, time.monotonic() - began), settings.max_minutes)
                 yield Planned(progress.total_updates)
             elif _is_due(progress, settings):
                 yield Due()
-            progress.seconds += time.monotonic() - clock
+            progress.spend(time.monotonic() - clock)
             clock = time.monotonic()
             if limit(progress, settings):
                 break
     if progress.validated != progress.update:
         yield Due()
-    progress.finished = reason
+    progress.finish(reason)
     yield Finished(reason)
 
 
@@ -203,7 +175,7 @@ def halve(progress: Progress, pairs: list[Pairs]) -> None:
             "use a smaller model, or leave out long sentences (filter.max_pieces)",
             remedy="fresh",
         )
-    progress.parts *= 2
+    progress.halve()
 
 
 def _gradients(training: Training, batches: list[Batch], tokens: int, settings: Train, seed: int) -> float | None:

@@ -1,7 +1,6 @@
 """All of a run that can be resumed, in one place."""
 
 from dataclasses import dataclass, field
-from typing import TypedDict
 
 import torch
 
@@ -11,7 +10,8 @@ from mtkit.train import optimizer
 from mtkit.train.ema import Ema
 
 
-class Kept(TypedDict):
+@dataclass(frozen=True)
+class Kept:
     """A validation whose weights are on disk, to be averaged at the end."""
 
     update: int
@@ -22,7 +22,10 @@ class Kept(TypedDict):
 
 @dataclass
 class Progress:
-    """The part of a run's state that is not tensors."""
+    """The part of a run's state that is not tensors. It is changed by its methods, and by nobody else.
+
+    Every field has a default: a checkpoint that was written before there was such a field means that.
+    """
 
     update: int = 0
     epoch: int = 0
@@ -58,6 +61,75 @@ class Progress:
     """Why the run ended; "": it has not."""
     log_bytes: int = 0
     """Length of log.jsonl when this was saved: what follows is of updates that are done again."""
+
+    def step(self, batches: int, target_tokens: int) -> None:
+        """Enter an update, made of so many batches of the pass."""
+        self.update += 1
+        self.batch += batches
+        self.target_tokens += target_tokens
+
+    def end_epoch(self) -> None:
+        """The next update is of the next pass over the text."""
+        self.epoch, self.batch = self.epoch + 1, 0
+
+    def spend(self, seconds: float) -> None:
+        """Count time."""
+        self.seconds += seconds
+
+    def plan(self, updates: int, minutes: float) -> None:
+        """Enter where a time budget ends."""
+        self.total_updates, self.planned_minutes = updates, minutes
+
+    def begin(self, minutes: float) -> None:
+        """Enter a start of the run, which has this time budget: what was planned for another one is void."""
+        if self.planned_minutes != minutes:
+            self.total_updates = 0
+
+    def halve(self) -> None:
+        """From now on a batch is taken in twice as many parts."""
+        self.parts *= 2
+
+    def is_gain(self, score: float, scores: dict[str, float]) -> bool:
+        """Whether a validation (of a score where more is better) is better than the best so far."""
+        if self.best is None or score > self.best:
+            return True
+        # At the start BLEU is 0.0 for a while: as long as it is no better, a lower loss is a gain.
+        return score == self.best and scores["loss"] < self.best_scores["loss"]
+
+    def enter_best(self, score: float, scores: dict[str, float]) -> None:
+        """Note the best so far, whether a validation or an average of several."""
+        self.best, self.best_update, self.best_scores = score, self.update, scores
+
+    def record(self, score: float, scores: dict[str, float]) -> bool:
+        """Enter a validation (of a score where more is better); returns whether it is the best so far."""
+        self.validated, self.scores = self.update, scores
+        if self.is_gain(score, scores):
+            self.enter_best(score, scores)
+            self.without_gain = 0
+            return True
+        self.without_gain += 1
+        self.setbacks += 1
+        return False
+
+    def keep(self, kept: list[Kept]) -> None:
+        """Note which validations' weights are on disk, oldest first."""
+        self.kept = kept
+
+    def decide_precision(self, precision: str) -> None:
+        """Enter fp32 or bf16, for the whole run."""
+        self.precision = precision
+
+    def finish(self, reason: str) -> None:
+        """Enter why the run ended."""
+        self.finished = reason
+
+    def reopen(self) -> None:
+        """The run goes on, or has to do its end again."""
+        self.finished = ""
+
+    def note_log(self, length: int) -> None:
+        """Note how long log.jsonl is, right before this is saved."""
+        self.log_bytes = length
 
 
 @dataclass

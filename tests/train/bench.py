@@ -48,7 +48,7 @@ class Bench:
         training = training or self.training
         for event in loop.train(training, self.sampler, self.settings, self.batch, 1, self.per_epoch):
             if isinstance(event, loop.Due):
-                loop.record(training.progress, 0.0, {"loss": 0.0})
+                training.progress.record(0.0, {"loss": 0.0})
             yield event
 
     def until(self, update: int) -> Training:

@@ -85,7 +85,7 @@ def test_which_are_kept() -> None:
     five = kept((10, 0.0, 5.0), (20, 7.0, 3.0), (30, 9.0, 3.5), (40, 7.0, 2.9), (50, 7.0, 3.0))
 
     def updates(number: int, of: str) -> list[int]:
-        return [one["update"] for one in averaging.choose(five, number, of)]
+        return [one.update for one in averaging.choose(five, number, of)]
 
     assert [updates(number, "last") for number in (0, 2, 9)] == [[], [40, 50], [10, 20, 30, 40, 50]]
     # By score, then by loss, then the first.
@@ -98,7 +98,7 @@ def test_the_mean_of_kept_weights(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     values = generator.standard_normal(3).astype(np.float32)
     for one, value in zip(three, values, strict=True):
-        averaging.keep(folder, Norm(float(value), one["update"]), one["update"])  # type: ignore[arg-type]
+        averaging.keep(folder, Norm(float(value), one.update), one.update)  # type: ignore[arg-type]
     assert averaging.whole(folder, three) == (three, [])
     model = Norm()
     tensors.assign(model, averaging.mean(folder, three))

@@ -157,13 +157,13 @@ def test_a_gradient_that_is_not_finite_is_said(tmp_path: Path) -> None:
 
 def test_patience_and_best() -> None:
     progress = Progress(update=10)
-    assert loop.record(progress, 0.0, {"loss": 9.0})
-    assert loop.record(progress, 0.0, {"loss": 8.0})  # at the same score a lower loss is a gain
-    assert not loop.record(progress, 0.0, {"loss": 8.5})
+    assert progress.record(0.0, {"loss": 9.0})
+    assert progress.record(0.0, {"loss": 8.0})  # at the same score a lower loss is a gain
+    assert not progress.record(0.0, {"loss": 8.5})
     progress.update = 20
-    assert not loop.record(progress, 0.0, {"loss": 8.0})
+    assert not progress.record(0.0, {"loss": 8.0})
     assert (progress.without_gain, progress.best_update, progress.validated) == (2, 10, 20)
-    assert loop.record(progress, 6.0, {"loss": 9.5})
+    assert progress.record(6.0, {"loss": 9.5})
     assert (progress.without_gain, progress.best, progress.best_update) == (0, 6.0, 20)
     assert progress.setbacks == 2  # these are not forgotten
 
