@@ -16,6 +16,8 @@ import re
 import sys
 from pathlib import Path
 
+from mtkit.store import log
+
 RESULTS = Path(__file__).parents[1] / "data" / "results"
 BUDGETS = (1, 2, 3, 5, 8, 11, 15)  # minutes
 
@@ -24,14 +26,13 @@ Curve = list[tuple[float, float]]
 
 def of_log(path: Path, wall: float) -> Curve:
     """Minutes and dev BLEU of each validation in a log of `mtkit train`."""
-    events = [json.loads(line) for line in path.read_text().splitlines()]
-    validations = [event for event in events if event["event"] == "validation"]
+    validations = [event for event in log.read(path) if isinstance(event, log.Validation)]
     if not validations:
         sys.exit(f"{path} has no validation; expected the log of a run that validated")
-    before = wall - validations[-1]["seconds"]
+    before = wall - validations[-1].seconds
     if before < 0:
-        sys.exit(f"--wall {wall:g} is less than the {validations[-1]['seconds']:g} s of {path}")
-    return [(round((before + one["seconds"]) / 60, 2), round(one["bleu"], 2)) for one in validations]
+        sys.exit(f"--wall {wall:g} is less than the {validations[-1].seconds:g} s of {path}")
+    return [(round((before + one.seconds) / 60, 2), round(one.scores["bleu"], 2)) for one in validations]
 
 
 def of_printed(path: Path) -> Curve:

@@ -12,6 +12,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
 from mtkit.schema import Config
 from mtkit.store import bundle
+from mtkit.store.log import Average, Validation
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
@@ -51,8 +52,9 @@ class Best:
         progress.keep(averaging.choose([*progress.kept, this], settings.average, settings.average_of))
         if this in progress.kept:
             averaging.keep(self.run_folder.kept, model, progress.update)
-        self.run_folder.log(
-            "validation", update=progress.update, epoch=progress.epoch, seconds=round(progress.seconds, 3), **scores
+        seconds = round(progress.seconds, 3)
+        self.run_folder.log.write(
+            Validation(update=progress.update, epoch=progress.epoch, seconds=seconds, scores=scores)
         )
         return gain, sample
 
@@ -82,7 +84,7 @@ class Best:
             self._write(model, scores, progress, averaged=len(kept))
         progress.spend(time.monotonic() - began)
         updates = [one.update for one in kept]
-        self.run_folder.log("average", update=progress.update, of=updates, kept=gain, **scores)
+        self.run_folder.log.write(Average(update=progress.update, of=updates, kept=gain, scores=scores))
         now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
         self.say(
             f"average of {len(kept)} {settings.average_of} validations: {now} (best so far {then}): "

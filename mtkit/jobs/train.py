@@ -26,7 +26,7 @@ from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
-from mtkit.store import checkpoint
+from mtkit.store import checkpoint, log
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -72,7 +72,7 @@ class _Job:
     def __init__(
         self, loaded: Loaded, prepared: Prepared, run: Run, view: View, device: torch.device, signals: Signals
     ) -> None:
-        self.config, self.run_folder, self.view = loaded.config, run, view
+        self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest.identity
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
@@ -116,7 +116,7 @@ class _Job:
             self.view.say(f"this run is finished ({reached}): raise that limit to go on, or start anew", "fresh")
             return progress
         progress.reopen()
-        self.run_folder.cut_log(progress.log_bytes)
+        self.log.cut(progress.log_bytes)
         if not progress.precision:
             self.choose_precision(progress)
             self.save()
@@ -132,7 +132,7 @@ class _Job:
             native=native.compiled() is not None,
         )
         self.view.begin(facts)
-        self.run_folder.log("begin", update=progress.update, **vars(facts))
+        self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:
             settings, seed = self.config.train, self.config.seed
             for event in loop.train(self.training, self.sampler, settings, self.batcher, seed, per_epoch):
@@ -153,11 +153,11 @@ class _Job:
             case loop.Due():
                 self.validate(progress)
             case loop.Planned(updates):
-                self.run_folder.log("planned", update=progress.update, updates=updates)
+                self.log.write(log.Planned(update=progress.update, updates=updates))
                 self.save()
                 self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
             case loop.Halved(parts):
-                self.run_folder.log("halved", update=progress.update, parts=parts)
+                self.log.write(log.Halved(update=progress.update, parts=parts))
                 tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts
                 self.view.say(
                     f"WARNING: memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
@@ -166,7 +166,7 @@ class _Job:
             case loop.Finished(reason):
                 if self.config.train.average:
                     self.best.average(self.training)
-                self.run_folder.log("finished", update=progress.update, reason=reason, best=progress.best_scores)
+                self.log.write(log.Finished(update=progress.update, reason=reason, best=progress.best_scores))
                 self.save()
                 self.view.say(f"finished: {reason} reached")
         if self.signals.received and not progress.finished:
@@ -207,7 +207,7 @@ class _Job:
                 buffer.copy_(before)
         progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
-        self.run_folder.log("precision", update=0, precision=choice.name, reason=choice.reason)
+        self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))
 
     def measure_precision(self, progress: Progress) -> precision.Choice | None:
         """None: memory ran out, and batches are smaller now."""
@@ -235,7 +235,7 @@ class _Job:
         self.view.validated(progress, gain, sample)
 
     def save(self) -> None:
-        self.training.progress.note_log(self.run_folder.log_bytes)
+        self.training.progress.note_log(self.log.bytes)
         checkpoint.save(self.run_folder.checkpoints, self.training)
         self.saved_at = time.monotonic()
 
@@ -243,17 +243,18 @@ class _Job:
         if time.monotonic() - self.logged_at < LOG_SECONDS and progress.update > 1:
             return
         self.logged_at = time.monotonic()
-        self.run_folder.log(
-            "update",
-            update=progress.update,
-            epoch=progress.epoch,
-            seconds=round(progress.seconds, 3),
-            loss=event.loss,
-            lr=event.lr,
-            grad_norm=event.grad_norm,
-            target_tokens=progress.target_tokens,
-            tokens_per_second=round(event.target_tokens / event.seconds, 1),
-            waited=round(event.waited, 5),
+        self.log.write(
+            log.Update(
+                update=progress.update,
+                epoch=progress.epoch,
+                seconds=round(progress.seconds, 3),
+                loss=event.loss,
+                lr=event.lr,
+                grad_norm=event.grad_norm,
+                target_tokens=progress.target_tokens,
+                tokens_per_second=round(event.target_tokens / event.seconds, 1),
+                waited=round(event.waited, 5),
+            )
         )
 
 

@@ -1,7 +1,6 @@
-"""A run's folder, runs/NAME: whose it is, what may change when it goes on, and its log."""
+"""A run's folder, runs/NAME: whose it is, and what may change when it goes on."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,12 @@ from mtkit import config as configs
 from mtkit import files
 from mtkit.errors import MtkitError, RunError
 from mtkit.schema import Config
+from mtkit.store.format import Format
+from mtkit.store.log import Log
 
 # Keys that may change when a run goes on: they say when to stop, to look, how to search or what is made of the weights
 # at the end. (A limit also bends a schedule that ends at zero from there on; of weights to average, those are there
-# that were kept until then.)
+# that were kept until then.) Whole keys, and tables with a dot at their end, all of whose keys are meant.
 HARMLESS = (
     "train.max_epochs",
     "train.max_updates",
@@ -27,6 +28,14 @@ HARMLESS = (
     "eval.",
 )
 
+RUN = Format("run", 2, error=RunError)
+"""Of config.json. Version 1 did not say its version."""
+
+
+def harmless(key: str) -> bool:
+    """Whether a key of the config, dots and all, may change when a run goes on."""
+    return any(key.startswith(one) if one.endswith(".") else key == one for one in HARMLESS)
+
 
 class Run:
     """The folder of a run, for the process that holds its lock."""
@@ -37,7 +46,7 @@ class Run:
         self.best = folder / "best"
         self.kept = folder / "kept"
         self._config = folder / "config.json"
-        self._log = folder / "log.jsonl"
+        self.log = Log(folder / "log.jsonl")
 
     @property
     def begun(self) -> bool:
@@ -65,7 +74,7 @@ class Run:
                 f"{self.folder} holds checkpoints but no config.json; start anew and keep them beside", "fresh"
             )
         self.checkpoints.mkdir(exist_ok=True)
-        files.write_json(self._config, {"identity": identity, "config": config.model_dump()})
+        files.write_json(self._config, RUN.head() | {"identity": identity, "config": config.model_dump()})
 
     def resume(self, config: Config, identity: str) -> dict[str, tuple[Any, Any]]:
         """Check that a config may go on with this run; returns the harmless keys that it changes.
@@ -78,12 +87,18 @@ class Run:
         files.sweep(self.kept)
         try:
             noted = json.loads(self._config.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self._config} cannot be read ({error}); start anew", "fresh") from None
+        RUN.check(noted, self._config, unversioned=1)
+        try:
             old = configs.parse(noted["config"], str(self._config), whole=True)
             same_text = noted["identity"] == identity
-        except (ValueError, KeyError, TypeError, MtkitError) as error:
+        except KeyError as error:
+            raise RunError(f"{self._config} cannot be read (no key {error}); start anew", "fresh") from None
+        except MtkitError as error:
             raise RunError(f"{self._config} cannot be read ({error}); start anew", "fresh") from None
         changed = configs.differences(old, config)
-        harmful = {key: pair for key, pair in changed.items() if not key.startswith(HARMLESS)}
+        harmful = {key: pair for key, pair in changed.items() if not harmless(key)}
         if harmful:
             shown = "; ".join(f"{key}: {a!r} then, {b!r} now" for key, (a, b) in harmful.items())
             raise RunError(
@@ -100,17 +115,3 @@ class Run:
         if changed:
             self.begin(config, identity)
         return changed
-
-    def log(self, event: str, **values: Any) -> None:
-        """Append an event to log.jsonl."""
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
-
-    @property
-    def log_bytes(self) -> int:
-        return self._log.stat().st_size if self._log.exists() else 0
-
-    def cut_log(self, length: int) -> None:
-        """Forget the events of updates that are about to be done again."""
-        if self.log_bytes > length:
-            os.truncate(self._log, length)

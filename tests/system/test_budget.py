@@ -11,7 +11,8 @@ from benchmarks import budget
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     events = [{"event": "begin"}] + [
-        {"event": "validation", "seconds": 60.0 * minutes, "bleu": 10.0 * minutes} for minutes in (1, 2, 4)
+        {"event": "validation", "update": 9, "epoch": 0, "seconds": 60.0 * minutes, "bleu": 10.0 * minutes}
+        for minutes in (1, 2, 4)
     ]
     path = tmp_path / "log.jsonl"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))

@@ -1,0 +1,201 @@
+"""The log of a run, log.jsonl: one event a line, written and read here and nowhere else.
+
+The first line says kind and version ("event": "format"); logs of before there were versions begin with an event.
+Must not know torch, nor what trains.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mtkit.errors import RunError
+from mtkit.store.format import Format
+
+LOG = Format("log", 2, error=RunError)
+"""Version 1 did not say its version."""
+FORMAT = "format"  # the event of the first line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begin:
+    """A start of the run, with what is known then."""
+
+    event: ClassVar[str] = "begin"
+    update: int
+    parameters: int
+    train_pairs: int
+    updates_per_epoch: int
+    device: str
+    precision: str
+    resumed_at: int
+    native: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """What matrix products are computed in was decided."""
+
+    event: ClassVar[str] = "precision"
+    update: int
+    precision: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """An update was made; not every one is logged."""
+
+    event: ClassVar[str] = "update"
+    update: int
+    epoch: int
+    seconds: float
+    """Spent training and validating so far."""
+    loss: float
+    """A target token."""
+    lr: float
+    grad_norm: float
+    target_tokens: int
+    """So far."""
+    tokens_per_second: float
+    waited: float
+    """Seconds spent on waiting for the batches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """A validation was made."""
+
+    event: ClassVar[str] = "validation"
+    update: int
+    epoch: int
+    seconds: float
+    scores: dict[str, float]
+    """Metric -> score; keys of their own in the line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A time budget became a number of updates."""
+
+    event: ClassVar[str] = "planned"
+    update: int
+    updates: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halved:
+    """Memory ran out: batches are taken in so many parts."""
+
+    event: ClassVar[str] = "halved"
+    update: int
+    parts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """The weights of some validations were averaged."""
+
+    event: ClassVar[str] = "average"
+    update: int
+    of: list[int]
+    """Their updates."""
+    kept: bool
+    """Whether it was better."""
+    scores: dict[str, float]
+    """Metric -> score; keys of their own in the line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The run is over."""
+
+    event: ClassVar[str] = "finished"
+    update: int
+    reason: str
+    best: dict[str, float]
+    """Scores of the best model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Other:
+    """An event that is none of these, or lacks what they have: as it stands there."""
+
+    event: str
+    values: dict[str, Any]
+
+
+Event = Begin | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
+_KINDS = {kind.event: kind for kind in (Begin, Precision, Update, Validation, Planned, Halved, Average, Finished)}
+
+
+class Log:
+    """The writer of a run's log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def write(self, event: Event) -> None:
+        """Append an event; to a new log, first what it is."""
+        lines = [] if self.bytes else [{"event": FORMAT, **LOG.head()}]
+        lines.append(_table(event))
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+    def cut(self, length: int) -> None:
+        """Forget what was written after the log had this length in bytes."""
+        if self.bytes > length:
+            os.truncate(self.path, length)
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a log, in order. A last line that was not written whole is left out.
+
+    Raises:
+        RunError: there is no such log, a newer mtkit wrote it, or a line is no event.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); expected the log.jsonl of a run") from None
+    del lines[-1]  # nothing, or a line without its end
+    for number, line in enumerate(lines, 1):
+        try:
+            table = json.loads(line)
+            name = table.pop("event")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RunError(f"{path}, line {number}, is no event; expected a JSON table with the key event") from None
+        if name == FORMAT:
+            LOG.check(table, path)
+        else:
+            yield _event(name, table)
+
+
+def _table(event: Event) -> dict[str, Any]:
+    """An event as its line has it."""
+    if isinstance(event, Other):
+        return {"event": event.event, **event.values}
+    table: dict[str, Any] = {"event": event.event, **vars(event)}
+    scores: dict[str, float] = table.pop("scores", {})
+    return table | scores
+
+
+def _event(name: str, table: dict[str, Any]) -> Event:
+    """The reverse of `_table`."""
+    kind = _KINDS.get(name)
+    if kind is None:
+        return Other(event=name, values=table)
+    names = {field.name for field in fields(kind)}
+    given = {key: value for key, value in table.items() if key in names}
+    rest = {key: value for key, value in table.items() if key not in names}
+    if "scores" in names:
+        given["scores"], rest = rest, {}
+    if rest or given.keys() != names:
+        return Other(event=name, values=table)
+    return kind(**given)
