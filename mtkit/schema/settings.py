@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ValidationError, create_model
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
 from mtkit.schema.section import Section
 
@@ -18,6 +18,7 @@ def settings_of(kind: str, name: str, table: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such choice, or it has no settings, or not these; in the words of the config.
     """
+    plugins.load_installed()
     try:
         choice = registry.resolve(kind, name)
     except ConfigError as error:
