@@ -31,7 +31,7 @@ from tests.search import outside
 class Wider(Decoding):
     """With one more option, as if it were written in Decoding itself."""
 
-    least_piece: Annotated[int, Ge(0), Le(9)] = 0
+    least_piece: Annotated[int, Ge(0), Le(99)] = 0
     """No piece below this comes; 0: any may."""
 
 
@@ -83,7 +83,7 @@ def test_an_option_more_is_a_flag_with_its_help_and_bounds() -> None:
     assert run(app, ["--least-piece", "4", "--precision", "bf16"]).exit_code == 0
     assert run(app, []).exit_code == 0
     assert given == [{"least_piece": 4, "precision": "bf16"}, {}]
-    for wrong in ("-1", "10", "x"):
+    for wrong in ("-1", "100", "x"):
         assert run(app, ["--least-piece", wrong]).exit_code == 2
     assert len(given) == 2
 
@@ -92,20 +92,22 @@ def test_an_option_more_is_a_key_with_its_line_and_bounds() -> None:
     assert Wide.model_validate({"least_piece": 4}).least_piece == 4
     assert Wide.model_fields["least_piece"].description == "No piece below this comes; 0: any may."
     assert Wide.model_fields["beam_size"].description == Decode.model_fields["beam_size"].description
-    with pytest.raises(ValidationError, match="less than or equal to 9"):
-        Wide.model_validate({"least_piece": 10})
+    with pytest.raises(ValidationError, match="less than or equal to 99"):
+        Wide.model_validate({"least_piece": 100})
 
 
 def test_an_option_more_has_its_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     line = Choice(f"{__name__}:least_piece", "", always=True)
     monkeypatch.setitem(registry.CHOICES["rule"], "least_piece", line)
-    found = []
-    for least in (0, 6):
-        decode = Wide.model_validate({"least_piece": least, "min_length": 5})
-        sentences = [Sentence([[5, 6, 7]]), Sentence([[8]])]
+    sentences = [Sentence([[5, 6, 7]]), Sentence([[8]])]
+
+    def least(least_piece: int) -> int:
+        decode = Wide.model_validate({"least_piece": least_piece, "min_length": 5})
         batches = translate_ids(Ensemble([make()], [EOS]), sentences, decode, Vocabulary(1, EOS, [0, 1]))
-        found.append(min(piece for _, rows in batches for some in rows for h in some for piece in h.pieces))
-    assert found[0] < 6 <= found[1]
+        return min(piece for _, rows in batches for some in rows for h in some for piece in h.pieces)
+
+    free = least(0)
+    assert least(free + 1) > free
 
 
 def test_every_key_has_a_line() -> None:
@@ -133,6 +135,16 @@ def test_wrong_settings_of_a_rule_are_errors_of_the_config(said: str, answer: st
     with outside.registered(), pytest.raises(ConfigError) as failed:
         config.parse_decode([said])
     assert answer in str(failed.value)
+
+
+def needs_a_tensor(context: Context, *, like: Tensor) -> None:
+    pass
+
+
+def test_a_rule_may_take_only_what_a_config_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.CHOICES["rule"], "strange", Choice(f"{__name__}:needs_a_tensor", ""))
+    with pytest.raises(ConfigError, match="rule 'strange' takes what a config cannot say"):
+        config.parse_decode(["decode.rules.strange={}"])
 
 
 def test_settings_of_a_rule_are_kept_as_they_were_given() -> None:

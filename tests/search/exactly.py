@@ -1,23 +1,24 @@
-"""A rule of search from outside: a mark comes exactly so many times in every translation."""
+"""A rule of search from outside: a character comes exactly so many times in every translation."""
 
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Annotated
 
 import torch
-from annotated_types import Ge
+from annotated_types import Ge, Len
 from torch import Tensor
 
 from mtkit.registry import Choice, register
 from mtkit.search.pick import pick
 from mtkit.search.rules.rule import Context, Rule
 
-register("rule", "exactly", Choice("exactly:make", "a mark comes so many times"))
+Character = Annotated[str, Len(1, 1)]
+register("rule", "exactly", Choice("exactly:make", "a character comes so many times"))
 
 
 @dataclass(frozen=True)
 class Exactly(Rule):
-    """How often the mark stands in every piece, and is still to come in every hypothesis."""
+    """How often the character stands in every piece, and is still to come in every hypothesis."""
 
     marks_V: Tensor
     left_BK: Tensor
@@ -37,7 +38,9 @@ class Exactly(Rule):
         return replace(self, left_BK=self.left_BK[sentences], limits_B=self.limits_B[sentences])
 
 
-def make(context: Context, *, count: Annotated[int, Ge(0)], mark: str = ",") -> Exactly:
-    marks_V = torch.tensor([name.count(mark) for name in context.names], device=context.device)
+def make(context: Context, *, count: Annotated[int, Ge(0)], mark: Character = ",") -> Exactly:
+    byte = f"<0x{ord(mark):02X}>"  # a rare character may be spelled so
+    marks = [int(name == byte) if name.startswith("<0x") else name.count(mark) for name in context.names]
     limits_B = torch.tensor(context.limits, device=context.device)
-    return Exactly(marks_V, torch.full((len(limits_B), 1), count, device=context.device), limits_B, context.eos)
+    left_BK = torch.full((len(limits_B), 1), count, device=context.device)
+    return Exactly(torch.tensor(marks, device=context.device), left_BK, limits_B, context.eos)

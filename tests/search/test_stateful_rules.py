@@ -57,7 +57,7 @@ def test_a_wide_beam_finds_the_best_of_all_that_are_allowed(seed: int) -> None:
             assert [h.pieces for h in found[sentence]] == [pieces for _, pieces in best]
             assert [h.score for h in found[sentence]] == pytest.approx([score for score, _ in best], abs=1e-5)
     opens = Balanced(torch.zeros(4, 1, dtype=torch.long))
-    for sentence, hypotheses in enumerate(run(state, limits, beam_size=4000, n_best=5, rules=[opens])):
+    for sentence, hypotheses in enumerate(run(state, limits, beam_size=4000, n_best=50, rules=[opens])):
         allowed = [pieces for _, pieces in everything(state, sentence, limits[sentence], 1.0) if balanced(pieces)]
         said = [h.pieces for h in hypotheses if len(h.pieces) < limits[sentence]]  # at its limit one is ended as it is
         assert said == [pieces for pieces in allowed if pieces in said]
