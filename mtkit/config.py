@@ -9,13 +9,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from mtkit import plugins, registry
 from mtkit.errors import ConfigError
-from mtkit.schema import Config, Decode, Model, Side, effects
+from mtkit.schema import Config, Decode, Section, Side, effects
 from mtkit.schema.kinds import UNKNOWN, ByName
 
 if sys.version_info >= (3, 11):
@@ -23,6 +23,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
@@ -128,16 +129,16 @@ def explained(error: ValidationError, table: dict[str, Any], origin: str, root: 
     return f"{origin}: " + "\n  ".join(_explain(dict(item), table, root) for item in error.errors())
 
 
-def parse_model(table: dict[str, Any], origin: str) -> Model:
-    """The table [model] of a bundle, with every key.
+def parse_part(part: type[Part], table: dict[str, Any], origin: str) -> Part:
+    """A table of a bundle, [model] or [decode], with every key.
 
     Raises:
         ConfigError: listing every error found; of a choice that is not here, too, that a plug-in may be missing.
     """
     try:
-        return Model.model_validate(table)
+        return part.model_validate(table)
     except ValidationError as error:
-        text = explained(error, table, origin, Model).replace("\n  ", "; ")
+        text = explained(error, table, origin, part).replace("\n  ", "; ")
         if any(item["type"] == UNKNOWN or item["msg"].startswith("Value error, unknown ") for item in error.errors()):
             text += "; if a plug-in brought it, install or load that plug-in here, too"
         raise ConfigError(text) from None
@@ -314,6 +315,8 @@ def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, An
         if isinstance(part, int):
             where, here, by_name = f"{where}[{part}]", next(iter(get_args(here)), None), None
             written = written[part] if isinstance(written, list) and part < len(written) else None
+        elif get_origin(here) is dict:
+            where, here = f"{where}.{part}", get_args(here)[1]
         elif field := getattr(here, "model_fields", {}).get(part):
             where, here = f"{where}.{part}".lstrip("."), field.annotation
             written = written.get(part) if isinstance(written, dict) else None

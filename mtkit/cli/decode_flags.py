@@ -57,8 +57,8 @@ def _option(key: str, hint: Any, said: str) -> inspect.Parameter | None:
     if kind not in (int, float, str, bool):
         return None
     if not any(isinstance(mark, Gt | Lt) for mark in marks):  # the parser has no such bounds: the config checks them
-        more |= dict([("min", mark.ge) for mark in marks if isinstance(mark, Ge)])
-        more |= dict([("max", mark.le) for mark in marks if isinstance(mark, Le)])
+        more["min"] = next((mark.ge for mark in marks if isinstance(mark, Ge)), None)
+        more["max"] = next((mark.le for mark in marks if isinstance(mark, Le)), None)
     name = "--" + key.replace("_", "-")
     names = [f"{name}/--no-{name[2:]}"] if kind is bool else [name]
     option = typer.Option(*names, help=said, show_default=False, **more)

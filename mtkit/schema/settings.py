@@ -4,8 +4,9 @@ import inspect
 from typing import Any, get_type_hints
 
 from pydantic import ValidationError, create_model
+from pydantic.errors import PydanticUserError
 
-from mtkit import registry
+from mtkit import plugins, registry
 from mtkit.errors import ConfigError
 from mtkit.schema.section import Section
 
@@ -18,6 +19,7 @@ def settings_of(kind: str, name: str, table: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such choice, or it has no settings, or not these; in the words of the config.
     """
+    plugins.load_installed()
     try:
         choice = registry.resolve(kind, name)
     except ConfigError as error:
@@ -32,6 +34,9 @@ def settings_of(kind: str, name: str, table: dict[str, Any]) -> dict[str, Any]:
     }
     try:
         checked: Section = create_model(name, __base__=Section, **fields).model_validate(table)
+    except PydanticUserError as error:
+        what = str(error).splitlines()[0]
+        raise ValueError(f"{kind} {name!r} takes what a config cannot say: {what}") from None
     except ValidationError as error:
         raise ValueError("; ".join(_said(name, dict(one), list(fields)) for one in error.errors())) from None
     return {key: getattr(checked, key) for key in checked.model_fields_set}

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from mtkit import files
-from mtkit.config import parse_model
+from mtkit.config import parse_part
 from mtkit.errors import BundleError, ConfigError
 from mtkit.model import tensors
 from mtkit.model.build import build
@@ -152,7 +152,8 @@ def _load(folder: Path, device: torch.device) -> Bundle:
                 "use the version of mtkit that wrote it"
             )
         tokenizers = [Tokenizer.read(folder / name) for name in info["tokenizers"]]
-        config = parse_model(info["model"], "config.json, model")
+        config = parse_part(Model, info["model"], "config.json, model")
+        parse_part(Decode, info["decode"], "config.json, decode")
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         with torch.device("meta"), _NoValues():
             source_vocab, target_vocab = info["vocab_sizes"]

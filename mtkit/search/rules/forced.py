@@ -3,7 +3,8 @@
 This comes before what other rules say: a prefix may say what nothing else may. So it is asked before them for what is
 forced, and puts that in place after them.
 
-Dimensions: R sentences with a forced piece, P pieces of the longest prefix.
+Dimensions: B sentences, K hypotheses of each, V vocabulary, R sentences with a forced piece, P pieces of the longest
+prefix.
 """
 
 from math import inf

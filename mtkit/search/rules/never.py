@@ -1,6 +1,5 @@
 """Pieces that must not be produced. Must not know models."""
 
-import functools
 from collections.abc import Sequence
 from math import inf
 
@@ -17,7 +16,7 @@ class Never(Rule):
     """
 
     def __init__(self, pieces: Sequence[int]) -> None:
-        self._stretches = _stretches(tuple(pieces))
+        self._stretches = _stretches(pieces)
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
         """See Rule."""
@@ -34,11 +33,10 @@ def make(context: Context) -> Never | None:
     return Never(pieces) if pieces else None
 
 
-@functools.cache
-def _stretches(ids: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Ids as few stretches (first, end): to fill those is quicker than to fill single columns."""
+def _stretches(pieces: Sequence[int]) -> list[tuple[int, int]]:
+    """Pieces as few stretches (first, end): to fill those is quicker than to fill single columns."""
     found: list[tuple[int, int]] = []
-    for piece in sorted(ids):
+    for piece in sorted(pieces):
         if found and found[-1][1] == piece:
             found[-1] = (found[-1][0], piece + 1)
         else:

@@ -58,6 +58,12 @@ class Context:
         return list(ids) if self.listed is None else self.listed.among(list(ids))
 
     @cached_property
+    def names(self) -> list[str]:
+        """The pieces by search's numbers, as the tokenizer writes them: "▁Haus", "," or "<0x2C>"."""
+        names = self.vocabulary.names
+        return list(names) if self.listed is None else [names[piece] for piece in self.listed.pieces]
+
+    @cached_property
     def limits(self) -> list[int]:
         """The most pieces of each sentence's translation, its end not counted."""
         decode = self.decode
