@@ -95,7 +95,6 @@ FACTS: dict[str, tuple[str, ...]] = {
     "positions": ("even_heads",),
     "cell": ("unbounded", "multiplies_state"),
     "optimizer": ("betas",),
-    "rule": ("always",),
     "metric": ("shown", "higher_is_better", "tokenizes", "needs_sources"),
     "rule": ("always",),
     "command": ("hidden",),

@@ -147,12 +147,7 @@ EFFECTS: dict[str, Condition] = {
     **_all("train.", "max_epochs", "max_updates", "max_minutes", "validate_every", "validate_lines", "patience"),
     **_all("train.", "metric", "average", "ema", "precision"),
     "train.average_of": _average_of,
-<<<<<<< HEAD
-    **_all("decode.", "beam_size", "length_penalty", "max_ratio", "min_length", "no_repeat_ngram"),
-    **_all("decode.", "batch_tokens", "precision", "rules"),
-=======
     **_all("decode.", *Decode.model_fields),
->>>>>>> search
     "decode.coverage_penalty": _coverage_penalty,
     **_all("eval.", "metrics", "tokenize"),
 }
