@@ -133,7 +133,7 @@ def test_help_needs_neither_pydantic_nor_torch() -> None:
 )
 def test_wrong_settings_of_a_rule_are_errors_of_the_config(said: str, answer: str) -> None:
     with outside.registered(), pytest.raises(ConfigError) as failed:
-        config.parse_decode([said])
+        config.parse_decode([said], "--set")
     assert answer in str(failed.value)
 
 
@@ -144,10 +144,10 @@ def needs_a_tensor(context: Context, *, like: Tensor) -> None:
 def test_a_rule_may_take_only_what_a_config_can_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.CHOICES["rule"], "strange", Choice(f"{__name__}:needs_a_tensor", ""))
     with pytest.raises(ConfigError, match="rule 'strange' takes what a config cannot say"):
-        config.parse_decode(["decode.rules.strange={}"])
+        config.parse_decode(["decode.rules.strange={}"], "--set")
 
 
 def test_settings_of_a_rule_are_kept_as_they_were_given() -> None:
     with outside.registered():
-        decode = config.parse_decode(["decode.rules.exactly.count=2"])
+        decode = config.parse_decode(["decode.rules.exactly.count=2"], "--set")
     assert decode.rules == {"exactly": {"count": 2}}
