@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,29 +130,14 @@ def test_a_module_named_on_the_command_line(tmp_path: Path) -> None:
 HELLO = """def command(name: str) -> None:
     print("hello", name)
 """
-PROJECT = """
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
-[project]
-name = "mtkit-mine"
-version = "1.2"
-[project.entry-points."mtkit.plugins"]
-mine = "mtkit_mine.plugin:register_all"
-"""
-PLUGIN = '''"""What this package brings; imports no torch."""
-
-from mtkit.registry import Choice, register
-
-
-def register_all() -> None:
+README = (Path(registry.__file__).parent / "README.md").read_text().partition("## To add from outside")[2]
+PROJECT, PLUGIN = (re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)[0] for kind in ("toml", "python"))
+# Which asks for plug-ins while this one is loaded.
+ASKING = """
     from mtkit.schema import Model
 
-    Model.model_validate({"encoder": {"cell": "gru"}})  # which asks for plug-ins while this one is loaded
-    register("cell", "mgu", Choice("mtkit_mine.cell:MGU", "minimal gated unit", "Zhou et al. 2016"))
-    register("metric", "exact", Choice("mtkit_mine.exact:exact", "share of equal lines", shown="EXACT"))
-    register("command", "hello", Choice("mtkit_mine.hello:command", "says hello"))
-'''
+    Model.model_validate({"encoder": {"cell": "gru"}})
+"""
 METRIC = '''"""The share of translations that equal their reference."""
 
 from mtkit.metrics.metric import Score, Texts
@@ -170,7 +156,7 @@ def test_a_package_that_is_installed(tmp_path: Path) -> None:
     package.mkdir(parents=True)
     (project / "pyproject.toml").write_text(PROJECT)
     cell = CELL.partition("\n\nregister(")[0]
-    for name, code in (("plugin", PLUGIN), ("cell", cell), ("exact", METRIC), ("hello", HELLO)):
+    for name, code in (("plugin", PLUGIN + ASKING), ("cell", cell), ("exact", METRIC), ("hello", HELLO)):
         (package / f"{name}.py").write_text(code)
     (package / "__init__.py").touch()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

@@ -1,4 +1,4 @@
-"""What mtkit/README.md adds as examples: the code, taken from there, is held to what holds every cell and attention."""
+"""What mtkit/README.md adds as examples: code from there passes its test; cells and attentions keep every contract, too."""
 
 import contextlib
 import importlib.util
@@ -38,14 +38,21 @@ class Example(NamedTuple):
     """Of code, as the README counts them."""
 
 
-def example(kind: str) -> Example:
-    (section,) = re.findall(rf"^## To add an? {kind}\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)
-    (lines,) = re.findall(r"`model/\w+/\w+\.py`, (\d+) lines:", section)
+def example(kind: str, title: str = "") -> Example:
+    (section,) = re.findall(rf"^## To add an? {title or kind}\n(.*?)^## ", README.read_text(), re.DOTALL | re.MULTILINE)
+    (lines,) = re.findall(r"^`[\w/]+\.py`, (\d+) lines:", section, re.MULTILINE)
     code, line, test = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     return Example(kind, code, line, test, int(lines))
 
 
 EXAMPLES = [example("cell"), example("attention")]
+OTHERS = [
+    example("encoder"),
+    example("metric"),
+    example("reader", "input format"),
+    example("rule", "search rule"),
+    example("command"),
+]
 
 
 @contextlib.contextmanager
@@ -80,7 +87,7 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("given", EXAMPLES, ids=lambda given: given.kind)
+@pytest.mark.parametrize("given", EXAMPLES + OTHERS, ids=lambda given: given.kind)
 def test_its_values_and_its_length(given: Example) -> None:
     """The README's own test; once more with the choice in the table already, as for whoever followed the README."""
     assert len(given.code.splitlines()) == given.lines
