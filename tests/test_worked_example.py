@@ -1,4 +1,4 @@
-"""What mtkit/README.md adds as examples: code from there passes its test; cells and attentions keep every contract, too."""
+"""What mtkit/README.md adds as examples: its code passes its test; cells and attentions keep every contract, too."""
 
 import contextlib
 import importlib.util
