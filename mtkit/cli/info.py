@@ -117,18 +117,21 @@ def _facts(info: "Info") -> Rows:
 
 
 def _training(info: "Info") -> Rows:
-    past = info.past
-    if past is None:
+    training = info.training
+    if training is None:
         return []
     from mtkit.metrics.metric import shown as shown_metric
 
     rows: Rows = [
-        ("training", f"{past.update:,} updates, {past.minutes:.1f} minutes, seed {past.seed}, mtkit {info.version}")
+        (
+            "training",
+            f"{training.updates:,} updates, {training.minutes:.1f} minutes, seed {training.seed}, mtkit {info.version}",
+        )
     ]
-    for name, score in past.scores.items():
-        said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {past.signatures.get(name, '')}"
+    for name, score in training.scores.items():
+        said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {training.signatures.get(name, '')}"
         rows.append((f"dev {shown_metric(name)}", said))
-    return [*rows, *(("text", f"{name}  {digest}") for name, digest in past.hashes.items())]
+    return [*rows, *(("text", f"{name}  {digest}") for name, digest in training.hashes.items())]
 
 
 def _count(part: "Part") -> str:

@@ -10,6 +10,7 @@ from mtkit.metrics.metric import told
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
+from mtkit.report.training import TrainingFacts
 from mtkit.schema import Config
 from mtkit.store import bundle
 from mtkit.store.log import Average, Validation
@@ -99,15 +100,17 @@ class Best:
     def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
         languages = (self.config.data.source_lang, self.config.data.target_lang)
         longest = self.prepared.split("train").longest_source
-        info = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest)
-        text = card(
-            self.config,
+        facts = TrainingFacts(
+            seed=self.config.seed,
+            updates=progress.update,
+            minutes=progress.seconds / 60,
+            precision=progress.precision,
+            parameters=sum(p.numel() for p in model.parameters()),
+            averaged=averaged,
             scores=scores,
             signatures=self.validator.signatures,
-            update=progress.update,
-            averaged=averaged,
-            minutes=progress.seconds / 60,
             hashes=self.prepared.manifest.inputs,
-            parameters=sum(p.numel() for p in model.parameters()),
+            config=self.config.model_dump(mode="json"),
         )
-        bundle.write(self.run_folder.best, model, self.tokenizers, info, text)
+        about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)
+        bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

@@ -1,6 +1,5 @@
 """The job of exporting: a smaller bundle that says the same, or nearly, and says it faster."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.jobs.preparing.inputs import find, standing
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle
+from mtkit.store.bundle_config import is_exported
 from mtkit.store.prepared import Prepared
 
 LIKELY, FREQUENT = 60, 200  # target words kept of each source word, and for every sentence
@@ -41,26 +41,17 @@ def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -
         raise BundleError(f"{loaded.folder} was exported before: export from the bundle that training wrote")
     if out.resolve() in (loaded.folder.resolve(), model.resolve()):
         raise BundleError(f"{out} is the model itself: name another folder to export to")
-    if out.exists() and not _exported(out) and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not is_exported(out) and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
     if (old := out.with_name(out.name + ".old")).exists():
         raise BundleError(f"{old} is in the way of replacing {out}: remove it")
     shortlist = None
     if corpus is not None:
         shortlist = _shortlist(loaded, corpus)
-    card = (loaded.folder / "README.md").read_text(encoding="utf-8")
-    bundle.export(out, loaded, precision, shortlist, card + _note(precision, shortlist))
+    card = loaded.folder / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    bundle.export(out, loaded, precision, shortlist, text + _note(precision, shortlist))
     return Exported(_size(loaded.folder), _size(out))
-
-
-def _exported(folder: Path) -> bool:
-    """Whether it is a bundle that was exported, which may be replaced."""
-    try:
-        return bool(
-            json.loads((folder / "config.json").read_text(encoding="utf-8"))["format_version"] == bundle.EXPORTED
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def prepared_of(loaded: Loaded) -> Prepared:
@@ -76,14 +67,13 @@ def prepared_of(loaded: Loaded) -> Prepared:
 
 
 def _shortlist(loaded: bundle.Bundle, corpus: Prepared) -> Shortlist:
-    for name in loaded.info["tokenizers"]:
+    for name in loaded.config.tokenizers:
         if (loaded.folder / name).read_bytes() != (corpus.folder / name).read_bytes():
             raise ConfigError(
                 f"{corpus.folder} has another tokenizer than {loaded.folder}: give the config that it was trained with"
             )
-    source_vocab, target_vocab = loaded.info["vocab_sizes"]
-    learnt = lexicon.learn(corpus.split("train"), source_vocab, target_vocab, LIKELY, FREQUENT)
-    return Shortlist(learnt.likely_VN, learnt.frequent, copies=len(loaded.info["tokenizers"]) == 1)
+    learnt = lexicon.learn(corpus.split("train"), *loaded.config.vocab_sizes, LIKELY, FREQUENT)
+    return Shortlist(learnt.likely_VN, learnt.frequent, copies=loaded.config.shared)
 
 
 def _note(precision: str, shortlist: Shortlist | None) -> str:

@@ -15,9 +15,8 @@ from mtkit.jobs.preparing.inputs import find, standing
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
-from mtkit.report.card import Past, read
 from mtkit.report.description import architecture
-from mtkit.schema import Model
+from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train.loss import PLAIN, Objective, batch_loss
@@ -78,7 +77,7 @@ class Info:
     cost: Cost
     model_bytes: int
     """On disk: of the model file, or as it will be."""
-    past: Past | None = None
+    training: TrainingFacts | None = None
     """Of a bundle: its training."""
     version: str = ""
     """Of a bundle: of the mtkit that wrote it."""
@@ -112,7 +111,7 @@ class Info:
                 "pieces_per_sentence": PIECES,
             },
             "model_bytes": self.model_bytes,
-            "training": asdict(self.past) if self.past else None,
+            "training": _told(self.training) if self.training else None,
             "mtkit_version": self.version or None,
         }
 
@@ -124,19 +123,18 @@ def of_bundle(path: Path) -> Info:
         BundleError: it is missing, damaged or of another format.
     """
     loaded = bundle.load(path, torch.device("cpu"))
-    card = loaded.folder / "README.md"
-    source, target = loaded.info["vocab_sizes"]
+    config = loaded.config
     return Info(
         what=str(loaded.folder),
-        languages=(loaded.info["source_lang"], loaded.info["target_lang"]),
-        architecture=architecture(Model.model_validate(loaded.info["model"])),
-        vocab_sizes=(source, target),
-        vocab_origin=_of_tokenizers(len(loaded.info["tokenizers"])),
+        languages=(config.source_lang, config.target_lang),
+        architecture=architecture(config.model),
+        vocab_sizes=config.vocab_sizes,
+        vocab_origin=_of_tokenizers(len(config.tokenizers)),
         parts=parts(loaded.model),
         cost=cost(loaded.model),
         model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
-        past=read(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None,
-        version=loaded.info["mtkit_version"],
+        training=config.training,
+        version=config.mtkit_version,
     )
 
 
@@ -238,6 +236,17 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     if settings.kind == "char":
         origin += ', and kind = "char" will have as many as it has characters'
     return (settings.vocab_size, settings.vocab_size), origin
+
+
+def _told(training: TrainingFacts) -> dict[str, Any]:
+    return {
+        "seed": training.seed,
+        "update": training.updates,
+        "minutes": training.minutes,
+        "scores": training.scores,
+        "signatures": training.signatures,
+        "hashes": training.hashes,
+    }
 
 
 def _of_tokenizers(count: int) -> str:

@@ -1,10 +1,9 @@
 """The bundle: all that translating needs, in one folder that people can share.
 
-config.json (with format_version), model.safetensors, the tokenizer's .model file(s), in an exported bundle perhaps
+config.json (see `bundle_config`), model.safetensors, the tokenizer's .model file(s), in an exported bundle perhaps
 shortlist.safetensors, checksums.json over these, and README.md, the model card. No pickle.
 """
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +16,18 @@ from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from mtkit import files
-from mtkit.config import parse_part
 from mtkit.errors import BundleError, ConfigError
 from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
-from mtkit.store import weights
+from mtkit.store import bundle_config, weights
+from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
 
-FORMAT = 2
-EXPORTED = 3  # weights may be rounded, and there may be a shortlist
 RETRY_SECONDS = 0.3
 
 
@@ -40,7 +38,7 @@ class Bundle:
     model: Seq2Seq
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
-    info: dict[str, Any]
+    config: BundleConfig
     """What config.json says."""
     folder: Path
     shortlist: Shortlist | None = None
@@ -48,52 +46,75 @@ class Bundle:
     @property
     def exported(self) -> bool:
         """Whether it is no longer what training wrote."""
-        return bool(self.info["format_version"] == EXPORTED)
+        return self.config.kind == "exported"
 
     @property
     def decode(self) -> Decode:
         """The search settings that come with the model."""
-        return Decode.model_validate(self.info["decode"])
+        return self.config.decode
+
+    @property
+    def source_lang(self) -> str:
+        return self.config.source_lang
+
+    @property
+    def target_lang(self) -> str:
+        return self.config.target_lang
+
+    @property
+    def max_pieces(self) -> int:
+        """Of the longest source that it was trained on."""
+        return self.config.max_pieces
 
 
 def describe(
-    model: Model, decode: Decode, tokenizers: list[Tokenizer], languages: tuple[str, str], max_pieces: int
-) -> dict[str, Any]:
-    """What config.json says."""
-    names = ["tokenizer.model"] if len(tokenizers) == 1 else ["source.model", "target.model"]
-    return {
-        "format_version": FORMAT,
-        "mtkit_version": __version__,
-        "source_lang": languages[0],
-        "target_lang": languages[1],
-        "tokenizers": names,
-        "vocab_sizes": [tokenizers[0].vocab_size, tokenizers[-1].vocab_size],
-        "max_pieces": max_pieces,
-        "model": model.model_dump(),
-        "decode": decode.model_dump(),
-    }
+    model: Model,
+    decode: Decode,
+    tokenizers: list[Tokenizer],
+    languages: tuple[str, str],
+    max_pieces: int,
+    training: TrainingFacts | None = None,
+) -> BundleConfig:
+    """What config.json says of a model that was trained."""
+    return BundleConfig(
+        kind="trained",
+        mtkit_version=__version__,
+        source_lang=languages[0],
+        target_lang=languages[1],
+        tokenizers=("tokenizer.model",) if len(tokenizers) == 1 else ("source.model", "target.model"),
+        vocab_sizes=(tokenizers[0].vocab_size, tokenizers[-1].vocab_size),
+        max_pieces=max_pieces,
+        model=model,
+        decode=decode,
+        training=training,
+    )
 
 
-def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], info: dict[str, Any], card: str) -> None:
+def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], config: BundleConfig, card: str) -> None:
     """Write a bundle atomically in place of what stands there."""
-    _write(folder, tensors.contiguous(model), tokenizers, info, card, None)
+    _write(folder, tensors.contiguous(model), tokenizers, config, card, None)
 
 
 def export(folder: Path, loaded: Bundle, precision: str, shortlist: Shortlist | None, card: str) -> None:
     """Write a bundle anew, with its weights in a precision, which translating then takes too."""
-    info = loaded.info | {"format_version": EXPORTED, "decode": loaded.info["decode"] | {"precision": precision}}
-    if shortlist is not None:
-        info["shortlist"] = {"copies": shortlist.copies}
-    tokenizers = [loaded.source_tokenizer, loaded.target_tokenizer][: len(info["tokenizers"])]
+    config = loaded.config.model_copy(
+        update={
+            "kind": "exported",
+            "mtkit_version": __version__,
+            "decode": Decode.model_validate(loaded.decode.model_dump() | {"precision": precision}),
+            "shortlist": shortlist and ShortlistFacts(copies=shortlist.copies),
+        }
+    )
+    tokenizers = [loaded.source_tokenizer, loaded.target_tokenizer][: len(config.tokenizers)]
     values = weights.stored(tensors.contiguous(loaded.model), precision)
-    _write(folder, values, tokenizers, info, card, shortlist)
+    _write(folder, values, tokenizers, config, card, shortlist)
 
 
 def _write(
     folder: Path,
     values: dict[str, torch.Tensor],
     tokenizers: list[Tokenizer],
-    info: dict[str, Any],
+    config: BundleConfig,
     card: str,
     shortlist: Shortlist | None,
 ) -> None:
@@ -101,13 +122,13 @@ def _write(
         with files.as_os_error(folder):
             save_file(values, path / "model.safetensors")
             if shortlist is not None:
-                width = np.int16 if max(info["vocab_sizes"]) < 1 << 15 else np.int32
+                width = np.int16 if max(config.vocab_sizes) < 1 << 15 else np.int32
                 table = {"likely_VN": shortlist.likely_VN, "always": shortlist.always}
                 words = {name: torch.from_numpy(ids.astype(width)) for name, ids in table.items()}
                 save_file(words, path / "shortlist.safetensors")
-        for name, tokenizer in zip(info["tokenizers"], tokenizers, strict=True):
+        for name, tokenizer in zip(config.tokenizers, tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
-        (path / "config.json").write_text(files.to_json(info), encoding="utf-8")
+        (path / bundle_config.FILE).write_text(bundle_config.to_json(config), encoding="utf-8")
         (path / "README.md").write_text(card, encoding="utf-8")
         files.seal(path)
 
@@ -144,30 +165,21 @@ def load(path: Path, device: torch.device) -> Bundle:
 
 def _load(folder: Path, device: torch.device) -> Bundle:
     files.verify(folder, "bundle")
+    config = bundle_config.read(folder)
     try:
-        info = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if info["format_version"] not in (FORMAT, EXPORTED):
-            raise BundleError(
-                f"{folder} has bundle format {info['format_version']}, this mtkit reads {FORMAT} and {EXPORTED}; "
-                "use the version of mtkit that wrote it"
-            )
-        tokenizers = [Tokenizer.read(folder / name) for name in info["tokenizers"]]
-        config = parse_part(Model, info["model"], "config.json, model")
-        parse_part(Decode, info["decode"], "config.json, decode")
+        tokenizers = [Tokenizer.read(folder / name) for name in config.tokenizers]
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         with torch.device("meta"), _NoValues():
-            source_vocab, target_vocab = info["vocab_sizes"]
-            model = build(config, source_vocab, target_vocab, len(tokenizers) == 1)
+            model = build(config.model, *config.vocab_sizes, config.shared)
         values = weights.restored(load_file(folder / "model.safetensors", device=str(device)))
         shortlist = None
-        if "shortlist" in info:
+        if config.shortlist is not None:
             table = load_file(folder / "shortlist.safetensors")
-            copies = info["shortlist"]["copies"]
-            shortlist = Shortlist(table["likely_VN"].numpy(), table["always"].numpy(), copies)
+            shortlist = Shortlist(table["likely_VN"].numpy(), table["always"].numpy(), config.shortlist.copies)
     except (KeyError, ValueError, ConfigError, SafetensorError, OSError) as error:
         raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None
     _fill(model, values, folder)
-    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], info, folder, shortlist)
+    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], config, folder, shortlist)
 
 
 class _NoValues(TorchFunctionMode):

@@ -31,7 +31,7 @@ class Member:
             bundle.model,
             bundle.source_tokenizer,
             bundle.target_tokenizer,
-            bundle.info["max_pieces"],
+            bundle.max_pieces,
             bundle.shortlist,
             str(bundle.folder),
         )

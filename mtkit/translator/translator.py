@@ -92,7 +92,7 @@ class Translator:
         return cls(
             [Member.of(one) for one in loaded],
             decode_with(first.decode, given | settings),
-            (first.info["source_lang"], first.info["target_lang"]),
+            (first.source_lang, first.target_lang),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,0 +1,106 @@
+"""What a bundle's config.json says: typed, with kind and version. Must not know weights."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtkit import config as configs
+from mtkit import files
+from mtkit.errors import BundleError, ConfigError
+from mtkit.report.training import TrainingFacts
+from mtkit.schema import Decode, Model
+from mtkit.store import earlier
+from mtkit.store.format import Format
+
+BUNDLE = Format("bundle", 4, oldest=2, kinds=("trained", "exported"))
+"""Versions 2 and 3 said with their number what kind they are, and noted no training."""
+FILE = "config.json"
+
+
+class Record(BaseModel):
+    """Base of all that is noted here: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ShortlistFacts(Record):
+    """What is to be known of a bundle's shortlist."""
+
+    copies: bool
+    """Whether a source piece may stand for itself: with one tokenizer for both sides."""
+
+
+class BundleConfig(Record):
+    """All of a bundle that is not tensors or pieces."""
+
+    kind: Literal["trained", "exported"]
+    """What wrote it: training, or mtkit export, which may round weights and add a shortlist."""
+    format_version: int = BUNDLE.version
+    mtkit_version: str
+    source_lang: str
+    target_lang: str
+    tokenizers: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+    """Files: one for both sides, or the source's and the target's."""
+    vocab_sizes: tuple[int, int]
+    """Pieces of source and target."""
+    max_pieces: int
+    """Of the longest source that was trained on."""
+    model: Model
+    decode: Decode
+    """The search settings that come with the model."""
+    shortlist: ShortlistFacts | None = None
+    training: TrainingFacts | None = None
+    """None: nothing is known of it."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether both sides have one tokenizer."""
+        return len(self.tokenizers) == 1
+
+
+def read(folder: Path) -> BundleConfig:
+    """Read the config.json of a bundle, of whichever version.
+
+    Raises:
+        BundleError: it is damaged, of a version that is not read, or something else; names file and key.
+    """
+    path = folder / FILE
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} cannot be read: {error}; copy the bundle again") from None
+    version = BUNDLE.check(table, path)
+    if version < BUNDLE.version:
+        table = earlier.upgraded(table, folder, BUNDLE.version)
+    return _parsed(table, path)
+
+
+def to_json(config: BundleConfig) -> str:
+    """The text of a config.json."""
+    table = config.model_dump(mode="json")
+    return files.to_json({key: value for key, value in table.items() if value is not None})
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether a folder is a bundle that mtkit export wrote, of whichever version that is read."""
+    try:
+        return read(folder).kind == "exported"
+    except BundleError:
+        return False
+
+
+def _parsed(table: Mapping[str, Any], path: Path) -> BundleConfig:
+    made = dict(table)
+    try:
+        for key, part in (("model", Model), ("decode", Decode)):
+            if isinstance(made.get(key), dict):  # the words of a config's errors, and a hint where a plug-in is missing
+                made[key] = configs.parse_part(part, made[key], f"{path}, {key}")
+        return BundleConfig.model_validate(made)
+    except ConfigError as error:
+        raise BundleError(f"{error}; copy the bundle again") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise BundleError(f"{path} is no config of a bundle ({wrong}); copy the bundle again") from None
