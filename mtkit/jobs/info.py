@@ -82,6 +82,8 @@ class Info:
     """Of a bundle: its training."""
     version: str = ""
     """Of a bundle: of the mtkit that wrote it."""
+    native: str = ""
+    """Whether parts of it are computed in C on this machine, or why not."""
 
     @property
     def parameters(self) -> int:
@@ -114,6 +116,7 @@ class Info:
             "model_bytes": self.model_bytes,
             "training": asdict(self.past) if self.past else None,
             "mtkit_version": self.version or None,
+            "native_code": self.native,
         }
 
 
@@ -137,6 +140,7 @@ def of_bundle(path: Path) -> Info:
         model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
         past=read(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None,
         version=loaded.info["mtkit_version"],
+        native=str(native.status()),
     )
 
 
@@ -155,6 +159,7 @@ def of_config(loaded: Loaded) -> Info:
         parts=parts(model),
         cost=cost(model, Objective.of(config.train)),
         model_bytes=4 * total,
+        native=str(native.status()),
     )
 
 

@@ -2,10 +2,8 @@
 
 import contextlib
 import ctypes
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -428,34 +426,3 @@ def test_float64_and_columns_with_gaps_are_left_to_torch() -> None:
         with native.off():
             assert not takes.rows((good, good))
     assert not takes.rows((good, good))  # autograd would not see it
-
-
-@pytest.mark.parametrize("why", ["asked for", "no compiler", "no place", "a compiler that fails"])
-def test_without_it_torch_does_the_work(why: str, tmp_path: Path) -> None:
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    if why == "asked for":
-        environment["MTKIT_NATIVE"] = "0"
-    elif why == "no compiler":
-        environment["PATH"] = str(tmp_path)
-    elif why == "no place":
-        (tmp_path / "cache").write_text("a file where a folder should be")
-    else:
-        for name in ("cc", "gcc"):
-            (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
-            (tmp_path / name).chmod(0o755)
-        environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    code = "from mtkit.ops import native; print(native.status().ready)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "False", "")
-
-
-@here
-def test_it_is_compiled_once(tmp_path: Path) -> None:
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    code = "from mtkit.ops import native; print(native.status().ready)"
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert (done.stdout.strip(), done.stderr) == ("True", "")
-        (made,) = (tmp_path / "mtkit").iterdir()
-        first = made.stat().st_mtime_ns
-    assert made.stat().st_mtime_ns == first
