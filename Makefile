@@ -5,7 +5,7 @@ MINUTES ?= 6
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow faults bench-train bench-translate check clean
+.PHONY: help setup demo test slow faults sanitize bench-train bench-translate check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,14 @@ slow: setup  ## tests that train for minutes: every choice learns, and the fast 
 
 faults: setup  ## tests that kill training at random moments
 	$(BIN)/pytest -m faults
+
+# What C reads or writes beyond its tensors, and what C leaves undefined, ends the tests. Python itself is not checked: what
+# it never frees is no leak of ours.
+sanitize: setup  ## the tests of ops with the native code under the address and undefined behaviour sanitizers
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 OMP_NUM_THREADS=1 \
+	MTKIT_NATIVE_FLAGS='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1' \
+	$(BIN)/pytest -p no:cacheprovider -k 'not without_a_warning and not test_compiler' tests/ops
 
 # DATA=DIR with train.en.gz, train.de.gz, val.en.gz, val.de.gz; PEERS=DIR with virtual environments joeynmt and opennmt.
 bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR

@@ -98,6 +98,14 @@ class Messages:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
+def detail_native(messages: Messages) -> None:
+    """Whether parts are computed in C, or why not, for whoever asked for more."""
+    from mtkit.ops import native
+
+    if messages.verbose:
+        messages.detail(f"native code: {native.status()}")
+
+
 def load_config(config: str | None, overrides: list[str] | None, messages: Messages) -> "Loaded":
     """Read the config and say which one it is."""
     from mtkit.config import load

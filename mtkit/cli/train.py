@@ -13,6 +13,7 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    detail_native,
     load_config,
     shown,
 )
@@ -40,6 +41,7 @@ def command(
     from mtkit.ops.device import set_threads
 
     set_threads(threads)
+    detail_native(messages)
     live = sys.stderr.isatty() and not quiet
     view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
     progress = train(loaded, view, device=device, fresh=fresh)

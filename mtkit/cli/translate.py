@@ -21,6 +21,7 @@ from mtkit.cli.options import (
     VerboseOption,
     WorkersOption,
     checked_form,
+    detail_native,
     load_translator,
 )
 from mtkit.cli.output import write
@@ -87,6 +88,7 @@ def command(
     request = Request(n_best, align, form == "jsonl", sampling)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
+    detail_native(messages)
     if interactive:
         results: Generator[Iterable[Translation], None, None] = _typed(translator, request, messages)
     else:

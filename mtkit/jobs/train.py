@@ -129,7 +129,7 @@ class _Job:
             str(self.device),
             progress.precision,
             progress.update,
-            native=native.compiled() is not None,
+            native=native.status().ready,
         )
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from mtkit.ops.products import entered, operand, outer, precision
+from mtkit.ops import compute
+from mtkit.ops.products import operand, outer
 
 
 class MapSteps:
@@ -99,13 +100,13 @@ class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx, work, structure, settings, *leaves):  # type: ignore[no-untyped-def]
         ctx.work = work(pytree.tree_unflatten(list(leaves), structure), *settings)
-        ctx.precision = entered()
+        ctx.compute = compute.current()
         # The work keeps its outputs under other tensor objects: on ctx itself they would make a cycle of references.
         return tuple(output.detach() for output in ctx.work.forward())
 
     @staticmethod
     def backward(ctx, *grads):  # type: ignore[no-untyped-def]
         work, ctx.work = ctx.work, None  # let go of as soon as used
-        with precision(ctx.precision):
+        with compute.using(ctx.compute):
             gradients = work.backward(*grads)
         return None, None, None, *pytree.tree_leaves(gradients)

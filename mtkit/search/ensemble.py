@@ -17,7 +17,8 @@ from torch import Tensor
 
 from mtkit.corpus.batch import pad
 from mtkit.model.seq2seq import Seq2Seq, ToLogits
-from mtkit.ops.products import Operand, precision
+from mtkit.ops.operand import Operand
+from mtkit.ops.products import precision
 from mtkit.search.shortlist import Listed
 
 

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from mtkit.decoding import Decoding
+from mtkit.ops.logits import log_sums
 from mtkit.search.pick import pick
 from mtkit.search.rules.rules import Rules
-from mtkit.search.selection import Beam, Selection, log_sums
+from mtkit.search.selection import Beam, Selection
 
 LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
 WORTHWHILE = 1 / 16  # of the sentences must be done before the others are moved together

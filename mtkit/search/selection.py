@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mtkit.decoding import Decoding
-from mtkit.ops import native
+from mtkit.ops.logits import best_pieces
 
 MULTIPLIERS = (0x85EBCA6B, 0xC2B2AE35)  # of MurmurHash3's finaliser (Appleby 2011)
 MASK = 0xFFFFFFFF
@@ -55,7 +55,7 @@ class Beam:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See Selection."""
         _, K, V = logits_BKV.shape
-        best_BM, places_BM = best_words(logits_BKV, added_BK, min(self.size, K * V))
+        best_BM, places_BM = best_pieces(logits_BKV, added_BK, min(self.size, K * V))
         if self.size > 1:
             ranks_M = torch.arange(best_BM.shape[1], device=best_BM.device)
             best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), -inf)
@@ -122,18 +122,3 @@ def _hash(x: Tensor) -> Tensor:
     for multiplier, shift in zip(MULTIPLIERS, (16, 13), strict=True):
         x = ((x ^ x >> shift) * multiplier) & MASK
     return x ^ x >> 16
-
-
-def log_sums(logits_BKV: Tensor) -> Tensor:
-    """The logarithm of the sum of exponentials over words, BK."""
-    if native.fits(logits_BKV) and logits_BKV.is_contiguous():
-        return native.search.log_sums(logits_BKV.flatten(0, 1)).view(logits_BKV.shape[:2])
-    return logits_BKV.logsumexp(-1)
-
-
-def best_words(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The best `count` of logits + added over all hypotheses of a sentence, best first, and places k * V + word."""
-    if native.fits(logits_BKV) and logits_BKV.is_contiguous():
-        return native.search.best_words(logits_BKV, added_BK, count)
-    best_BM, places_BM = (logits_BKV + added_BK.unsqueeze(2)).flatten(1).topk(count, 1)
-    return best_BM, places_BM

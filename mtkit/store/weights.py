@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mtkit.ops.native import quantised
+from mtkit.ops.quantise import quantise
 
 SCALES = "#scales"  # after the name of a matrix in 8 bits
 
@@ -22,7 +22,7 @@ def stored(values: Mapping[str, Tensor], precision: str) -> dict[str, Tensor]:
         elif precision == "bf16":
             made[name] = value.bfloat16()
         else:
-            numbers, scales = quantised.quantise(value.flatten(1))
+            numbers, scales = quantise(value.flatten(1))
             made[name], made[name + SCALES] = numbers.view(value.shape), scales
     return {name: value.contiguous() for name, value in made.items()}
 

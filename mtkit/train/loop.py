@@ -16,7 +16,7 @@ import torch
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError, out_of_memory
-from mtkit.ops import products
+from mtkit.ops import compute
 from mtkit.registry import resolve
 from mtkit.schema import Train
 from mtkit.train.loss import Objective, batch_loss
@@ -182,11 +182,14 @@ def _gradients(training: Training, batches: list[Batch], tokens: int, settings: 
     """Form the gradients of the mean loss of all batches; returns its sum, or None if memory ran out on the way."""
     buffers = [(buffer, buffer.clone()) for buffer in training.model.buffers()]
     objective = Objective.of(settings)
-    torch.manual_seed((seed << 32) + training.progress.update)
+    chance = (seed << 32) + training.progress.update
+    torch.manual_seed(chance)
+    # Masks are drawn where nobody else draws: another thread does not change them.
+    generator = torch.Generator().manual_seed(chance)
     training.model.train()
     loss_sum = 0.0
     try:
-        with products.precision(training.progress.precision):
+        with compute.changed(precision=training.progress.precision, kept=None, generator=generator):
             for batch in batches:
                 loss, _ = batch_loss(training.model, batch, objective)
                 torch.autograd.backward(loss / tokens)

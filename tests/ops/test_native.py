@@ -2,10 +2,8 @@
 
 import contextlib
 import ctypes
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,12 +18,15 @@ from mtkit.model.cells.base import Gates
 from mtkit.model.encoder import Memory
 from mtkit.ops import native, products
 from mtkit.ops.dropout import mask_like
-from mtkit.ops.native import compiler, elementwise, quantised, tiles
+from mtkit.ops.logits import best_pieces, log_sums
+from mtkit.ops.native import attention as looking
+from mtkit.ops.native import call, compiler, elementwise, takes, tiles
 from mtkit.ops.packing import Packing
+from mtkit.ops.quantise import quantise
+from mtkit.ops.reference.operands import Rounded
 from mtkit.registry import resolve
-from mtkit.search import selection
 
-NATIVE = native.compiled() is not None
+NATIVE = native.status().ready
 here = pytest.mark.skipif(not NATIVE, reason="no C compiler, or no OpenMP in torch, on this machine")
 WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
 
@@ -33,17 +34,18 @@ WITH_C = ["gru", "lstm", "gru_ln", "lstm_ln"]
 def both(work: Callable[[], list[Tensor]], monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tensor], list[Tensor]]:
     """What some work gives with the C forms, which must be taken, and without."""
     calls: list[str] = []
-    original: Callable[..., Any] = vars(elementwise)["call"]
+    original: Callable[..., Any] = call.call
 
     def counted(name: str, *rest: Any) -> Any:
         calls.append(name)
         return original(name, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(elementwise, "call", counted)
+    with monkeypatch.context() as patch, torch.no_grad():
+        for module in (elementwise, looking):
+            patch.setattr(module, "call", counted)
         ours = work()
     assert calls
-    with native.off():
+    with native.off(), torch.no_grad():
         return ours, work()
 
 
@@ -123,8 +125,8 @@ def test_looking(heads: int, threads: int) -> None:
     (grad_scores,) = torch.autograd.grad(context, scores, grad.double())
 
     ours, out = scores.detach().float(), torch.zeros(n, 90)[:, 3 : 3 + heads * d]
-    elementwise.attend_forward(ours, bias, values.unflatten(0, (n, heads)), out)
-    back = elementwise.attend_backward(grad.view(-1, d), values, ours)
+    looking.attend_step(ours, bias, values, out)
+    back = looking.attend_step_backward(grad.view(-1, d), values, ours)
     for got, wanted in ((ours, weights), (out, context), (back, grad_scores)):
         torch.testing.assert_close(got.double(), wanted.detach(), atol=1e-5, rtol=1e-5)
 
@@ -154,30 +156,32 @@ def test_an_attention_of_search(name: str, heads: int, queries: int, threads: in
 
 @here
 @pytest.mark.parametrize("shape", [(3, 1, 50), (4, 5, 301), (2, 3, 4)])
+@torch.no_grad()
 def test_choosing(shape: tuple[int, int, int], threads: int) -> None:
-    """The best of all hypotheses, of words ruled out and hypotheses that have ended, against torch."""
+    """The best of all hypotheses, of pieces ruled out and hypotheses that have ended, against torch."""
     torch.manual_seed(1)
     B, K, V = shape
     logits, totals = torch.randn(shape) * 4, torch.randn(B, K)
-    sums = selection.log_sums(logits)
+    sums = log_sums(logits)
     torch.testing.assert_close(sums, logits.logsumexp(-1), atol=1e-5, rtol=1e-5)
     totals[:, 1:2] = -torch.inf
     logits[:, :, [0, 2]] = -torch.inf
     logits[0, :, 1:] = -torch.inf  # fewer than are asked for
     for count in (1, 3, min(7, K * V)):
-        best, places = selection.best_words(logits, totals - sums, count)
+        best, places = best_pieces(logits, totals - sums, count)
         with native.off():
-            wanted, wanted_places = selection.best_words(logits, totals - sums, count)
+            wanted, wanted_places = best_pieces(logits, totals - sums, count)
         torch.testing.assert_close(best, wanted)
         real = best > -torch.inf
         assert torch.equal(places[real], wanted_places[real])
 
 
 @here
+@torch.no_grad()
 def test_choosing_takes_the_first_of_equals_and_no_nan(threads: int) -> None:
     logits = torch.zeros(2, 2, 70)
     logits[1, 0, 3] = torch.nan
-    best, places = selection.best_words(logits, torch.zeros(2, 2) - selection.log_sums(logits), 3)
+    best, places = best_pieces(logits, torch.zeros(2, 2) - log_sums(logits), 3)
     assert places.tolist() == [[0, 1, 2], [70, 71, 72]]
     assert bool(best.isfinite().all())
 
@@ -205,8 +209,7 @@ def test_products_in_8_bits(shape: tuple[int, int, int], native_form: bool, thre
     x[0] = 0
     with contextlib.nullcontext() if native_form else native.off(), products.precision("int8", {}):
         made = products.operand(weight)
-        assert isinstance(made, products._Quantised)
-        assert made.native is native_form
+        assert type(made).__module__ == f"mtkit.ops.{'native' if native_form else 'reference'}.operands"
         for base in (None, start, torch.randn(m, n)):
             got = made.times(x, base)
             wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
@@ -230,7 +233,7 @@ def test_products_in_8_bits_on_a_processor_without_tiles(tmp_path: Path) -> None
     torch.manual_seed(1)
     for m, n, k in SHAPES:
         x, weight, start = torch.randn(m, k), torch.randn(n, k), torch.randn(m, n)
-        numbers, scales = quantised.quantise(weight)
+        numbers, scales = quantise(weight)
         for base in (None, start):
             out = torch.empty(m, n)
             at = None if base is None else base.data_ptr()
@@ -245,13 +248,13 @@ def test_products_in_8_bits_on_a_processor_without_tiles(tmp_path: Path) -> None
 def test_loss(smoothing: float, threads: int) -> None:
     """Against torch.nn in float64; and without a gradient."""
     torch.manual_seed(1)
-    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (70,))
+    logits, bias, pieces = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (70,))
     wanted = (logits + bias).double().requires_grad_()
-    loss = torch.nn.functional.cross_entropy(wanted, words, reduction="sum", label_smoothing=smoothing)
+    loss = torch.nn.functional.cross_entropy(wanted, pieces, reduction="sum", label_smoothing=smoothing)
     (grad,) = torch.autograd.grad(loss, wanted)
     for to_bias in (torch.ones(301), None):
         ours = logits.clone()
-        got = elementwise.softmax_loss(ours, bias, words, smoothing, to_bias)
+        got = elementwise.softmax_loss(ours, bias, pieces, smoothing, to_bias)
         assert float(got) == pytest.approx(loss.item(), rel=1e-6)
         if to_bias is not None:
             torch.testing.assert_close(ours.double(), grad, atol=1e-6, rtol=1e-5)
@@ -263,19 +266,19 @@ def test_loss(smoothing: float, threads: int) -> None:
 def test_loss_of_two_passes(weights: tuple[float, float, float, float], threads: int) -> None:
     """Against torch.nn in float64; and without a gradient."""
     torch.manual_seed(1)
-    logits, bias, words = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (35,))
-    words = words.repeat_interleave(2)
+    logits, bias, pieces = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (35,))
+    pieces = pieces.repeat_interleave(2)
     wanted = (logits + bias).double().requires_grad_()
     p, q = (torch.log_softmax(wanted[place::2], -1) for place in (0, 1))
     nn = torch.nn.functional
-    terms = [nn.nll_loss(p, words[::2], reduction="sum"), nn.nll_loss(q, words[::2], reduction="sum")]
+    terms = [nn.nll_loss(p, pieces[::2], reduction="sum"), nn.nll_loss(q, pieces[::2], reduction="sum")]
     terms = [0.9 * term - 0.1 / 301 * log.sum() for term, log in zip(terms, (p, q), strict=True)]
     terms += [nn.kl_div(q, p, reduction="sum", log_target=True), nn.kl_div(p, q, reduction="sum", log_target=True)]
     loss = torch.stack([weight * term for weight, term in zip(weights, terms, strict=True)]).sum()
     (grad,) = torch.autograd.grad(loss, wanted)
     for to_bias in (torch.ones(301), None):
         ours = logits.clone()
-        got = elementwise.twice_loss(ours, bias, words, 0.1, weights, to_bias)
+        got = elementwise.twice_loss(ours, bias, pieces, 0.1, weights, to_bias)
         assert float(got) == pytest.approx(loss.item(), rel=1e-6)
         if to_bias is not None:
             torch.testing.assert_close(ours.double(), grad, atol=3e-6, rtol=1e-5)
@@ -292,7 +295,7 @@ def test_masks_of_dropout() -> None:
         assert torch.equal(mask_like(torch.zeros(300, 77), 0.3), ours)
 
 
-TILES = pytest.mark.skipif(not tiles.fits(torch.zeros(1)), reason="this processor has no units for bf16")
+TILES = pytest.mark.skipif(not takes.bf16_units((torch.zeros(1),)), reason="this processor has no units for bf16")
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +315,7 @@ def units(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param == "vectors":
         library = request.getfixturevalue("without_tiles")
         monkeypatch.setattr(compiler, "compiled", lambda: library)
-        monkeypatch.setattr(compiler, "function", compiler.function.__wrapped__)  # the cache has the other library's
+        monkeypatch.setattr(call, "bound", call.bound.__wrapped__)  # the cache has the other library's
 
 
 @TILES
@@ -361,7 +364,7 @@ def test_operands_in_bf16(directions: int) -> None:
     weight, x, grad = torch.randn(*lead, 48, 40), torch.randn(*lead, 33, 40), torch.randn(*lead, 33, 48)
     start = torch.randn(*lead, 33, 48)
     with products.precision("bf16"):
-        ours, theirs = products.operand(weight), products._Rounded(weight)
+        ours, theirs = products.operand(weight), Rounded(weight)
         assert type(ours) is not type(theirs)
         close = partial(torch.testing.assert_close, atol=0.2, rtol=0.02)
         close(ours.times(x, start), theirs.times(x, start))
@@ -373,7 +376,7 @@ def test_operands_in_bf16(directions: int) -> None:
             close(products.outer(grad, x, onto), grad.mT @ x + 1)
 
 
-def test_a_word_that_does_not_exist_is_noticed() -> None:
+def test_a_piece_that_does_not_exist_is_noticed() -> None:
     if not NATIVE:
         pytest.skip("torch raises an error itself")
     logits = torch.zeros(2, 5)
@@ -386,7 +389,9 @@ def test_a_word_that_does_not_exist_is_noticed() -> None:
 def polynomials(x: Tensor) -> Tensor:
     """tanh of the C forms: the score of one key of width one with v = 1."""
     scores = torch.empty(1, len(x))
-    elementwise.additive_forward(x.view(1, -1, 1), torch.zeros(1, 1), torch.ones(1), torch.zeros(1, len(x)), scores)
+    looking.AdditiveScores(x.view(1, -1, 1), torch.zeros(1, len(x)), torch.ones(1), 1).forward(
+        torch.zeros(1, 1), scores
+    )
     return scores.flatten()
 
 
@@ -404,7 +409,7 @@ def test_sigmoid_over_its_whole_range() -> None:
     """An LSTM's output gate and its input gate, which share divisions with others."""
     x = torch.cat([torch.linspace(-100, 100, 4001), torch.tensor([float("nan")])])
     gates = x.view(-1, 1).repeat(1, 4)
-    i_f, _, o, _ = elementwise.lstm_forward(gates, torch.zeros_like(gates), torch.zeros(len(x), 1))
+    i_f, _, o, _ = elementwise.lstm(gates, torch.zeros_like(gates), torch.zeros(len(x), 1))
     for got in (i_f[:, 0], i_f[:, 1], o[:, 0]):
         torch.testing.assert_close(got[:-1].double(), x[:-1].double().sigmoid(), atol=2e-7, rtol=4e-7)
         assert got[-1].isnan()
@@ -412,37 +417,12 @@ def test_sigmoid_over_its_whole_range() -> None:
 
 @here
 def test_float64_and_columns_with_gaps_are_left_to_torch() -> None:
-    assert native.fits(torch.zeros(3, 4))
-    assert not native.fits(torch.zeros(3, 4, dtype=torch.float64))
-    assert not native.fits(torch.zeros(3, 4), torch.zeros(4, 3).T)
-
-
-@pytest.mark.parametrize("why", ["asked for", "no compiler", "no place", "a compiler that fails"])
-def test_without_it_torch_does_the_work(why: str, tmp_path: Path) -> None:
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    if why == "asked for":
-        environment["MTKIT_NATIVE"] = "0"
-    elif why == "no compiler":
-        environment["PATH"] = str(tmp_path)
-    elif why == "no place":
-        (tmp_path / "cache").write_text("a file where a folder should be")
-    else:
-        for name in ("cc", "gcc"):
-            (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
-            (tmp_path / name).chmod(0o755)
-        environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
-    code = "from mtkit.model import native; import torch; print(native.compiled(), native.fits(torch.zeros(2, 2)))"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "None False", "")
-
-
-@here
-def test_it_is_compiled_once(tmp_path: Path) -> None:
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
-    code = "from mtkit.model import native; print(native.compiled() is not None)"
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-        assert (done.stdout.strip(), done.stderr) == ("True", "")
-        (made,) = (tmp_path / "mtkit").iterdir()
-        first = made.stat().st_mtime_ns
-    assert made.stat().st_mtime_ns == first
+    good = torch.zeros(3, 4)
+    with torch.no_grad():
+        assert takes.rows((good, good, None, 3))
+        for bad in (good.double(), good.T, good.to("meta")):
+            assert not takes.rows((bad, good))
+            assert not takes.rows((good, bad))  # whichever it is
+        with native.off():
+            assert not takes.rows((good, good))
+    assert not takes.rows((good, good))  # autograd would not see it

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mtkit.model import forms
 from mtkit.model.attention.scores import ByAutograd, ScoreSteps
 from mtkit.model.encoder import Memory
-from mtkit.ops import native
+from mtkit.ops import attention as ops
 from mtkit.ops.products import linear
 
 
@@ -140,16 +140,7 @@ class Attention(nn.Module):
         query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
         scores_BhKS = self._with_prior(self._moved(query_BKA, source, past), query_BKA, source.bias_BS)
         values_BhSd = self.split(source.values_BSH)
-        if torch.is_grad_enabled() or not native.fits(scores_BhKS, values_BhSd):
-            weights_BhKS = (scores_BhKS + source.bias_BS[:, None, None]).softmax(-1)
-            context_BKH = (weights_BhKS @ values_BhSd).transpose(1, 2).flatten(-2)
-            weights_BKS = weights_BhKS.mean(1)
-        else:
-            weights_BKhS = scores_BhKS.transpose(1, 2).contiguous()
-            context_BKH = torch.empty(*query_BKA.shape[:2], self.context_dim)
-            rows = weights_BKhS.flatten(0, 2), source.bias_BS, values_BhSd, context_BKH.flatten(0, 1)
-            native.elementwise.attend_forward(*rows)
-            weights_BKS = weights_BKhS.squeeze(2) if self.heads == 1 else weights_BKhS.mean(2)
+        context_BKH, weights_BKS = ops.attend(scores_BhKS, source.bias_BS, values_BhSd)
         return context_BKH, weights_BKS, (weights_BKS, past[1] + weights_BKS) if self.has_past else ()
 
     def split(self, x_BXA: Tensor) -> Tensor:

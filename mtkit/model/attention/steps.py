@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mtkit.model.attention.base import Attended, Attention
-from mtkit.model.attention.scores import merge_heads, rows_times, split_heads
-from mtkit.ops import native
+from mtkit.model.attention.scores import merge_heads, split_heads
+from mtkit.ops import attention as ops
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import MapSteps
 
@@ -58,11 +58,10 @@ class AttentionSteps:
         assert given.bias_BS is not None
         self.values_RSd = split_heads(given.values_BSH, self.heads).contiguous()
         self.bias_BS = given.bias_BS
-        self.bias_RS = given.bias_BS.repeat_interleave(self.heads, 0) if self.heads > 1 else given.bias_BS
         self.query = None if given.query_weight is None else MapSteps(given.query_weight)
         parameters = tuple(parameter for parameter in given.parameters if parameter is not None)
         self.score = attention.scored(given.keys_BSA.contiguous(), given.bias_BS, len(packing.counts), parameters)
-        R, S = self.bias_RS.shape
+        R, S, _ = self.values_RSd.shape
         self.weights_TRS = self.values_RSd.new_zeros(len(packing.counts), R, S)
 
     def forward(self, t: int, state_nH: Tensor) -> Tensor:
@@ -72,16 +71,9 @@ class AttentionSteps:
             return context_nH
         query_nA = state_nH if self.query is None else self.query.forward(state_nH)
         r = len(state_nH) * self.heads
-        weights_rS, bias_rS, values_rSd = self.weights_TRS[t, :r], self.bias_RS[:r], self.values_RSd[:r]
+        weights_rS, values_rSd = self.weights_TRS[t, :r], self.values_RSd[:r]
         self.score.forward(t, query_nA, weights_rS)
-        if native.fits(context_nH, values_rSd):
-            n = len(context_nH)
-            native.elementwise.attend_forward(
-                weights_rS, self.bias_BS[:n], values_rSd.view(n, self.heads, *values_rSd.shape[1:]), context_nH
-            )
-            return context_nH
-        torch.softmax(weights_rS.add_(bias_rS), -1, out=weights_rS)
-        return context_nH.copy_(torch.bmm(weights_rS.unsqueeze(1), values_rSd).view_as(context_nH))
+        return ops.attend_step(weights_rS, self.bias_BS[: len(state_nH)], values_rSd, context_nH)
 
     def backward(self, t: int, grad_context_nH: Tensor, onto_nH: Tensor | None = None) -> Tensor:
         """The gradient of the state that asked at step t, added to `onto_nH`."""
@@ -95,11 +87,7 @@ class AttentionSteps:
         r = len(grad_context_nH) * self.heads
         weights_rS, values_rSd, grad_rd = self.weights_TRS[t, :r], self.values_RSd[:r], self.grad_context_TRd[t, :r]
         grad_rd.copy_(grad_context_nH.reshape(grad_rd.shape))
-        if native.fits(grad_rd, values_rSd):
-            grad_scores_rS = native.elementwise.attend_backward(grad_rd, values_rSd, weights_rS)
-        else:
-            grad_weights_rS = rows_times(grad_rd, values_rSd)
-            grad_scores_rS = torch._softmax_backward_data(grad_weights_rS, weights_rS, -1, weights_rS.dtype)
+        grad_scores_rS = ops.attend_step_backward(grad_rd, values_rSd, weights_rS)
         grad_query_nA = self.score.backward(t, grad_scores_rS)
         if self.query is None:
             return grad_query_nA if onto_nH is None else grad_query_nA + onto_nH

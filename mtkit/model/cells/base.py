@@ -118,17 +118,3 @@ class Cell(nn.Module):
     def by_hand(cls) -> bool:
         """Whether it has a backward by hand that is the derivative of its own `combine`, not of a parent's."""
         return forms.fits(cls, "combine_backward", "combine")
-
-
-def tanh_grad(grad: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
-    """grad * (1 - y²), the derivative of y = tanh(x), in one pass."""
-    if out is None:
-        return torch.ops.aten.tanh_backward(grad, y)  # type: ignore[no-any-return]
-    return torch.ops.aten.tanh_backward.grad_input(grad, y, grad_input=out)  # type: ignore[no-any-return]
-
-
-def sigmoid_grad(grad: Tensor, y: Tensor, out: Tensor | None = None) -> Tensor:
-    """grad * y * (1 - y), the derivative of y = sigmoid(x), in one pass."""
-    if out is None:
-        return torch.ops.aten.sigmoid_backward(grad, y)  # type: ignore[no-any-return]
-    return torch.ops.aten.sigmoid_backward.grad_input(grad, y, grad_input=out)  # type: ignore[no-any-return]

@@ -10,16 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.cells.base import Cell, Gates, Saved, State, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State
 from mtkit.model.cells.gru import GRU
-from mtkit.model.cells.lstm import LSTM, remember, remember_backward
-from mtkit.ops import native
-
-EPSILON = 1e-5
-
-
-Normed = tuple[Tensor, Tensor]
-"""What the backward step needs of a normalisation: the values at mean 0 and variance 1, the inverse deviations."""
+from mtkit.model.cells.lstm import LSTM
+from mtkit.ops import recurrence
+from mtkit.ops.derivatives import tanh_grad
 
 
 class _Gains(Cell):
@@ -45,9 +40,8 @@ class LayerNormGRU(_Gains, GRU):
     def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
         from_input, from_hidden, extras = gates
         width = state[0].shape[-1]
-        by_hand = out is not None
-        given, one = normed(from_input, width, extras[0], extras[2], by_hand)
-        of_state, other = normed(from_hidden, width, extras[1], by_hand=by_hand)
+        given, one = recurrence.norm(from_input, width, extras[0], extras[2])
+        of_state, other = recurrence.norm(from_hidden, width, extras[1])
         state, saved = GRU.combine(Gates(given, of_state), state, out)
         return state, (*one, *other, *saved)
 
@@ -59,8 +53,8 @@ class LayerNormGRU(_Gains, GRU):
         one, other = (saved[0], saved[1]), (saved[2], saved[3])
         grad_given, grad_of_state = torch.empty_like(one[0]), torch.empty_like(other[0])
         past = GRU.combine_backward(grad, saved[4:], (), Gates(grad_given, grad_of_state))
-        normed_backward(grad_given, one, extras[0], grad_extras[0], grad_extras[2], from_input)
-        normed_backward(grad_of_state, other, extras[1], grad_extras[1], None, from_hidden)
+        recurrence.norm_backward(grad_given, one, extras[0], grad_extras[0], grad_extras[2], from_input)
+        recurrence.norm_backward(grad_of_state, other, extras[1], grad_extras[1], None, from_hidden)
         return past
 
 
@@ -83,11 +77,10 @@ class LayerNormLSTM(_Gains, LSTM):
     def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
         from_input, from_hidden, extras = gates
         width = state[0].shape[-1]
-        by_hand = out is not None
-        given, one = normed(from_input, width, extras[0], extras[2], by_hand)
-        of_state, other = normed(from_hidden, width, extras[1], by_hand=by_hand)
-        i_f, g, o, c = remember(given, of_state, state[1], by_hand)
-        read, long = normed(c, width, extras[3], extras[4], by_hand)
+        given, one = recurrence.norm(from_input, width, extras[0], extras[2])
+        of_state, other = recurrence.norm(from_hidden, width, extras[1])
+        i_f, g, o, c = recurrence.lstm(given, of_state, state[1])
+        read, long = recurrence.norm(c, width, extras[3], extras[4])
         tanh_c = read.tanh()
         saved = (*one, *other, *long, i_f, g, o, state[1], tanh_c)
         return (torch.mul(o, tanh_c, out=out), c), saved
@@ -102,48 +95,9 @@ class LayerNormLSTM(_Gains, LSTM):
         i_f, g, o, last_c, tanh_c = saved[6:]
         grad_read = tanh_grad(grad_h * o, tanh_c)
         through_norm = torch.empty_like(grad_read)
-        normed_backward(grad_read, long, extras[3], grad_extras[3], grad_extras[4], through_norm)
+        recurrence.norm_backward(grad_read, long, extras[3], grad_extras[3], grad_extras[4], through_norm)
         grad_gates = torch.empty_like(one[0])
-        grad_last = remember_backward(grad_c + through_norm, grad_h * tanh_c, i_f, g, o, last_c, grad_gates)
-        normed_backward(grad_gates, one, extras[0], grad_extras[0], grad_extras[2], from_input)
-        normed_backward(grad_gates, other, extras[1], grad_extras[1], None, from_hidden)
+        grad_last = recurrence.lstm_backward(grad_c + through_norm, grad_h * tanh_c, i_f, g, o, last_c, grad_gates)
+        recurrence.norm_backward(grad_gates, one, extras[0], grad_extras[0], grad_extras[2], from_input)
+        recurrence.norm_backward(grad_gates, other, extras[1], grad_extras[1], None, from_hidden)
         return None, grad_last
-
-
-def normed(
-    x: Tensor, width: int, gain: Tensor, shift: Tensor | None = None, by_hand: bool = False
-) -> tuple[Tensor, Normed]:
-    """x (..., multiple of width), each stretch of `width` normalised, times gain, plus shift.
-
-    Args:
-        by_hand: there is no autograd.
-    """
-    if by_hand and native.fits(x, gain):
-        unit, rstd, y = native.elementwise.norm_forward(x, width, gain, shift)
-        return y, (unit, rstd)
-    stretches = x.view(*x.shape[:-1], -1, width)
-    unit, _, rstd = torch.native_layer_norm(stretches, [width], None, None, EPSILON)
-    unit = unit.flatten(-2)
-    return unit * gain if shift is None else torch.addcmul(shift, unit, gain), (unit, rstd.squeeze(-1))
-
-
-def normed_backward(
-    grad: Tensor, saved: Normed, gain: Tensor, grad_gain: Tensor, grad_shift: Tensor | None, out: Tensor
-) -> None:
-    """From the gradient of what `normed` gave: add those of gain and shift to theirs, write that of x to `out`."""
-    unit, rstd = saved
-    if native.fits(grad, gain, out):
-        native.elementwise.norm_backward(grad, unit, rstd, gain, grad_gain, grad_shift, out)
-        return
-    _add_rows(grad_gain, grad * unit)
-    if grad_shift is not None:
-        _add_rows(grad_shift, grad)
-    stretches = (*rstd.shape, -1)
-    g, u = (grad * gain).view(stretches), unit.view(stretches)
-    centred = g - g.mean(-1, keepdim=True) - u * (g * u).mean(-1, keepdim=True)
-    out.copy_((centred * rstd.unsqueeze(-1)).view(out.shape))
-
-
-def _add_rows(total: Tensor, parts: Tensor) -> None:
-    """Add the sum of parts (..., n, X) over its rows to total, (X) or (..., 1, X)."""
-    total += parts.sum(-2, keepdim=total.dim() > 1)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, Gates, Saved, State, tanh_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State
+from mtkit.ops.derivatives import tanh_grad
 
 
 class RNN(Cell):

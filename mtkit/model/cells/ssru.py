@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import Cell, Gates, Saved, State, sigmoid_grad
+from mtkit.model.cells.base import Cell, Gates, Saved, State
+from mtkit.ops.derivatives import sigmoid_grad
 
 
 class SSRU(Cell):

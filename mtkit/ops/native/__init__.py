@@ -1,9 +1,17 @@
-"""Parts of training and translating in C, beside the torch forms that are their references. Must not know models.
+"""Forms of operations in C, which `mtkit.ops.table` names. Must not know models.
 
-`compiler` compiles and calls, `elementwise`, `search`, `quantised` and `tiles` are what can be called.
+`compiler` compiles, `cache` keeps, `prototypes` says what each function takes, `call` checks and calls, `takes` says
+which arguments fit; the rest are the forms.
 """
 
-from mtkit.ops.native import elementwise, quantised, search, tiles
-from mtkit.ops.native.compiler import compiled, fits, off
+from contextlib import AbstractContextManager
 
-__all__ = ["compiled", "elementwise", "fits", "off", "quantised", "search", "tiles"]
+from mtkit.ops import compute
+from mtkit.ops.native.compiler import Status, status
+
+__all__ = ["Status", "off", "status"]
+
+
+def off() -> AbstractContextManager[None]:
+    """Take torch's forms while this is entered, in this thread."""
+    return compute.changed(native=False)

@@ -1,8 +1,8 @@
 // Element-wise work of a training step in one pass over each row. Compiled where there is a C compiler
-// (compiler.py); what each function computes stands in torch beside its caller, and tests hold the two together.
+// (compiler.py); what each function computes stands in torch in ../reference, and tests hold the two together.
 //
-// Matrices are given by pointer and, where it may differ from their
-// width, by row stride, in numbers of floats. Loops are written so that a compiler makes
+// Matrices are given by pointer and, where it may differ from their width, by row stride, in numbers of floats; what a
+// function takes stands in prototypes.py, too, by which every call is checked. Loops are written so that a compiler makes
 // vector code of them: no calls, no branches but selections.
 
 #include "functions.h"
@@ -201,10 +201,10 @@ void additive_backward(int64_t n, int64_t S, int64_t A, int64_t heads, in_t keys
     }
 }
 
-// Rows of logits, bias to be added -> the loss of each row's word under smoothed targets and, in their place, its
+// Rows of logits, bias to be added -> the loss of each row's piece under smoothed targets and, in their place, its
 // gradient; grad_bias (threads, V), a row a thread, takes the sum over rows. Without grad_bias no gradient is made.
 void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias,
-                  const int64_t *restrict words, out_t losses, out_t grad_bias, int threads) {
+                  const int64_t *restrict pieces, out_t losses, out_t grad_bias, int threads) {
     int64_t share = (n + threads - 1) / threads;
     float even = smoothing / V;
     PRAGMA(omp parallel for schedule(static, 1) if (n * V > ENOUGH) num_threads(threads))
@@ -212,11 +212,11 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
         int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
         for (int64_t b = part * share; b < end; b++) {
             out_t x = logits + b * V;
-            if (words[b] < 0 || words[b] >= V) { // no such word: not a number, so that it is noticed
+            if (pieces[b] < 0 || pieces[b] >= V) { // no such piece: not a number, so that it is noticed
                 losses[b] = x[0] = NAN;
                 continue;
             }
-            float top = -INFINITY, all = 0, sum = 0, wanted = x[words[b]] + bias[words[b]];
+            float top = -INFINITY, all = 0, sum = 0, wanted = x[pieces[b]] + bias[pieces[b]];
             PRAGMA(omp simd reduction(max : top) reduction(+ : all))
             for (int64_t j = 0; j < V; j++) {
                 float y = x[j] += bias[j];
@@ -232,7 +232,7 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
             if (!grad_bias) continue;
             float scale = 1 / sum;
             out_t to_bias = grad_bias + part * V;
-            x[words[b]] -= (1 - smoothing) * sum;
+            x[pieces[b]] -= (1 - smoothing) * sum;
             SIMD
             for (int64_t j = 0; j < V; j++) {
                 x[j] = x[j] * scale - even;
@@ -242,10 +242,10 @@ void softmax_loss(int64_t n, int64_t V, float smoothing, out_t logits, in_t bias
     }
 }
 
-// Two passes p and q over n words, in rows 2i and 2i + 1 of logits, bias to be added -> the weighted sum of the losses
+// Two passes p and q over n pieces, in rows 2i and 2i + 1 of logits, bias to be added -> the weighted sum of the losses
 // of both and of KL(p || q) and KL(q || p) and, in place of the logits, its gradient. `shares` has two rows a thread.
 void twice_loss(int64_t n, int64_t V, float smoothing, float loss_p, float loss_q, float kl_pq, float kl_qp,
-                out_t logits, in_t bias, const int64_t *restrict words, out_t losses, out_t shares, out_t grad_bias,
+                out_t logits, in_t bias, const int64_t *restrict pieces, out_t losses, out_t shares, out_t grad_bias,
                 int threads) {
     int64_t share = (n + threads - 1) / threads;
     float even = smoothing / V;
@@ -255,8 +255,8 @@ void twice_loss(int64_t n, int64_t V, float smoothing, float loss_p, float loss_
         int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
         for (int64_t i = part * share; i < end; i++) {
             out_t x = logits + 2 * i * V, y = x + V;
-            int64_t word = words[2 * i];
-            if (word < 0 || word >= V) { // no such word: not a number, so that it is noticed
+            int64_t piece = pieces[2 * i];
+            if (piece < 0 || piece >= V) { // no such piece: not a number, so that it is noticed
                 losses[i] = x[0] = y[0] = NAN;
                 continue;
             }
@@ -283,8 +283,8 @@ void twice_loss(int64_t n, int64_t V, float smoothing, float loss_p, float loss_
             float log_p = logf(sum_p) + top_p, log_q = logf(sum_q) + top_q;
             gap_p /= sum_p; // of the logits, on the average: log p - log q is the gap less that of their sums
             gap_q /= sum_q;
-            losses[i] = loss_p * (log_p - (1 - smoothing) * x[word] - even * all_p)
-                      + loss_q * (log_q - (1 - smoothing) * y[word] - even * all_q)
+            losses[i] = loss_p * (log_p - (1 - smoothing) * x[piece] - even * all_p)
+                      + loss_q * (log_q - (1 - smoothing) * y[piece] - even * all_q)
                       + kl_pq * (gap_p - (log_p - log_q)) + kl_qp * ((log_p - log_q) - gap_q);
             if (!grad_bias) continue;
             float over_p = 1 / sum_p, over_q = 1 / sum_q;
@@ -295,9 +295,9 @@ void twice_loss(int64_t n, int64_t V, float smoothing, float loss_p, float loss_
                 y[j] = loss_q * (b - even) + kl_qp * b * (gap_q - gap) + kl_pq * (b - a);
                 to_bias[j] += x[j] + y[j];
             }
-            x[word] -= loss_p * (1 - smoothing);
-            y[word] -= loss_q * (1 - smoothing);
-            to_bias[word] -= (loss_p + loss_q) * (1 - smoothing);
+            x[piece] -= loss_p * (1 - smoothing);
+            y[piece] -= loss_q * (1 - smoothing);
+            to_bias[piece] -= (loss_p + loss_q) * (1 - smoothing);
         }
     }
 }

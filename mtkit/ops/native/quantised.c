@@ -35,11 +35,6 @@ static float quantise(int64_t k, int64_t padded, in_t x, int8_t *restrict q) {
     return top / 127;
 }
 
-void quantise_rows(int64_t n, int64_t k, in_t x, int64_t x_row, int8_t *restrict q, out_t scales, int threads) {
-    ROWS(n * k)
-    for (int64_t i = 0; i < n; i++) scales[i] = quantise(k, k, x + i * x_row, q + i * k);
-}
-
 #if defined(__AMX_INT8__) && defined(__AVX512F__)
 
 #include "tiles.h"

@@ -1,4 +1,4 @@
-// What search does with every row of logits. The torch forms beside the callers (search.py) are the references.
+// What search does with every row of logits. The torch forms (../reference/logits.py) are the references.
 
 #include "functions.h"
 
@@ -19,8 +19,8 @@ void log_sums(int64_t n, int64_t V, in_t logits, out_t sums, int threads) {
 }
 
 // The M best of each sentence's K rows of logits (B, K, V), each row with what is added to it (minus infinity: not a
-// row), best first, of equals the first; place k * V + word. Where there are fewer: minus infinity at place 0.
-void best_words(int64_t B, int64_t K, int64_t V, int64_t M, in_t logits, in_t added, out_t best,
+// row), best first, of equals the first; place k * V + piece. Where there are fewer: minus infinity at place 0.
+void best_pieces(int64_t B, int64_t K, int64_t V, int64_t M, in_t logits, in_t added, out_t best,
                 int64_t *restrict places, int threads) {
     ROWS(B * K * V)
     for (int64_t b = 0; b < B; b++) {

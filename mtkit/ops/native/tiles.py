@@ -1,29 +1,12 @@
 """Products on the processor's bf16 units (tiles.c): fp32 in and out, operands rounded to bf16 on the way."""
 
-import ctypes
-import functools
-
 import torch
 from torch import Tensor
 
-from mtkit.ops.native import compiler
+from mtkit.ops.native.call import ArgumentError, call
 
 ROWS, DEPTH = 16, 32  # of a tile
 ALIGNMENT = 64  # bytes
-_LONG, _POINTER = ctypes.c_int64, ctypes.c_void_p
-_PACK = (*(_LONG,) * 4, *(_POINTER,) * 2, ctypes.c_int)
-_PRODUCT = (*(_LONG,) * 9, *(_POINTER,) * 5, ctypes.c_int)
-
-
-def fits(tensor: Tensor) -> bool:
-    """Whether products of such tensors can be formed here."""
-    return compiler.fits(tensor) and _ready()
-
-
-@functools.cache
-def _ready() -> bool:
-    made = compiler.compiled()
-    return hasattr(made, "tiles_ready") and bool(compiler.function("tiles_ready")())
 
 
 def packed(matrix_NK: Tensor) -> Tensor:
@@ -33,9 +16,7 @@ def packed(matrix_NK: Tensor) -> Tensor:
     numbers = -(-n // ROWS) * -(-k // DEPTH) * ROWS * DEPTH
     room = torch.empty(numbers + ALIGNMENT // 2, dtype=torch.bfloat16)
     made = room[-room.data_ptr() % ALIGNMENT // 2 :][:numbers]
-    pack = compiler.function("tiles_pack", *_PACK)
-    steps = _steps(matrix_NK)
-    pack(n, k, *steps, matrix_NK.data_ptr(), made.data_ptr(), torch.get_num_threads())
+    call("tiles_pack", (n, k, *_steps(matrix_NK)), (matrix_NK, made))
     return made
 
 
@@ -51,7 +32,7 @@ def product(
     """
     if out is None:
         out = a_MK.new_empty(len(a_MK), columns)
-    _product(_readable(a_MK), columns, (0, 0), (None, ready.data_ptr()), start, out)
+    _product(_readable(a_MK), columns, (0, 0), (None, ready), start, out)
     return out
 
 
@@ -59,7 +40,7 @@ def outer(a_KM: Tensor, b_KN: Tensor, onto: Tensor | None = None) -> Tensor:
     """aᵀ b, added to `onto` if that is given."""
     out = a_KM.new_empty(a_KM.shape[1], b_KN.shape[1]) if onto is None else onto
     right = _readable(b_KN.T)
-    _product(_readable(a_KM.T), len(right), _steps(right), (right.data_ptr(), None), onto, out)
+    _product(_readable(a_KM.T), len(right), _steps(right), (right, None), onto, out)
     return out
 
 
@@ -67,31 +48,37 @@ def _product(
     a_MK: Tensor,
     n: int,
     b_steps: tuple[int, int],
-    b: tuple[int | None, int | None],
+    b: tuple[Tensor | None, Tensor | None],
     start: Tensor | None,
     out: Tensor,
 ) -> None:
     """`b`: where it lies as it is, or packed."""
-    assert _ready(), "ask fits() first: without leave of the system the processor refuses"
-    assert out.stride(-1) == 1
-    assert start is None or start.stride(-1) == 1
-    work = compiler.function("tiles_product", *_PRODUCT)
-    done = work(
-        len(a_MK),
-        n,
-        a_MK.shape[1],
-        *_steps(a_MK),
-        *b_steps,
-        start.stride(0) if start is not None and start.dim() == 2 and len(start) > 1 else 0,
-        out.stride(0),
-        a_MK.data_ptr(),
-        *b,
-        None if start is None else start.data_ptr(),
-        out.data_ptr(),
-        torch.get_num_threads(),
-    )
-    if not done:
-        raise MemoryError(f"no room for the operands of a product of {len(a_MK)} x {a_MK.shape[1]} and {n} columns")
+    m, k = a_MK.shape
+    sizes = (m, n, k, *_steps(a_MK), *b_steps, start_row(start, out), out.stride(0))
+    if not call("tiles_product", sizes, (a_MK, *b, start, out)):
+        raise MemoryError(f"no room for the operands of a product of {m} x {k} and {n} columns")
+
+
+def start_row(start: Tensor | None, out: Tensor) -> int:
+    """The step from a row of `start` to the next, 0 where one row is for all.
+
+    Raises:
+        ArgumentError: start is no row and no matrix of the shape of `out`, or a row has gaps.
+    """
+    (m, n), step = out.shape, 0
+    good = n == 1 or out.stride(1) == 1
+    if good and start is not None:
+        good = start.shape[-1] == n and (n == 1 or start.stride(-1) == 1)
+        if start.dim() == 2 and len(start) > 1:
+            step = start.stride(0)
+            good = good and len(start) == m
+    if not good:
+        given = "" if start is None else f", start {tuple(start.shape)} with strides {start.stride()}"
+        raise ArgumentError(
+            f"a product {tuple(out.shape)} with strides {out.stride()}{given}; expected rows without gaps, and "
+            "as start one of them or as many"
+        )
+    return step
 
 
 def _readable(matrix: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from mtkit.model.cells.base import tanh_grad
 from mtkit.model.recurrent.decoder import RecurrentDecoder, RecurrentState, next_state
 from mtkit.model.recurrent.feeding import FeedingPass, FeedingTensors, feed
+from mtkit.ops.derivatives import tanh_grad
 from mtkit.ops.packing import Packing
 from mtkit.ops.passes import MapSteps, carried
 from mtkit.ops.products import linear

@@ -1,0 +1,174 @@
+"""What every function in C takes: the one table by which calls are checked (`mtkit.ops.native.call`).
+
+A prototype is the function's sizes and its tensors, in the order of the C declaration. A tensor is written
+`name(shape)`; its shape is that of one direction, in the sizes:
+
+    scores(R S)       contiguous
+    grad(n H)/        rows of contiguous numbers, any distance apart; C gets the stride of rows, too
+    a(m k)*           any strides, which are among the sizes
+    shift(G)?         may be missing
+    pieces:i64(n)     of another type than fp32
+    rz(n 2H)          a multiple; G/H a quotient; k^32 rounded up to a multiple of 32
+    packed:i8()       of any shape: the caller looks at it
+
+`threads`, which every function takes at last, may stand in shapes.
+"""
+
+import ctypes
+import functools
+import math
+import re
+from typing import NamedTuple
+
+import torch
+
+TYPES = {"": torch.float32, "i64": torch.int64, "bf16": torch.bfloat16, "i8": torch.int8}
+KINDS: dict[str, type] = {"int": ctypes.c_int64, "float": ctypes.c_float}
+
+
+class Argument(NamedTuple):
+    """A tensor that a function takes."""
+
+    name: str
+    dtype: torch.dtype
+    shape: tuple[str, ...]
+    layout: str
+    """"" contiguous, "/" rows any distance apart, "*" any strides."""
+    optional: bool
+
+
+class Prototype(NamedTuple):
+    """What a function takes and gives."""
+
+    sizes: tuple[str, ...]
+    kinds: tuple[type, ...]
+    """Of the sizes: int or float."""
+    tensors: tuple[Argument, ...]
+    returns: bool
+    """Whether it gives an int."""
+
+    @property
+    def in_shapes(self) -> int:
+        """How many sizes, from the first on, shapes are made of."""
+        used = set(re.findall(r"[A-Za-z_]+", " ".join(" ".join(tensor.shape) for tensor in self.tensors)))
+        return max((place + 1 for place, size in enumerate(self.sizes) if size in used), default=0)
+
+    @property
+    def argtypes(self) -> list[type]:
+        """Of the C declaration."""
+        kinds: list[type] = [ctypes.c_float if kind is float else ctypes.c_int64 for kind in self.kinds]
+        for tensor in self.tensors:
+            kinds += (ctypes.c_void_p, ctypes.c_int64) if tensor.layout == "/" else (ctypes.c_void_p,)
+        return [*kinds, ctypes.c_int]
+
+
+def _prototype(sizes: str, tensors: str, returns: bool = False) -> Prototype:
+    names = [size.partition(":")[::2] for size in sizes.split()]
+    found = re.findall(r"(\w+)(?::(\w+))?\(([^)]*)\)([/*]?)(\??)", tensors)
+    return Prototype(
+        tuple(name for name, _ in names),
+        tuple(float if kind == "float" else int for _, kind in names),
+        tuple(
+            Argument(name, TYPES[kind], tuple(shape.split()), layout, bool(may))
+            for name, kind, shape, layout, may in found
+        ),
+        returns,
+    )
+
+
+PROTOTYPES = {
+    # elementwise.c
+    "gru_forward": _prototype(
+        "n H", "from_input(n 3H)/ from_hidden(n 3H)/ last(n H)/ next(n H)/ rz(n 2H) candidate(n H)"
+    ),
+    "gru_backward": _prototype(
+        "n H",
+        "grad(n H)/ last(n H)/ rz(n 2H) candidate(n H) hidden_n(n H)/ to_input(n 3H)/ to_hidden(n 3H)/ to_last(n H)",
+    ),
+    "lstm_forward": _prototype(
+        "n H", "from_input(n 4H)/ from_hidden(n 4H)/ last_c(n H)/ i_f(n 2H) g(n H) o(n H) next_c(n H)"
+    ),
+    "lstm_backward": _prototype(
+        "n H", "grad_c(n H) grad_o(n H) i_f(n 2H) g(n H) o(n H) last_c(n H)/ to_gates(n 4H)/ to_last(n H)"
+    ),
+    "norm_forward": _prototype("n G H", "x(n G)/ gain(G) shift(G)? unit(n G) rstd(n G/H) y(n G)"),
+    "norm_backward": _prototype(
+        "n G H", "grad(n G) unit(n G) rstd(n G/H) gain(G) grad_gain(G) grad_shift(G)? to(n G)/"
+    ),
+    "additive_forward": _prototype(
+        "r S A heads queries", "keys(r/queries S A) query(r A) energy(A) bias(r/queries S) scores(r heads S)"
+    ),
+    "additive_backward": _prototype(
+        "n S A heads",
+        "keys(n S A) query(n A) energy(A) grad(n heads S) grad_keys(n S A) grad_query(n A) grad_energy(threads A)",
+    ),
+    "softmax_loss": _prototype(
+        "n V smoothing:float", "logits(n V) bias(V) pieces:i64(n) losses(n) grad_bias(threads V)?"
+    ),
+    "twice_loss": _prototype(
+        "n V smoothing:float loss_p:float loss_q:float kl_pq:float kl_qp:float",
+        "logits(2n V) bias(V) pieces:i64(2n) losses(n) shares(2threads V) grad_bias(threads V)?",
+    ),
+    "attend_forward": _prototype(
+        "R S d heads queries of_sentence of_head",
+        "scores(R S) bias(R/heads/queries S) values(R/queries S d)/ context(R/heads heads*d)/",
+    ),
+    "attend_backward": _prototype("R S d", "grad(R d) values(R S d) weights(R S) to_scores(R S)"),
+    "fill_mask": _prototype("count low_key high_key dropped kept:float", "mask(count)"),
+    # search.c
+    "log_sums": _prototype("n V", "logits(n V) sums(n)"),
+    "best_pieces": _prototype("B K V M", "logits(B K V) added(B K) best(B M) places:i64(B M)"),
+    # tiles.c
+    "tiles_ready": _prototype("", "", returns=True),
+    "tiles_pack": _prototype("x k x_step k_step", "from(x k)* to:bf16(x^16 k^32)"),
+    "tiles_product": _prototype(
+        "m n k ax ak bx bk start_row c_row",
+        "a(m k)* b(n k)*? b_packed:bf16(n^16 k^32)? start()*? c(m n)*",
+        returns=True,
+    ),
+    # quantised.c
+    "quantised_tiles": _prototype("", "", returns=True),
+    "quantised_product": _prototype(
+        "m n k a_row start_row c_row", "a(m k)* b:i8() b_scale(n) start()*? c(m n)*", returns=True
+    ),
+}
+
+
+class Extent(NamedTuple):
+    """What a tensor must be in a call."""
+
+    dtype: torch.dtype
+    numbers: int
+    """Of all directions; -1: any."""
+    width: int
+    layout: str
+    optional: bool
+
+
+@functools.lru_cache(4096)
+def extents(name: str, sizes: tuple[int | float, ...], threads: int, directions: int) -> tuple[Extent, ...]:
+    """What each tensor must be in a call with these sizes: the first ones, as many as are in shapes."""
+    prototype = PROTOTYPES[name]
+    known = {size: int(value) for size, value in zip(prototype.sizes, sizes, strict=False)} | {"threads": threads}
+    found = []
+    for tensor in prototype.tensors:
+        shape = [_extent(part, known) for part in tensor.shape]
+        numbers = math.prod(shape) * directions if shape else -1
+        found.append(Extent(tensor.dtype, numbers, shape[-1] if shape else -1, tensor.layout, tensor.optional))
+    return tuple(found)
+
+
+def _extent(part: str, known: dict[str, int]) -> int:
+    if "^" in part:
+        size, multiple = part.split("^")
+        return -(-known[size] // int(multiple)) * int(multiple)
+    made = 1
+    for factor in part.split("*"):
+        first, *divisors = factor.split("/")
+        times = re.match(r"\d*", first)
+        count = times.group() if times else ""
+        value = int(count or 1) * known[first[len(count) :]]
+        for divisor in divisors:
+            value //= max(1, known[divisor])
+        made *= value
+    return made

@@ -1,0 +1,56 @@
+"""Which arguments forms in C take: fp32 on a CPU, rows without gaps, no autograd. Asked by `mtkit.ops.table`."""
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, is_grad_enabled
+
+from mtkit.ops.compute import current
+from mtkit.ops.native import call, compiler
+
+_TYPES = (torch.float32, torch.int64)
+
+
+def in_any_mode(given: tuple[Any, ...]) -> bool:
+    """What makes no graph anyway."""
+    if not current().native or compiler.compiled() is None:
+        return False
+    for one in given:
+        if isinstance(one, Tensor) and (one.dtype not in _TYPES or not one.is_cpu or one.stride()[-1] != 1):
+            return False
+    return True
+
+
+def rows(given: tuple[Any, ...]) -> bool:
+    """Inside a hand-written pass, or where nothing is trained, there is no autograd to tell."""
+    return not is_grad_enabled() and in_any_mode(given)
+
+
+def packed(given: tuple[Any, ...]) -> bool:
+    """The first one, too, without gaps between its rows."""
+    return rows(given) and given[0].is_contiguous()
+
+
+def bf16_units(given: tuple[Any, ...]) -> bool:
+    """Of a processor that has them. Of whatever strides: products are in hand-written passes, and read them all."""
+    if not current().native or not _bf16_units():
+        return False
+    first = given[0]
+    return first.dtype is torch.float32 and first.is_cpu and first.stride(-1) == 1
+
+
+def int8(given: tuple[Any, ...]) -> bool:
+    """Where the processor has matrix tiles, the system must allow them."""
+    return in_any_mode(given) and (not _int8_tiles() or _bf16_units())
+
+
+@functools.cache
+def _bf16_units() -> bool:
+    library = compiler.compiled()
+    return library is not None and hasattr(library, "tiles_ready") and bool(call.call("tiles_ready", (), ()))
+
+
+@functools.cache
+def _int8_tiles() -> bool:
+    return bool(call.call("quantised_tiles", (), ()))

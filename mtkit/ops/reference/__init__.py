@@ -1,0 +1,1 @@
+"""The operations of `mtkit.ops.table` in torch: what each computes, and what every other form is held to."""

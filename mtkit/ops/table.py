@@ -1,0 +1,88 @@
+"""Every operation that has more than one form, and its forms in order of preference: where a backend is chosen.
+
+The last form is the reference, in torch: it takes anything, and tests hold the others to it. Another backend is a line
+in `OPERATIONS` (a form that is as good as the reference where its `takes` says yes). Who asks for an operation
+(`mtkit.ops.recurrence`, `attention`, `logits`, `dropout`, `products`) does not know which form does it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to do an operation.
+
+    Attributes:
+        name: of the backend.
+        where: "module:function", in `mtkit.ops`; its arguments are those of the reference.
+        takes: "module:function", in `mtkit.ops`, which says of the arguments whether this form takes them; "": always.
+    """
+
+    name: str
+    where: str
+    takes: str = ""
+
+
+def c(where: str, takes: str = "rows") -> Form:
+    """A form in C."""
+    return Form("c", f"native.{where}", f"native.takes:{takes}")
+
+
+def torch(where: str) -> Form:
+    """The reference."""
+    return Form("torch", f"reference.{where}")
+
+
+OPERATIONS: dict[str, tuple[Form, ...]] = {
+    "gru": (c("elementwise:gru"), torch("recurrence:gru")),
+    "gru_backward": (c("elementwise:gru_backward"), torch("recurrence:gru_backward")),
+    "lstm": (c("elementwise:lstm"), torch("recurrence:lstm")),
+    "lstm_backward": (c("elementwise:lstm_backward"), torch("recurrence:lstm_backward")),
+    "norm": (c("elementwise:norm"), torch("recurrence:norm")),
+    "norm_backward": (c("elementwise:norm_backward"), torch("recurrence:norm_backward")),
+    "additive_scores": (c("attention:additive_scores"), torch("attention:additive_scores")),
+    "AdditiveScores": (c("attention:AdditiveScores"), torch("attention:AdditiveScores")),
+    "attend": (c("attention:attend"), torch("attention:attend")),
+    "attend_step": (c("attention:attend_step"), torch("attention:attend_step")),
+    "attend_step_backward": (c("attention:attend_step_backward"), torch("attention:attend_step_backward")),
+    "softmax_loss": (c("elementwise:softmax_loss"), torch("logits:softmax_loss")),
+    "twice_loss": (c("elementwise:twice_loss"), torch("logits:twice_loss")),
+    "log_sums": (c("search:log_sums", "packed"), torch("logits:log_sums")),
+    "best_pieces": (c("search:best_pieces", "packed"), torch("logits:best_pieces")),
+    "fill_mask": (c("elementwise:fill_mask", "in_any_mode"), torch("dropout:fill_mask")),
+    "operand_bf16": (c("operands:Tiles", "bf16_units"), torch("operands:Rounded")),
+    "outer_bf16": (c("operands:outer", "bf16_units"), torch("operands:outer")),
+    "operand_int8": (c("operands:Quantised", "int8"), torch("operands:Quantised")),
+}
+
+
+def operation(name: str, reference: Callable[P, R]) -> Callable[P, R]:
+    """An operation of the table, to be called like its reference, which only tells the types here."""
+    forms: list[tuple[Callable[..., bool] | None, Callable[P, R]]] = []
+
+    def done(*given: P.args, **named: P.kwargs) -> R:
+        for takes, form in forms or resolved():
+            if takes is None or takes(given):
+                return form(*given, **named)
+        raise AssertionError(f"the reference of {name} takes anything")
+
+    def resolved() -> list[tuple[Callable[..., bool] | None, Callable[P, R]]]:
+        # When first asked for, so that this file imports no backend; all at once, since threads may meet here.
+        if not forms:
+            found = [(_found(form.takes) if form.takes else None, _found(form.where)) for form in OPERATIONS[name]]
+            forms[:] = found
+        return forms
+
+    done.__doc__, done.__name__ = reference.__doc__, name
+    return done
+
+
+def _found(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(f"mtkit.ops.{module}"), name)
