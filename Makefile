@@ -44,7 +44,7 @@ faults: setup  ## tests that kill training at random moments
 sanitize: setup  ## the tests of ops with the native code under the address and undefined behaviour sanitizers
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 OMP_NUM_THREADS=1 \
-	MTKIT_NATIVE_FLAGS='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1' \
+	MTKIT_NATIVE_FLAGS='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g' \
 	$(BIN)/pytest -p no:cacheprovider -k 'not without_a_warning and not test_compiler' tests/ops
 
 # DATA=DIR with train.en.gz, train.de.gz, val.en.gz, val.de.gz; PEERS=DIR with virtual environments joeynmt and opennmt.

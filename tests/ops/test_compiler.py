@@ -17,9 +17,8 @@ FAILING = "#!/bin/sh\necho first >&2; echo 'fatal error: stdint.h: no such file'
 
 def told(environment: dict[str, str], before: str = "") -> str:
     """The status in a process of its own, which must say nothing else."""
-    code = (
-        f"from mtkit.ops import native\nfrom mtkit.ops.native import cache, compiler\n{before}\nprint(native.status())"
-    )
+    imports = "from mtkit.ops import native\nfrom mtkit.ops.native import cache, compiler"
+    code = f"{imports}\n{before}\nprint(native.status())"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()

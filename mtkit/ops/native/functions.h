@@ -26,7 +26,8 @@ static inline float exp_(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    union { int32_t i; float f; } scale = {((int32_t)k + 127) << 23};
+    // Unsigned: of what is not a number k is any, and p makes the result none.
+    union { uint32_t i; float f; } scale = {((uint32_t)(int32_t)k + 127) << 23};
     return p * scale.f;
 }
 
