@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mtkit.config import parse
 from mtkit.schema import Config
+from mtkit.store import log
 from tests.system.toy import mtkit, ran
 
 Settings = Mapping[str, object]
@@ -88,8 +89,8 @@ def learn(folder: Path, name: str, changes: Settings) -> Learnt:
     """Train a run of that name in a folder of one of the languages, and have it scored."""
     options = [part for key, value in {**changes, "name": name}.items() for part in ("-s", f"{key}={_toml(value)}")]
     ran(mtkit(folder, "train", "-q", *options, limit=600))
-    log = (folder / "runs" / name / "log.jsonl").read_text().splitlines()
-    losses = [event["loss"] for event in map(json.loads, log) if event["event"] == "validation"]
+    events = log.read(folder / "runs" / name / "log.jsonl")
+    losses = [event.scores["loss"] for event in events if isinstance(event, log.Validation)]
     scores = json.loads(ran(mtkit(folder, "eval", "-q", "--json", *options, limit=600)))
     return Learnt(scores["bleu"]["score"], math.exp(min(losses)))
 

@@ -120,12 +120,12 @@ def test_nothing_to_average(folder: Path) -> None:
 
 KILLED = """
 import os, signal
-from mtkit.store.run import Run
-def deadly(run, event, **values):
-    if event == "average":
+from mtkit.store.log import Average, Log
+def deadly(log, event):
+    if isinstance(event, Average):
         os.kill(os.getpid(), signal.SIGKILL)
-    log(run, event, **values)
-log, Run.log = Run.log, deadly
+    write(log, event)
+write, Log.write = Log.write, deadly
 from mtkit.cli.main import main
 main()
 """

@@ -21,7 +21,7 @@ KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"
 KILLER = """
 import os, pathlib, shutil, signal, sys
 from mtkit import files
-from mtkit.store import bundle, checkpoint, run
+from mtkit.store import bundle, checkpoint, log
 from mtkit.train import averaging
 left = int(sys.argv.pop(1))
 def deadly(function):
@@ -39,7 +39,7 @@ checkpoint.save_file = deadly(checkpoint.save_file)
 bundle.save_file, averaging.save_file = deadly(original_write), deadly(original_write)
 files.sync, files.seal = deadly(files.sync), deadly(files.seal)
 pathlib.Path.rename, shutil.rmtree = deadly(pathlib.Path.rename), deadly(shutil.rmtree)
-run.Run.log = deadly(run.Run.log)
+log.Log.write = deadly(log.Log.write)
 from mtkit.cli.main import main
 sys.argv = ["mtkit", "train", "-q"]
 main()
