@@ -76,7 +76,7 @@ def test_four_threads_translate_and_a_fifth_trains_each_as_alone(precision: str)
                 lambda ensemble=ensemble, listed=listed: [translation(ensemble, listed) for _ in range(ROUNDS)]
                 for ensemble, (_, listed) in zip(ensembles(), KINDS, strict=True)
             ),
-            lambda: training(make(dropout=0.3), precision),
+            lambda model=make(dropout=0.3): training(model, precision),  # drawn here, from the generator of all
         ]
 
     alone = [work() for work in works()]
