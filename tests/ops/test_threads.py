@@ -1,5 +1,6 @@
 """Threads of one process translate in different precisions while another trains, each as if it were alone."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -76,7 +77,7 @@ def test_four_threads_translate_and_a_fifth_trains_each_as_alone(precision: str)
                 lambda ensemble=ensemble, listed=listed: [translation(ensemble, listed) for _ in range(ROUNDS)]
                 for ensemble, (_, listed) in zip(ensembles(), KINDS, strict=True)
             ),
-            lambda model=make(dropout=0.3): training(model, precision),  # drawn here, from the generator of all
+            functools.partial(training, make(dropout=0.3), precision),  # made here, with the generator of all
         ]
 
     alone = [work() for work in works()]
