@@ -1,5 +1,6 @@
 """`mtkit train`: parse, run, and show what happens."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,7 @@ def command(
     detail_native(messages)
     live = sys.stderr.isatty() and not quiet
     view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
-    progress = train(loaded, view, device=device, fresh=fresh)
+    progress = train(loaded, view, device=device, fresh=fresh, command=shlex.join(["mtkit", *sys.argv[1:]]))
     if progress.best_scores:
         from mtkit.metrics.metric import told
 

@@ -28,6 +28,7 @@ class Best:
         tokenizers: of both sides, or of source and target.
         prepared: what is trained on.
         say: tells the user a line.
+        command: what was called.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Best:
         tokenizers: list[Tokenizer],
         prepared: Prepared,
         say: Callable[[str], None],
+        command: str,
     ) -> None:
         self.config, self.validator, self.run_folder = config, validator, run
-        self.tokenizers, self.prepared, self.say = tokenizers, prepared, say
+        self.tokenizers, self.prepared, self.say, self.command = tokenizers, prepared, say, command
 
     def validate(self, training: Training) -> tuple[bool, Sample]:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
@@ -101,6 +103,7 @@ class Best:
         languages = (self.config.data.source_lang, self.config.data.target_lang)
         longest = self.prepared.split("train").longest_source
         facts = TrainingFacts(
+            command=self.command,
             seed=self.config.seed,
             updates=progress.update,
             minutes=progress.seconds / 60,

@@ -44,8 +44,13 @@ class _Cancelled(Exception):
     """A signal came inside a validation."""
 
 
-def train(loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = False) -> Progress:
+def train(
+    loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = False, command: str = "mtkit train"
+) -> Progress:
     """Train the model of a config, going on where an interrupted run stopped.
+
+    Args:
+        command: what was called, to be noted in the bundle.
 
     Raises:
         RunError: the run folder is in use or belongs to another config, or training diverged.
@@ -63,14 +68,21 @@ def train(loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = Fal
                 view.say(f"kept the old run as {aside.name}")
     signals = Signals()
     with files.lock(folder), signals.caught():
-        return _Job(loaded, prepared, Run(folder), view, chosen, signals).run()
+        return _Job(loaded, prepared, Run(folder), view, chosen, signals, command).run()
 
 
 class _Job:
     """One start of a run."""
 
     def __init__(
-        self, loaded: Loaded, prepared: Prepared, run: Run, view: View, device: torch.device, signals: Signals
+        self,
+        loaded: Loaded,
+        prepared: Prepared,
+        run: Run,
+        view: View,
+        device: torch.device,
+        signals: Signals,
+        command: str,
     ) -> None:
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
         self.device, self.signals = device, signals
@@ -79,7 +91,7 @@ class _Job:
         source, target = tokenizers[0], tokenizers[-1]
         batcher = Batcher(source.eos, target.bos, target.eos, device=device)
         self.validator = Validator(self.config, prepared, (source, target), batcher, self.check)
-        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say, command)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
         share = self.config.tokenizer.sample

@@ -29,7 +29,7 @@ def card(config: Config, facts: TrainingFacts) -> str:
         "",
         "## Training",
         "",
-        f"`{facts.command}`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
+        f"`mtkit train`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
         f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}; "
         "the whole config follows.",
         "",

@@ -14,7 +14,7 @@ class TrainingFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     command: str = "mtkit train"
-    """What was called."""
+    """What was called, with its options."""
     seed: int
     """Of everything random."""
     updates: int

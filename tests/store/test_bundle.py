@@ -58,7 +58,7 @@ def test_earlier_formats_translate_the_same(number: int, precision: str) -> None
 def test_earlier_formats_say_what_they_said(number: int) -> None:
     said = json.loads((DATA / f"info{number}.json").read_text())
     told = json.loads(json.dumps(info.of_bundle(DATA / f"format{number}").as_json()))
-    assert told | {"model": ""} == said | {"model": ""}
+    assert {key: told[key] for key in said} == said | {"model": str(DATA / f"format{number}")}
 
 
 @pytest.mark.parametrize("number", KINDS)
@@ -129,7 +129,7 @@ def test_what_is_written_is_read(now: Path, tmp_path: Path) -> None:
         ({"max_pices": 3}, (), "config.json is no config of a bundle .max_pices: Extra inputs are not permitted"),
         ({}, ("max_pieces",), "config.json is no config of a bundle .max_pieces: Field required"),
         ({}, ("model",), "config.json is no config of a bundle .model: Field required"),
-        ({"decode": {"beam_size": "many"}}, (), r"config.json is no config of a bundle \(decode.beam_size: "),
+        ({"decode": {"beam_size": "many"}}, (), 'config.json, decode: beam_size = "many": input should be a valid int'),
         ({"model": {"hidden_dmi": 3}}, (), r"config.json, model: unknown key hidden_dmi, did you mean 'hidden_dim'"),
         ({"tokenizers": []}, (), r"config.json is no config of a bundle \(tokenizers: "),
     ],

@@ -93,6 +93,16 @@ def test_a_log_of_before_there_were_versions(tmp_path: Path) -> None:
     assert list(log.read(path)) == [EVENTS[0], log.Other(event="update", values={"update": 1, "loss": 5.5})]
 
 
+def test_a_log_of_mtkit_before_there_were_versions() -> None:
+    events = list(log.read(Path(__file__).parent / "data/log1.jsonl"))
+    assert not any(isinstance(event, log.Other) for event in events)
+    assert [event.update for event in events if isinstance(event, log.Validation)] == [200, 400, 600]
+    (average,) = (event for event in events if isinstance(event, log.Average))
+    assert (average.of, list(average.scores)) == ([400, 600], ["loss", "bleu", "chrf"])
+    assert isinstance(events[-1], log.Finished)
+    assert events[-1].reason == "max_updates = 600"
+
+
 def test_a_log_from_the_future_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text(HEAD + '{"event": "update", "loss": 5.5}\n')

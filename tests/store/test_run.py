@@ -43,6 +43,14 @@ def test_a_run_of_before_there_were_versions_goes_on(tmp_path: Path) -> None:
     assert run.resume(config(), "abc") == {}
 
 
+def test_a_run_of_mtkit_before_there_were_versions(tmp_path: Path) -> None:
+    """Written on 2026-11-26."""
+    noted = json.loads((Path(__file__).parent / "data/run1.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(noted))
+    same = parse(noted["config"], "x", whole=True)
+    assert Run(tmp_path).resume(same, noted["identity"]) == {}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -50,6 +50,14 @@ def test_a_run_is_whole(trained: Path) -> None:
     card = (run / "best/README.md").read_text()
     for part in ("tok:13a", files.sha256(trained / "train.en"), "seed 1", "mtkit train", "500 updates"):
         assert part in card
+    facts = json.loads((run / "best/config.json").read_text())["training"]
+    assert facts["command"] == "mtkit train -s train.max_updates=500 -s train.validate_every=250"
+    assert facts["updates"] == 500
+    assert {metric: validations[-1][metric] for metric in facts["scores"]} == facts["scores"]  # unrounded
+    assert (facts["seed"], facts["precision"], facts["averaged"]) == (1, "fp32", 0)
+    assert facts["parameters"] == events(trained, "begin")[0]["parameters"]
+    assert facts["config"] == json.loads((run / "config.json").read_text())["config"]
+    assert 0 < facts["minutes"] < 5
     values = load_file(run / "best/model.safetensors")
     assert sum(value.size for value in values.values()) == events(trained, "begin")[0]["parameters"]
 
