@@ -6,6 +6,7 @@ from pathlib import Path
 from mtkit import __version__
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = re.compile(r"^(|)`((?:\w+/)+\w+\.py)`(?:, \d+ lines)?[:,]", re.MULTILINE)  # files that the README would add
 
 
 def targets() -> set[str]:
@@ -45,3 +46,23 @@ def test_hooks_run_what_check_runs() -> None:
 def test_ci_does_what_the_readme_says() -> None:
     steps = [line for line in (ROOT / ".ci/run").read_text().splitlines() if line.startswith("make ")]
     assert steps == ["make check", "make test"]
+
+
+def test_the_layout_is_the_one_that_is_described() -> None:
+    """Every file and folder of the package stands in the table of mtkit/README.md, and nothing else."""
+    text = (ROOT / "mtkit/README.md").read_text(encoding="utf-8")
+    table = text.partition("| | holds | may import |")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = {name for cell in first for name in re.findall(r"`([\w.]+)/?`", cell)}
+    there = {path.name for path in (ROOT / "mtkit").iterdir() if path.name not in ("__pycache__", "data")}
+    assert named == there - {"__init__.py", "__main__.py", "README.md", "py.typed"}
+    paths = set(re.findall(r"`((?:\w+/)+\w+\.\w+)`", text)) - {path for _, path in EXAMPLES.findall(text)}
+    missing = [path for path in paths if not any((base / path).exists() for base in (ROOT, ROOT / "mtkit"))]
+    assert [path for path in missing if not list((ROOT / "mtkit").rglob(path))] == []
+
+
+def test_no_file_is_everything() -> None:
+    """Of the package and its tests none is longer than 400 lines, but the table of choices."""
+    files = [path for folder in ("mtkit", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    long = [path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    assert long == ["registry.py"]

@@ -68,7 +68,7 @@ def test_all_blocks_are_known() -> None:
     assert all(line.startswith("mtkit info") for line in lines(info))
     assert all(line.startswith("mtkit ") for block in (trained, using, more, small) for line in lines(block))
     shown = re.findall(r"`(mtkit [a-z][^`/]*)`", TEXT)
-    assert set(shown) == {"mtkit train", "mtkit train --fresh"}
+    assert set(shown) == {"mtkit train", "mtkit train --fresh", "mtkit info --keys"}
 
 
 def test_make_targets_exist() -> None:
