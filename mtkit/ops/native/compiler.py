@@ -93,7 +93,7 @@ def _make() -> tuple[ctypes.CDLL | None, Status]:
         for compiler in _compilers():
             try:
                 path = _library(compiler, folder)
-                return ctypes.CDLL(str(path)), Status("ready", f"{shlex.join(compiler)}, {path}")
+                return ctypes.CDLL(str(path)), Status("ready", f"compiled with {shlex.join(compiler)}")
             except _Failed as error:
                 failed = Status("failed", f"{shlex.join(compiler)}: {error}")
             except OSError as error:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtkit.ops.native.call import ArgumentError, call
-from mtkit.ops.native.tiles import ALIGNMENT, start_row
+from mtkit.ops.native.tiles import ALIGNMENT, row_steps
 
 ROWS, DEPTH, GROUP = 16, 64, 4  # of a tile, and the numbers that a tile has side by side
 
@@ -47,7 +47,7 @@ def product(
         out = a_MK.new_empty(m, n)
     if ready.numel() < n * k:
         raise ArgumentError(f"a product with {n} rows of {k} numbers, but {ready.numel()} numbers were packed")
-    sizes = (m, n, k, a_MK.stride(0), start_row(start, out), out.stride(0))
+    sizes = (m, n, k, a_MK.stride(0), *row_steps(start, out))
     if not call("quantised_product", sizes, (a_MK, ready, scales_n, start, out)):
         raise MemoryError(f"no room for the operands of a product of {m} x {k} and {n} columns")
     return out

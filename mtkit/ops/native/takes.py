@@ -9,7 +9,7 @@ from torch import Tensor, is_grad_enabled
 from mtkit.ops.compute import current
 from mtkit.ops.native import call, compiler
 
-_TYPES = (torch.float32, torch.int64)
+_FLOAT, _LONG = torch.float32, torch.int64
 
 
 def in_any_mode(given: tuple[Any, ...]) -> bool:
@@ -17,8 +17,10 @@ def in_any_mode(given: tuple[Any, ...]) -> bool:
     if not current().native or compiler.compiled() is None:
         return False
     for one in given:
-        if isinstance(one, Tensor) and (one.dtype not in _TYPES or not one.is_cpu or one.stride()[-1] != 1):
-            return False
+        if isinstance(one, Tensor):
+            dtype = one.dtype
+            if (dtype is not _FLOAT and dtype is not _LONG) or not one.is_cpu or one.stride()[-1] != 1:
+                return False
     return True
 
 

@@ -54,31 +54,33 @@ def _product(
 ) -> None:
     """`b`: where it lies as it is, or packed."""
     m, k = a_MK.shape
-    sizes = (m, n, k, *_steps(a_MK), *b_steps, start_row(start, out), out.stride(0))
+    sizes = (m, n, k, *_steps(a_MK), *b_steps, *row_steps(start, out))
     if not call("tiles_product", sizes, (a_MK, *b, start, out)):
         raise MemoryError(f"no room for the operands of a product of {m} x {k} and {n} columns")
 
 
-def start_row(start: Tensor | None, out: Tensor) -> int:
-    """The step from a row of `start` to the next, 0 where one row is for all.
+def row_steps(start: Tensor | None, out: Tensor) -> tuple[int, int]:
+    """The steps from a row of `start` to the next, 0 where one row is for all, and from one of `out`.
 
     Raises:
         ArgumentError: start is no row and no matrix of the shape of `out`, or a row has gaps.
     """
-    (m, n), step = out.shape, 0
-    good = n == 1 or out.stride(1) == 1
+    (m, n), (out_row, one) = out.shape, out.stride()
+    good, start_row = one == 1 or n == 1, 0
     if good and start is not None:
-        good = start.shape[-1] == n and (n == 1 or start.stride(-1) == 1)
-        if start.dim() == 2 and len(start) > 1:
-            step = start.stride(0)
-            good = good and len(start) == m
+        *rows, width = start.shape
+        *steps, one = start.stride()
+        good = width == n and (one == 1 or n == 1)
+        if rows and rows[0] != 1:
+            good = good and rows == [m]
+            start_row = steps[0]
     if not good:
         given = "" if start is None else f", start {tuple(start.shape)} with strides {start.stride()}"
         raise ArgumentError(
             f"a product {tuple(out.shape)} with strides {out.stride()}{given}; expected rows without gaps, and "
             "as start one of them or as many"
         )
-    return step
+    return start_row, out_row
 
 
 def _readable(matrix: Tensor) -> Tensor:
