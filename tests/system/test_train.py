@@ -80,7 +80,7 @@ def test_another_config_is_refused_with_the_difference(folder: Path) -> None:
     failed(
         mtkit(folder, "train", "-s", "model.hidden_dim=32"),
         "model.hidden_dim: 64 then, 32 now",
-        "--fresh to start anew",
+        "start anew",
     )
     failed(mtkit(folder, "train", "-s", "seed=2"), "seed: 1 then, 2 now")
     text = (folder / "train.en").read_text()
@@ -289,7 +289,7 @@ def test_other_models_train_and_translate(folder: Path) -> None:
         ran(mtkit(folder, "train", *flags))
         assert ran(mtkit(folder, "translate", *flags, stdin="two\n\n")).count("\n") == 2
         if attention == "none":
-            failed(mtkit(folder, "translate", "-q", *flags, "--align", stdin="two\n"), "--align needs attention")
+            failed(mtkit(folder, "translate", "-q", *flags, "--align", stdin="two\n"), "align needs attention", "(--align)")
 
 
 def test_eval_of_files_refuses_what_only_translating_needs(trained: Path) -> None:
