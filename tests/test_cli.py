@@ -66,13 +66,18 @@ REFUSED = "check space and permissions, then run it again"
             PermissionError(errno.EACCES, "Permission denied", MISSING),
             f"error: {MISSING}: Permission denied; {REFUSED}",
         ),
+        (FileNotFoundError(errno.ENOENT, "None", "data.py"), f"error: data.py: None; {REFUSED}"),
         (OSError("odd"), f"error: odd; {REFUSED}"),
         (FileNotFoundError(errno.ENOENT, "No such file", 7), f"error: 7: No such file; {REFUSED}"),
     ],
     ids=lambda some: "" if isinstance(some, str) else repr(some)[:40],
 )
 @pytest.mark.parametrize("verbose", [False, True])
-def test_what_the_system_refused(error: OSError, told: str, verbose: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_system_refused(
+    error: OSError, told: str, verbose: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PACKAGE)  # what is named from here is the user's, wherever "here" is
+
     def command(**_: Any) -> None:
         raise error
 

@@ -65,7 +65,8 @@ def _told(error: OSError) -> str:
     """What the system refused, and what to do: something of ours that is missing is not for the user to look for."""
     files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     for name in files:
-        if isinstance(error, FileNotFoundError) and PACKAGE in Path(name).resolve().parents:
+        ours = Path(name).is_absolute() and PACKAGE in Path(name).resolve().parents
+        if ours and isinstance(error, FileNotFoundError):
             return f"mtkit is not installed whole: {name} is missing; install it again"
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}; check space and permissions, then run it again"
