@@ -25,6 +25,7 @@ from pathlib import Path
 from benchmarks import peers, scores
 from mtkit.config import Loaded, load
 from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.view import Silent
 
 TRAINS_JOEYNMT = Path(__file__).with_name("joeynmt_minutes.py")
 
@@ -56,7 +57,7 @@ def joeynmt(options: argparse.Namespace, source: bytes, output: Path) -> None:
     loaded = load(options.recipe)
     data, work = loaded.config.data, options.work
     languages = (data.source_lang, data.target_lang)
-    prepared, _ = preprocess(loaded, lambda message: None)
+    prepared, _ = preprocess(loaded, Silent())
     (tokenizer,) = prepared.tokenizer_files
     deadline = time.time() + 60 * options.minutes
     prefixes = dict(zip(peers.PARTS, (data.train[0], data.dev), strict=True))

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import PEERS, speed
+from mtkit.jobs.view import Silent
 
 WARM = 8  # updates that are not counted
 SIDE = 4096  # of the square matrices whose product is the machine's peak
@@ -49,8 +50,8 @@ class _Enough(Exception):
     """As many updates as were asked for."""
 
 
-class _Timer:
-    """A view of a training that notes its updates (see mtkit.jobs.view.View)."""
+class _Timer(Silent):
+    """A view of a training that notes its updates."""
 
     def __init__(self, updates: int) -> None:
         self.wanted, self.first = updates, 0.0
@@ -61,12 +62,6 @@ class _Timer:
         self.events.append(event)
         if len(self.events) == self.wanted:
             raise _Enough
-
-    def say(self, *_: Any) -> None: ...
-
-    prepared = begin = validated = say
-
-    def end(self) -> None: ...
 
 
 def settings(workload: str, data: Path | None) -> list[str]:
@@ -111,7 +106,7 @@ def one(options: argparse.Namespace) -> None:
     never = ["train.validate_every=1000000", "train.max_minutes=0", f"train.max_updates={options.updates + 1}"]
     this = [f"name=bench-{workload}-{options.precision}", f"train.precision={options.precision}"]
     loaded = load("demo", [*settings(workload, options.data), *never, *this])
-    prepared, _ = preprocess(loaded, lambda message: None)  # not part of the start-up
+    prepared, _ = preprocess(loaded, Silent())  # not part of the start-up
     began, timer = time.time(), _Timer(options.updates)
     with contextlib.suppress(_Enough):
         train(loaded, timer, fresh=True)

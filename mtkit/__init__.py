@@ -4,6 +4,7 @@
 >>> Translator.load("runs/demo").translate("Save the file").text
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from mtkit.errors import BundleError, ConfigError, DataError, MtkitError
@@ -20,6 +21,8 @@ __all__ = [
     "Translator",
     "__version__",
 ]
+
+logging.getLogger("mtkit").addHandler(logging.NullHandler())  # silent, unless whoever imports it asks
 
 if TYPE_CHECKING:
     from mtkit.search.batched import Sampling

@@ -87,7 +87,7 @@ def command(
         messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
     for result in results:
         for warning in result.warnings:
-            messages.say(f"WARNING: {warning}")
+            messages.warn(warning)
     if as_json:
         tables = {result.name: result.as_json() for result in results}
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))

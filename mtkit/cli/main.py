@@ -3,7 +3,9 @@
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +15,8 @@ from mtkit.cli import remedies
 from mtkit.cli.options import with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
+
+PACKAGE = Path(__file__).resolve().parent.parent
 
 app = typer.Typer(
     help="Train a translator on parallel text, and use it. Without arguments, each command reads mtkit.toml here, "
@@ -50,10 +54,22 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
                 raise
             _leave("error: out of memory; lower train.batch_tokens (in translating, decode.batch_tokens)", 1)
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _leave(f"error: {where}{error.strerror or error}; check space and permissions, then run it again", 1)
+            if kwargs.get("verbose"):
+                traceback.print_exc()
+            _leave(f"error: {_told(error)}", 1)
 
     return run
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and what to do: something of ours that is missing is not for the user to look for."""
+    files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    for name in files:
+        ours = Path(name).is_absolute() and PACKAGE in Path(name).resolve().parents
+        if ours and isinstance(error, FileNotFoundError):
+            return f"mtkit is not installed whole: {name} is missing; install it again"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; check space and permissions, then run it again"
 
 
 def _leave(message: str, code: int) -> None:

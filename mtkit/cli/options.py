@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkit.cli import remedies
 from mtkit.cli.decode_flags import Flags
 
 if TYPE_CHECKING:
@@ -81,10 +82,14 @@ class Messages:
     def __init__(self, quiet: bool, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
 
-    def say(self, message: str) -> None:
-        """A line for the user; warnings are said even when quiet."""
-        if not self.quiet or message.startswith("WARNING"):
-            self._print(message)
+    def say(self, message: str, remedy: str = "") -> None:
+        """A line for the user, with the flags of its remedy."""
+        if not self.quiet:
+            self._print(remedies.told(message, remedy))
+
+    def warn(self, message: str) -> None:
+        """A line that is said even when quiet."""
+        self._print(f"WARNING: {message}")
 
     def detail(self, message: str) -> None:
         """A line for whoever asked for more."""

@@ -67,7 +67,7 @@ def write(
         for window in results:
             for result in window:
                 for warning in result.warnings:
-                    messages.say(f"WARNING: line {number + 1}: {warning}")
+                    messages.warn(f"line {number + 1}: {warning}")
                 out.write(shown(number, result))
                 number += 1
             out.flush()

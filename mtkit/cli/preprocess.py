@@ -17,7 +17,7 @@ def command(
 
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)
-    prepared, made = preprocess(loaded, messages.say)
+    prepared, made = preprocess(loaded, messages)
     if made:
         if not quiet:
             show(prepared, verbose)

@@ -72,7 +72,10 @@ class PlainView:
         self.per_epoch = 1
 
     def say(self, message: str, remedy: str = "") -> None:
-        self.messages.say(remedies.told(message, remedy))
+        self.messages.say(message, remedy)
+
+    def warn(self, message: str) -> None:
+        self.messages.warn(message)
 
     def prepared(self, prepared: "Prepared") -> None:
         self.say("the prepared corpus was missing or stale: made it anew")
@@ -131,9 +134,11 @@ class LiveView(PlainView):
         self.facts: Facts | None = None
 
     def say(self, message: str, remedy: str = "") -> None:
-        message = remedies.told(message, remedy)
-        if not self.messages.quiet or message.startswith("WARNING"):
-            self.console.print(message, markup=False, style="bold red" if message.startswith("WARNING") else None)
+        if not self.messages.quiet:
+            self.console.print(remedies.told(message, remedy), markup=False)
+
+    def warn(self, message: str) -> None:
+        self.console.print(f"WARNING: {message}", markup=False, style="bold red")
 
     def begin(self, facts: "Facts") -> None:
         super().begin(facts)

@@ -120,19 +120,16 @@ def _translations(
     from mtkit.translator.parallel import in_parallel
     from mtkit.translator.translator import WINDOW
 
-    def warn(message: str) -> None:
-        messages.say(f"WARNING: {message}")
-
     prefixes = ((line for line, _ in lines(prefix)), str(prefix)) if prefix else None
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
     with opened(file) as (source, name):
         if processes[0] > 1:
             with in_parallel(translator, request, *processes) as pool:
-                chunks = numbered(windows(source, name, WINDOW, pool.ends), name, prefixes, warn)
+                chunks = numbered(windows(source, name, WINDOW, pool.ends), name, prefixes, messages.warn)
                 yield from pool.in_order(chunk or None for chunk in chunks)
         else:
-            for chunk in numbered(windows(source, name, WINDOW), name, prefixes, warn):
+            for chunk in numbered(windows(source, name, WINDOW), name, prefixes, messages.warn):
                 yield translator.window(chunk, request=request)
 
 
@@ -159,7 +156,7 @@ def _typed(
             messages.say("")
             return
         except UnicodeError as error:
-            messages.say(f"WARNING: that is not UTF-8 ({error}); type it again")
+            messages.warn(f"that is not UTF-8 ({error}); type it again")
             continue
         yield translator.window([Line(line, number=number)], request=request)
         number += 1

@@ -2,8 +2,8 @@
 
 import copy
 import time
-from collections.abc import Callable
 
+from mtkit.jobs.listener import Listener
 from mtkit.jobs.validate import Sample, Validator
 from mtkit.metrics.metric import gain as metric_gain
 from mtkit.metrics.metric import told
@@ -27,7 +27,7 @@ class Best:
     Args:
         tokenizers: of both sides, or of source and target.
         prepared: what is trained on.
-        say: tells the user a line.
+        listener: is told of the average.
         command: what was called.
     """
 
@@ -38,11 +38,11 @@ class Best:
         run: Run,
         tokenizers: list[Tokenizer],
         prepared: Prepared,
-        say: Callable[[str], None],
+        listener: Listener,
         command: str,
     ) -> None:
         self.config, self.validator, self.run_folder = config, validator, run
-        self.tokenizers, self.prepared, self.say, self.command = tokenizers, prepared, say, command
+        self.tokenizers, self.prepared, self.listener, self.command = tokenizers, prepared, listener, command
 
     def validate(self, training: Training) -> tuple[bool, Sample]:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
@@ -74,9 +74,9 @@ class Best:
         chosen = averaging.choose(progress.kept, settings.average, settings.average_of)
         kept, wrong = averaging.whole(self.run_folder.kept, chosen)
         for problem in wrong:
-            self.say(f"WARNING: {problem}; averaging without it")
+            self.listener.warn(f"{problem}; averaging without it")
         if len(kept) < 2:
-            self.say(f"nothing to average: it takes the weights of 2 validations, and there are {len(kept)}")
+            self.listener.say(f"nothing to average: it takes the weights of 2 validations, and there are {len(kept)}")
             return
         model = copy.deepcopy(training.measured)
         tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
@@ -89,7 +89,7 @@ class Best:
         updates = [one.update for one in kept]
         self.run_folder.log.write(Average(update=progress.update, of=updates, kept=gain, scores=scores))
         now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
-        self.say(
+        self.listener.say(
             f"average of {len(kept)} {settings.average_of} validations: {now} (best so far {then}): "
             f"{'kept' if gain else 'not kept'}"
         )

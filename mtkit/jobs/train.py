@@ -58,7 +58,7 @@ def train(
     """
     chosen = choose_device(device)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
-    prepared, made = preprocess(loaded, view.say)
+    prepared, made = preprocess(loaded, view)
     if made:
         view.prepared(prepared)
     folder = loaded.run_folder
@@ -91,7 +91,7 @@ class _Job:
         source, target = tokenizers[0], tokenizers[-1]
         batcher = Batcher(source.eos, target.bos, target.eos, device=device)
         self.validator = Validator(self.config, prepared, (source, target), batcher, self.check)
-        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view.say, command)
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
         share = self.config.tokenizer.sample
@@ -118,7 +118,7 @@ class _Job:
     def run(self) -> Progress:
         for warning in (self.validator.warning, relu_warning(self.config)):
             if warning:
-                self.view.say(f"WARNING: {warning}")
+                self.view.warn(warning)
         if self.run_folder.begun:
             self.resume()
         else:
@@ -171,8 +171,8 @@ class _Job:
             case loop.Halved(parts):
                 self.log.write(log.Halved(update=progress.update, parts=parts))
                 tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts
-                self.view.say(
-                    f"WARNING: memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
+                self.view.warn(
+                    f"memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
                     f"{parts} parts, as with train.batch_tokens = {tokens} and train.accumulate = {batches}"
                 )
             case loop.Finished(reason):
@@ -201,7 +201,7 @@ class _Job:
         for key, (old, new) in changed.items():
             self.view.say(f"changed since the last start: {key}: {old!r} -> {new!r}")
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
-            self.view.say(f"WARNING: {wrong}; going on from the checkpoint before")
+            self.view.warn(f"{wrong}; going on from the checkpoint before")
         progress = self.training.progress
         self.best.prune(progress)
         progress.begin(self.config.train.max_minutes)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from mtkit.jobs.listener import Listener
 from mtkit.jobs.validate import Sample
 from mtkit.store.prepared import Prepared
 from mtkit.train import loop
@@ -23,11 +24,8 @@ class Facts:
     """Whether C forms are taken, where there are any; results differ from torch's in their last digits."""
 
 
-class View(Protocol):
+class View(Listener, Protocol):
     """Whoever shows a training run."""
-
-    def say(self, message: str, remedy: str = "") -> None:
-        """A line for the user, and what kind of way out there is (`MtkitError.remedy`)."""
 
     def prepared(self, prepared: Prepared) -> None:
         """The text was prepared just now, since that was missing or stale."""
@@ -43,3 +41,28 @@ class View(Protocol):
 
     def end(self) -> None:
         """Nothing more is shown."""
+
+
+class Silent:
+    """A view that shows nothing; for whoever wants some of what a run tells, or none of it."""
+
+    def say(self, message: str, remedy: str = "") -> None:
+        pass
+
+    def warn(self, message: str) -> None:
+        pass
+
+    def prepared(self, prepared: Prepared) -> None:
+        pass
+
+    def begin(self, facts: Facts) -> None:
+        pass
+
+    def updated(self, event: loop.Updated, progress: Progress) -> None:
+        pass
+
+    def validated(self, progress: Progress, best: bool, sample: Sample) -> None:
+        pass
+
+    def end(self) -> None:
+        pass

@@ -15,6 +15,7 @@ from mtkit.config import load
 from mtkit.corpus.batch import Batch, Batcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.view import Silent
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import products
@@ -42,12 +43,12 @@ ALSO = [
 @pytest.fixture
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    preprocess(load("demo"), lambda message: None)
+    preprocess(load("demo"), Silent())
     return tmp_path
 
 
 def batches_of(tokens: int, count: int) -> list[Batch]:
-    corpus, _ = preprocess(load("demo"), lambda message: None)
+    corpus, _ = preprocess(load("demo"), Silent())
     pairs = islice(Sampler(corpus.split("train"), tokens, seed=1).epoch(0), count)
     return [Batcher(source_eos=2, target_bos=1, target_eos=2)(*pair) for pair in pairs]
 

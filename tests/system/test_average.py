@@ -18,6 +18,7 @@ from mtkit import files
 from mtkit.config import load
 from mtkit.errors import RunError, Stopped
 from mtkit.jobs.train import train
+from mtkit.jobs.view import Silent
 from mtkit.registry import CHOICES
 from mtkit.train import averaging
 from mtkit.train.state import Progress
@@ -25,7 +26,7 @@ from tests.system.test_train import checkpoint, events
 from tests.system.toy import ENVIRONMENT, mtkit, ran
 
 
-class Told:
+class Told(Silent):
     """A view that only remembers what was said."""
 
     def __init__(self) -> None:
@@ -34,10 +35,8 @@ class Told:
     def say(self, message: str, remedy: str = "") -> None:
         self.said.append(message)
 
-    def ignore(self, *_: object) -> None:
-        pass
-
-    prepared = begin = updated = validated = end = ignore
+    def warn(self, message: str) -> None:
+        self.say(f"WARNING: {message}")
 
 
 def run(folder: Path, *sets: str) -> tuple[Progress, str]:

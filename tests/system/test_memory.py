@@ -9,29 +9,30 @@ from mtkit.config import load
 from mtkit.jobs import train as job
 from mtkit.jobs import validate
 from mtkit.jobs.train import train
+from mtkit.jobs.view import Silent
 from mtkit.train import loop, precision
 from mtkit.train.loss import batch_loss
 from tests.system.toy import make
 
 
-class Messages:
+class Messages(Silent):
     """A view of a training that keeps what is said."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.warned: list[str] = []
 
     def say(self, message: str, remedy: str = "") -> None:
         self.said.append(message)
 
-    def nothing(self, *_: Any) -> None: ...
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
 
-    prepared = begin = updated = validated = end = nothing
 
-
-def run(folder: Path, updates: int) -> tuple[Any, list[str]]:
+def run(folder: Path, updates: int) -> tuple[Any, list[str], list[str]]:
     view = Messages()
     limits = [f"train.max_updates={updates}", "train.precision=auto", "train.validate_every=5"]
-    return train(load(str(folder / "mtkit.toml"), limits), view, device="cpu"), view.said
+    return train(load(str(folder / "mtkit.toml"), limits), view, device="cpu"), view.said, view.warned
 
 
 def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,14 +49,14 @@ def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)  # so that it is measured
     folder = make(tmp_path)
 
-    progress, said = run(folder, 10)
+    progress, said, warned = run(folder, 10)
     assert progress.finished
     assert progress.parts > 1
     assert progress.scores["loss"] > 0
-    warnings = [message for message in said if "memory ran out" in message]
-    assert warnings[0].startswith("WARNING: memory ran out at update 1; from now on each batch is taken in 2 parts")
+    assert warned[0].startswith("memory ran out at update 1; from now on each batch is taken in 2 parts")
+    assert not [message for message in said if "memory" in message]
 
     seen.clear()
-    progress, said = run(folder, 20)  # it knows
+    progress, said, warned = run(folder, 20)  # it knows
     assert progress.update == 20
-    assert not [message for message in said if "taken in 2 parts" in message]
+    assert not [message for message in [*said, *warned] if "taken in 2 parts" in message]

@@ -311,8 +311,9 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
             (where / f"train.{side}").write_text("".join(lines))
         code = (
             "from pathlib import Path; from mtkit.config import load; from mtkit.jobs.preprocess import preprocess;"
+            "from mtkit.cli.options import Messages;"
             "sets = ['tokenizer.train_lines=2000', 'filter.drop_copies=false'];"
-            f"preprocess(load({str(where / 'mtkit.toml')!r}, sets), print);"
+            f"preprocess(load({str(where / 'mtkit.toml')!r}, sets), Messages(quiet=True));"
             "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ import torch
 
 from mtkit.config import load
 from mtkit.jobs.train import train
+from mtkit.jobs.view import Silent
 from mtkit.train import loop
 
 RECORD = Path(__file__).with_name("golden.json")
@@ -24,7 +25,7 @@ class Enough(Exception):
     """All updates were made; what would follow is a validation."""
 
 
-class Losses:
+class Losses(Silent):
     """A view of a training that keeps its losses."""
 
     def __init__(self, wanted: int) -> None:
@@ -35,12 +36,6 @@ class Losses:
         self.losses.append(event.loss)
         if len(self.losses) == self.wanted:
             raise Enough
-
-    def say(self, *_: Any) -> None: ...
-
-    prepared = begin = validated = say
-
-    def end(self) -> None: ...
 
 
 def losses(name: str, updates: int = UPDATES) -> list[float]:

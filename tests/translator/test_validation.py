@@ -9,6 +9,7 @@ from mtkit.config import load
 from mtkit.corpus.batch import Batcher
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.validate import Validator
+from mtkit.jobs.view import Silent
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Texts, scores
 from mtkit.store import bundle
@@ -25,7 +26,7 @@ def test_validation_is_what_the_bundle_says(tmp_path: Path, rules: list[str]) ->
     sets = ["model.embed_dim=16", "model.hidden_dim=16", "filter.max_pieces=8", "tokenizer.vocab_size=360"]
     loaded = load(str(toy.make(tmp_path / "toy") / "mtkit.toml"), [*sets, *rules])
     config = loaded.config
-    prepared, _ = preprocess(loaded, lambda *_: None)
+    prepared, _ = preprocess(loaded, Silent())
     words = Tokenizer.read(prepared.tokenizer_files[0])
     model = model_of(config.model, words)
     batcher = Batcher(words.eos, words.bos, words.eos, device=torch.device("cpu"))

@@ -1,16 +1,17 @@
 """The data report of a corpus that was encoded, and what of it is said at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtkit.errors import DataError
+from mtkit.jobs.listener import Listener
 from mtkit.jobs.preparing.encode import Encoded
 from mtkit.jobs.preparing.inputs import Corpus, shown
 from mtkit.jobs.preparing.plan import Plan, Reading
 from mtkit.store import prepared
 from mtkit.text import filters, quality
 
-LOUD = 0.2  # share of pairs lost that is said loudly
+MUCH = 0.2  # share of pairs lost that is warned of
 
 
 def make_report(
@@ -61,21 +62,21 @@ def make_report(
     )
 
 
-def say_copies(report: prepared.Report, say: Callable[[str], None]) -> None:
+def say_copies(report: prepared.Report, listener: Listener) -> None:
     """Say how many copies in other cases were added, if there were to be any."""
     if copies := report.case_copies:
-        say(
+        listener.say(
             f"copies added to train: {copies.upper:,} in upper case, {copies.title:,} in title case "
             f"({sum(copies.dropped.values()):,} dropped)"
         )
 
 
-def say_much_lost(report: prepared.Report, say: Callable[[str], None]) -> None:
-    """Say loudly that a large share of the text was dropped, if it was."""
-    if report.share_dropped > LOUD:
+def warn_much_lost(report: prepared.Report, listener: Listener) -> None:
+    """Warn that a large share of the text was dropped, if it was."""
+    if report.share_dropped > MUCH:
         worst = max(report.dropped, key=lambda rule: report.dropped[rule])
-        say(
-            f"WARNING: {report.share_dropped:.0%} of the training pairs were dropped "
+        listener.warn(
+            f"{report.share_dropped:.0%} of the training pairs were dropped "
             f"({sum(report.dropped.values()):,} of {report.pairs_read:,}), "
             f"most by the rule {worst!r}; samples are in report.json"
         )
