@@ -289,7 +289,9 @@ def test_other_models_train_and_translate(folder: Path) -> None:
         ran(mtkit(folder, "train", *flags))
         assert ran(mtkit(folder, "translate", *flags, stdin="two\n\n")).count("\n") == 2
         if attention == "none":
-            failed(mtkit(folder, "translate", "-q", *flags, "--align", stdin="two\n"), "align needs attention", "(--align)")
+            failed(
+                mtkit(folder, "translate", "-q", *flags, "--align", stdin="two\n"), "align needs attention", "(--align)"
+            )
 
 
 def test_eval_of_files_refuses_what_only_translating_needs(trained: Path) -> None:
