@@ -18,6 +18,11 @@ from tests.contract import test_model as contracts
 from tests.contract.family import WIRINGS, assert_same, batch_of, make, outcome
 
 README = Path(registry.__file__).parent / "README.md"
+# One that feeds something back and one that runs over whole sequences; the others by `make slow`.
+SOME_WIRINGS = [
+    pytest.param(name, marks=[] if name in ("input_feeding", "gnmt") else pytest.mark.slow)
+    for name in CHOICES["wiring"]
+]
 # The contracts of a whole model, whichever there are.
 OF_A_MODEL: list[Callable[[Any], None]] = [
     test
@@ -115,7 +120,7 @@ def test_the_fast_path_equals_autograd_on_the_plain_one(
     assert_same(outcome(model, [batch_of(contracts.ALL)]), plain)
 
 
-@pytest.mark.parametrize("wiring", CHOICES["wiring"])
+@pytest.mark.parametrize("wiring", SOME_WIRINGS)
 @pytest.mark.parametrize("contract", OF_A_MODEL, ids=lambda test: test.__name__)
 def test_it_keeps_every_contract_of_a_model(
     keys: dict[str, Any], wiring: str, contract: Callable[[Any], None], float64: None
@@ -123,7 +128,7 @@ def test_it_keeps_every_contract_of_a_model(
     contract(make(**keys, decoder__wiring=wiring))
 
 
-@pytest.mark.parametrize("wiring", CHOICES["wiring"])
+@pytest.mark.parametrize("wiring", SOME_WIRINGS)
 def test_it_keeps_the_contracts_of_its_kind_in_wirings(keys: dict[str, Any], wiring: str, float64: None) -> None:
     if (cell := keys.get("decoder__cell")) is not None:
         contracts.test_fast_path_equals_autograd_with_dropout(cell, wiring)

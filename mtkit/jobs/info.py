@@ -81,7 +81,7 @@ class Info:
     """Of a bundle: its training."""
     version: str = ""
     """Of a bundle: of the mtkit that wrote it."""
-    native: str = ""
+    native_code: str = ""
     """Whether parts of it are computed in C on this machine, or why not."""
 
     @property
@@ -115,7 +115,7 @@ class Info:
             "model_bytes": self.model_bytes,
             "training": _told(self.training) if self.training else None,
             "mtkit_version": self.version or None,
-            "native_code": self.native,
+            "native_code": self.native_code,
         }
 
 
@@ -138,7 +138,7 @@ def of_bundle(path: Path) -> Info:
         model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
         training=config.training,
         version=config.mtkit_version,
-        native=str(native.status()),
+        native_code=str(native.status()),
     )
 
 
@@ -157,7 +157,7 @@ def of_config(loaded: Loaded) -> Info:
         parts=parts(model),
         cost=cost(model, Objective.of(config.train)),
         model_bytes=4 * total,
-        native=str(native.status()),
+        native_code=str(native.status()),
     )
 
 

@@ -32,9 +32,10 @@ def program(path: Path, text: str) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """With a cache of its own."""
+    """With a cache of its own; what is compiled need not be quick."""
     return {k: v for k, v in os.environ.items() if k not in ("CC", "MTKIT_NATIVE")} | {
-        "XDG_CACHE_HOME": str(tmp_path / "cache")
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "MTKIT_NATIVE_FLAGS": "-O0",
     }
 
 

@@ -193,7 +193,15 @@ def translate(model: Seq2Seq, sources: list[list[int]], n_best: int = 1, **optio
     return found
 
 
-@pytest.mark.parametrize("choice", cover(), ids=name_of)
+def some_of(choices: list[dict[str, Any]]) -> list[Any]:
+    """Every third of them; the others by `make slow`, which holds them trained, too (tests/slow/test_batching.py)."""
+    return [
+        choice if number % 3 == 0 else pytest.param(choice, marks=pytest.mark.slow)
+        for number, choice in enumerate(choices)
+    ]
+
+
+@pytest.mark.parametrize("choice", some_of(cover()), ids=name_of)
 def test_batching_and_order_change_no_translation(choice: dict[str, Any]) -> None:
     model = make(choice).double()
     together = translate(model, SOURCES, n_best=2)

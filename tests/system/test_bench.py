@@ -33,6 +33,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_table_of_both_precisions(tmp_path: Path) -> None:
     done = bench("--work", str(tmp_path), "--updates", "3", "--side", "512", "demo")
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks import minutes
 
 COMMAND = [sys.executable, "-m", "benchmarks.minutes"]
@@ -17,6 +19,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
 
 
+@pytest.mark.slow
 def test_mtkit_has_its_minutes_and_no_more(tmp_path: Path) -> None:
     done = run(tmp_path, "mtkit", "--recipe", "demo", "--minutes", "0.25", "--work", "made", "--threads", "1")
     assert done.returncode == 0, done.stderr

@@ -204,6 +204,7 @@ def test_make_demo_in_little_time(tmp_path: Path) -> None:
     assert ran(run_mtkit(folder, "translate", stdin="Save the file\n")).count("\n") == 1
 
 
+@pytest.mark.slow  # `make demo`, above, gives these commands no more than a time
 def test_without_arguments_anywhere(tmp_path: Path) -> None:
     """The four commands in an empty folder; only the time is cut, for training and for those that follow its run."""
     assert "wrote prepared" in run_mtkit(tmp_path, "preprocess").stderr

@@ -114,7 +114,12 @@ DRAWN = ("-s", "tokenizer.sample=0.5", "-s", "train.consistency=rdrop")
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "arguments"), [(signal.SIGINT, 130, ()), (signal.SIGTERM, 143, ()), (signal.SIGINT, 130, DRAWN)]
+    ("number", "code", "arguments"),
+    [
+        (signal.SIGINT, 130, ()),
+        (signal.SIGTERM, 143, ()),
+        pytest.param(signal.SIGINT, 130, DRAWN, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_saves_and_the_rest_is_the_same(
     folder: Path, tmp_path: Path, number: int, code: int, arguments: tuple[str, ...]
