@@ -1,5 +1,6 @@
 """The C forms against the torch ones, in fp32, and what happens where they cannot be had."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +192,7 @@ def test_loss(smoothing: float, threads: int) -> None:
 @pytest.mark.parametrize("weights", [(0.5, 0.5, 1.0, 1.0), (1.0, 0.0, 3.0, 0.0), (0.2, 0.7, 0.3, 2.0)])
 def test_loss_of_two_passes(weights: tuple[float, float, float, float], threads: int) -> None:
     """Against torch.nn in float64; and without a gradient."""
+    rtol = 2e-5 if os.environ.get("MTKIT_NATIVE_FLAGS") else 1e-5  # the sanitizers' build adds up in another order
     torch.manual_seed(1)
     logits, bias, pieces = torch.randn(70, 301) * 4, torch.randn(301), torch.randint(0, 301, (35,))
     pieces = pieces.repeat_interleave(2)
@@ -207,7 +209,7 @@ def test_loss_of_two_passes(weights: tuple[float, float, float, float], threads:
         got = elementwise.twice_loss(ours, bias, pieces, 0.1, weights, to_bias)
         assert float(got) == pytest.approx(loss.item(), rel=1e-6)
         if to_bias is not None:
-            torch.testing.assert_close(ours.double(), grad, atol=3e-6, rtol=2e-5)
+            torch.testing.assert_close(ours.double(), grad, atol=3e-6, rtol=rtol)
             torch.testing.assert_close(to_bias.double(), 1 + grad.sum(0), atol=5e-5, rtol=1e-5)
 
 
