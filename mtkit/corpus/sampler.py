@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mtkit.corpus.shapes import rounded
 from mtkit.corpus.shards import SHARD_PAIRS, Ids, Shard, Split
 from mtkit.text.subwords import Subwords
 
@@ -34,6 +35,7 @@ class Sampler:
         subwords: what does so, for each side; None: none are.
         rank: which of the processes that share an epoch this is, from 0.
         world: how many they are.
+        shaped: whether lengths are rounded up first, for batches of a few shapes (`mtkit.corpus.shapes`).
     """
 
     split: Split
@@ -43,6 +45,7 @@ class Sampler:
     subwords: tuple[Subwords, Subwords] | None = None
     rank: int = 0
     world: int = 1
+    shaped: bool = False
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
         """Yield the sources and targets of each batch that this process takes of an epoch.
@@ -89,6 +92,8 @@ class Sampler:
                 ]
             )
             longer = np.concatenate([_longer_side(shard) for shard in opened])
+            if self.shaped:
+                longer = np.array([rounded(length) for length in range(int(longer.max()) + 1)])[longer]
             yield order[start], shards, plan(pairs, longer, self.batch_tokens, rng)
 
 

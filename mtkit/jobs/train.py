@@ -6,6 +6,7 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
@@ -13,7 +14,7 @@ import torch
 
 from mtkit import files, registry
 from mtkit.config import Loaded
-from mtkit.corpus.batch import Batch, Batcher
+from mtkit.corpus.batch import Batch, Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import Stopped, out_of_memory
 from mtkit.jobs.best import Best
@@ -32,8 +33,10 @@ from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop, precision
+from mtkit.train.graphs import Graphs
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Progress, Training
+from mtkit.train.updates import Updates
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
@@ -94,6 +97,9 @@ class _Job:
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
+        shaped = device.type == "cuda"
+        if shaped:
+            self.batcher = FixedBatcher(**vars(self.batcher), batch_tokens=self.config.train.batch_tokens)
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
         self.sampler = Sampler(
@@ -102,6 +108,7 @@ class _Job:
             self.config.seed,
             share,
             (subwords[0], subwords[-1]) if subwords else None,
+            shaped=shaped,
         )
         torch.manual_seed(self.config.seed)
         model = build(
@@ -146,8 +153,7 @@ class _Job:
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:
-            settings, seed = self.config.train, self.config.seed
-            for event in loop.train(self.training, self.sampler, settings, self.batcher, seed, per_epoch):
+            for event in loop.train(self.updates(), self.sampler, self.batcher, per_epoch, self.unsaved):
                 self.handle(event, progress)
         except _Cancelled:
             self.stop()
@@ -160,6 +166,8 @@ class _Job:
             case loop.Updated():
                 self.view.updated(event, progress)
                 self.log_update(event, progress)
+                if not event.settled:
+                    return
                 if time.monotonic() - self.saved_at >= SAVE_SECONDS:
                     self.save()
             case loop.Due():
@@ -175,6 +183,8 @@ class _Job:
                     f"memory ran out at update {progress.update + 1:,}; from now on each batch is taken in "
                     f"{parts} parts, as with train.batch_tokens = {tokens} and train.accumulate = {batches}"
                 )
+            case loop.Refused(reason):
+                self.view.warn(f"updates are made kernel by kernel, which is slower: {reason}")
             case loop.Finished(reason):
                 if self.config.train.average:
                     self.best.average(self.training)
@@ -183,6 +193,18 @@ class _Job:
                 self.view.say(f"finished: {reason} reached")
         if self.signals.received and not progress.finished:
             self.stop()
+
+    def updates(self) -> Updates:
+        """What makes updates on this device."""
+        if self.device.type != "cuda":
+            return Updates(self.training, self.config.train, self.config.seed)
+        made = Graphs(self.training, self.config.train, self.config.seed)
+        made.recording = self.config.train.graphs
+        return made
+
+    def unsaved(self) -> bool:
+        """Whether all should be looked at, to be saved."""
+        return bool(self.signals.received) or time.monotonic() - self.saved_at >= SAVE_SECONDS
 
     def check(self) -> None:
         if self.signals.received:
@@ -224,14 +246,40 @@ class _Job:
     def measure_precision(self, progress: Progress) -> precision.Choice | None:
         """None: memory ran out, and batches are smaller now."""
         pairs = list(islice(self.sampler.epoch(0), PROBES))
+        batches = loop.in_parts(pairs, progress.parts, self.batcher)
         try:
-            return precision.choose(self.device, self.probe, loop.in_parts(pairs, progress.parts, self.batcher))
+            if self.device.type == "cuda":
+                return self.measure_on_gpu(sorted(batches, key=lambda batch: batch.target_tokens)[len(batches) // 2])
+            return precision.choose(self.device, self.probe, batches)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
         self.training.optimizer.zero_grad()
         loop.halve(progress, pairs)
         return None
+
+    def measure_on_gpu(self, batch: Batch) -> precision.Choice:
+        """The pass of a batch as training will make it, in each precision that there is."""
+        works = {}
+        for name in ("tf32", *(["bf16"] if precision.has_bf16(self.device) else ())):
+            works[name] = self.recorded(name, batch)
+        if "bf16" in works and self.training.model.rounds:
+            works["amp"] = self.recorded("amp", batch)
+        choice = precision.choose_on_gpu(self.device, works)
+        self.training.optimizer.zero_grad()
+        return choice
+
+    def recorded(self, name: str, batch: Batch) -> Callable[[], None]:
+        training = replace(self.training, progress=Progress(precision=name))
+        updates = Graphs(training, self.config.train, self.config.seed)
+
+        def work() -> None:
+            if updates.gradients([batch], batch.target_tokens) is None:
+                raise MemoryError("out of memory")
+
+        for _ in range(2):  # once kernel by kernel, once to record
+            work()
+        return work
 
     def probe(self, batch: Batch) -> None:
         loss, count = batch_loss(self.training.model, batch, self.objective)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,8 @@ class Decoder(nn.Module):
 
     attends: bool
     """Whether it has attention."""
+    rounds: ClassVar[bool] = False
+    """See `Encoder.rounds`."""
 
     @abstractmethod
     def start(self, memory: Memory) -> Any:

@@ -1,6 +1,7 @@
 """What encoders make and decoders read."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,9 @@ class Memory:
 
 class Encoder(nn.Module):
     """What an encoder is: real positions in, a memory out."""
+
+    rounds: ClassVar[bool] = False
+    """Whether its activations may be bf16 in training, as those of a Transformer may; states of a recurrence add up."""
 
     def forward(self, x_NE: Tensor, packing: Packing, plain: bool = False) -> Memory:
         """Encode.

@@ -1,12 +1,17 @@
 """Normalisation after a layer; never between time steps.
 
-A norm is made with a width and maps real positions (..., H) to the same. `NormSteps` is the step-by-step form of
-layer normalisation; there is none of batch normalisation, which needs all positions at once. With any other norm the
-decoders that feed something back take their plain path.
+A norm is made with a width and maps positions (..., H) to the same (`normalised`). One that looks across positions
+takes `real_N1`, too: which rows are real; None: all are (batches of fixed shape have others). `NormSteps` is the
+step-by-step form of layer normalisation; there is none of batch normalisation, which needs all positions at once. With
+any other norm the decoders that feed something back take their plain path.
 """
+
+import inspect
 
 import torch
 from torch import Tensor, nn
+
+from mtkit.ops.packing import Packing
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
@@ -38,8 +43,10 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_mean_H", torch.zeros(width))
         self.register_buffer("running_variance_H", torch.ones(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (..., H) -> the same shape."""
+    def forward(self, x: Tensor, real_N1: Tensor | None = None) -> Tensor:
+        """x (..., H) -> the same shape; statistics are those of real rows."""
+        if self.training and real_N1 is not None:
+            return self._among(x, real_N1)
         rows_NH = x.reshape(-1, x.shape[-1])
         # One position alone has no variance.
         training = self.training and len(rows_NH) > 1
@@ -54,6 +61,27 @@ class BatchNorm(nn.Module):
             EPSILON,
         )
         return y_NH.view(x.shape)
+
+    def _among(self, x_NH: Tensor, real_N1: Tensor) -> Tensor:
+        """The same where some rows are not real, without asking the device how many: it may be recording."""
+        count = real_N1.sum()
+        some = count > 1  # one position alone has no variance
+        mean_H = x_NH.masked_fill(~real_N1, 0).sum(0) / count
+        centred_NH = (x_NH - torch.where(some, mean_H, self.running_mean_H)).masked_fill(~real_N1, 0)
+        squares_H = centred_NH.square().sum(0)
+        variance_H = torch.where(some, squares_H / count, self.running_variance_H)
+        with torch.no_grad():
+            weight = MOMENTUM * some
+            self.running_mean_H.lerp_(mean_H, weight)
+            self.running_variance_H.lerp_(squares_H / (count - 1).clamp(min=1), weight)
+        return centred_NH * (variance_H + EPSILON).rsqrt() * self.weight + self.bias
+
+
+def normalised(norm: nn.Module, x_NH: Tensor, packing: Packing) -> Tensor:
+    """A norm over packed rows."""
+    if packing.real_N1 is None or "real_N1" not in inspect.signature(norm.forward).parameters:
+        return norm(x_NH)  # type: ignore[no-any-return]
+    return norm(x_NH, packing.real_N1)  # type: ignore[no-any-return]
 
 
 def has_steps(norm: nn.Module) -> bool:

@@ -91,6 +91,11 @@ class Seq2Seq(nn.Module):
         """Source positions that one state of the memory stands for."""
         return self.convolution.stride if self.convolution else 1
 
+    @property
+    def rounds(self) -> bool:
+        """Whether activations may be bf16 in training."""
+        return self.encoder.rounds and self.decoder.rounds
+
     def encode(self, source_BS: Tensor, packing: Packing, plain: bool = False, cut: float = 0.0) -> Memory:
         """Ids of sources -> memory; `cut` as in `forward`."""
         x_NE = self._embed(source_BS, self.source_VE, packing, cut)

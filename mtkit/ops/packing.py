@@ -42,6 +42,16 @@ class Packing:
         """N, the real positions of all sentences."""
         return len(self._times)
 
+    @property
+    def pieces(self) -> int:
+        """The positions that count: here all."""
+        return self.positions
+
+    @property
+    def real_N1(self) -> Tensor | None:
+        """True in the rows of real positions; None: there are no others."""
+        return None
+
     @cached_property
     def counts(self) -> list[int]:
         """For each position t, how many sentences are longer than t."""
@@ -134,8 +144,7 @@ class Packing:
 
     def turn(self, packed_NX: Tensor) -> Tensor:
         """Every sentence turned round."""
-        turned: Tensor = _Permute.apply(packed_NX, self.reversed_N)  # type: ignore[no-untyped-call]
-        return turned
+        return permuted(packed_NX, self.reversed_N)
 
     def first(self, packed_NX: Tensor) -> Tensor:
         """The first position of every sentence, BX."""
@@ -147,6 +156,12 @@ class Packing:
 
     def _tensor(self, values: NDArray[np.int64] | NDArray[np.bool_]) -> Tensor:
         return torch.from_numpy(values).to(self.device)
+
+
+def permuted(x_NX: Tensor, rows_N: Tensor) -> Tensor:
+    """Row rows[i] in place i, of a permutation that is its own inverse."""
+    made: Tensor = _Permute.apply(x_NX, rows_N)  # type: ignore[no-untyped-call]
+    return made
 
 
 # Each row is read at most once: gradients are copied back, where index_select's own would add them.

@@ -7,20 +7,20 @@ the plan of a time budget, made once, and its hard stop; the randomness of an up
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
-import torch
+from torch import Tensor
 
 from mtkit.corpus.batch import Batch
 from mtkit.corpus.sampler import Pairs, Sampler
-from mtkit.errors import RunError, out_of_memory
-from mtkit.ops import compute
+from mtkit.errors import RunError
 from mtkit.registry import resolve
 from mtkit.schema import Train
-from mtkit.train.loss import Objective, batch_loss
-from mtkit.train.state import Progress, Training
+from mtkit.train.state import Progress
+from mtkit.train.updates import Results, Updates
 
 # A time budget becomes a number of updates after PLAN_AFTER updates or PLAN_SHARE of it, whichever is later. What does
 # not fit is cut off before the learning rate has fallen; and machines that are shared run a tenth faster or slower from
@@ -33,17 +33,21 @@ PLAN_RESERVE = 0.95  # of the budget is planned for: the rest is for the last va
 
 @dataclass(frozen=True)
 class Updated:
-    """An update was made."""
+    """An update was made; where looking at each would make a device wait, several."""
 
     loss: float
     """A target token, label smoothing and consistency included."""
     lr: float
+    """Of the last of them, as is grad_norm."""
     grad_norm: float
     """Before clipping."""
     target_tokens: int
     seconds: float
     waited: float
     """Seconds of those spent on waiting for the batches."""
+    updates: int = 1
+    settled: bool = True
+    """Whether all updates made so far have been looked at, and are sound: only then may the model be saved."""
 
 
 @dataclass(frozen=True)
@@ -66,41 +70,58 @@ class Halved:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Updates are not made in the quickest way."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over."""
 
     reason: str
 
 
-Event = Updated | Due | Planned | Halved | Finished
+Event = Updated | Due | Planned | Halved | Refused | Finished
+
+
+def never() -> bool:
+    """Nobody asks."""
+    return False
 
 
 def train(
-    training: Training,
+    updates: Updates,
     sampler: Sampler,
-    settings: Train,
     batcher: Callable[..., Batch],
-    seed: int,
     per_epoch: int,
+    settle: Callable[[], bool] = never,
 ) -> Iterator[Event]:
-    """Train until a limit is reached, from wherever `training.progress` stands.
+    """Train until a limit is reached, from wherever the progress stands.
 
     Args:
-        batcher: (sources, targets) -> batch, on the device, with as many copies of a pair as the objective wants.
+        updates: makes them.
+        batcher: (sources, targets) -> batch, with as many copies of a pair as the objective wants.
         per_epoch: about how many updates an epoch has.
+        settle: asked after each update, whether all that was made should now be looked at.
 
     Raises:
         RunError: a gradient is not finite, or there is no memory for a single sentence.
     """
-    optimizer, progress = training.optimizer, training.progress
-    parameters = list(training.model.parameters())
+    training, settings = updates.training, updates.settings
+    progress = training.progress
     schedule = resolve("schedule", settings.schedule)
     plan = _Plan(settings, sampler, per_epoch)
+    made = _Made(updates, progress)
+    refused = ""
     if progress.update and _is_due(progress, settings) and progress.validated != progress.update:
         yield Due()  # the run was interrupted inside this validation
     clock = time.monotonic()
     while not (reason := limit(progress, settings)):
-        batches = sampler.epoch(progress.epoch, skip=progress.batch)
+        if not progress.batch:
+            progress.shape(sampler.shaped)
+        batches = replace(sampler, shaped=progress.shaped).epoch(progress.epoch, skip=progress.batch)
         following = list(islice(batches, settings.accumulate))
         while following:
             pairs = following
@@ -110,22 +131,18 @@ def train(
             total = total_updates(progress, settings, per_epoch)
             lr = settings.lr * schedule(progress.update + 1, settings.warmup, total, progress.setbacks)
             tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
-            while (loss_sum := _gradients(training, together, tokens, settings, seed)) is None:
-                optimizer.zero_grad()
+            once = updates.once
+            while (loss_sum := updates.gradients(together, tokens)) is None:
+                updates.clear()
                 halve(progress, pairs)
                 yield Halved(progress.parts)
                 together = in_parts(pairs, progress.parts, batcher)
-            grad_norm = _clip(parameters, settings)
-            if not math.isfinite(grad_norm):
-                raise RunError(
-                    f"the gradient of update {progress.update + 1} is not finite (its norm is {grad_norm}); "
-                    "start anew with a lower train.lr, or with train.clip_norm set",
-                    remedy="fresh",
-                )
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            optimizer.step()
-            optimizer.zero_grad()
+            if updates.refused != refused:
+                refused = updates.refused
+                yield Refused(refused)
+            grad_norm = updates.clip()
+            made.add(loss_sum, grad_norm, lr, tokens)
+            updates.step(lr)
 
             progress.step(len(pairs), tokens)
             if training.ema:
@@ -134,9 +151,12 @@ def train(
                 progress.end_epoch()
             seconds, clock = time.monotonic() - clock, time.monotonic()
             progress.spend(seconds)
-            yield Updated(loss_sum / tokens, lr, grad_norm, tokens, seconds, waited)
+            made.spent(seconds, waited)
+            planning = plan.wanted(progress, tokens, seconds - (updates.once - once))
+            over = bool(limit(progress, settings))
+            yield from made.events(planning or over or _is_due(progress, settings) or settle())
 
-            if plan.wanted(progress, tokens, seconds):
+            if planning:
                 began = time.monotonic()
                 if progress.validated != progress.update:
                     yield Due()  # a validation has a price too: pay it once, to know it
@@ -152,6 +172,57 @@ def train(
         yield Due()
     progress.finish(reason)
     yield Finished(reason)
+
+
+class _Made:
+    """Updates that were made, up to the events that tell of them."""
+
+    def __init__(self, updates: Updates, progress: Progress) -> None:
+        self.updates, self.progress = updates, progress
+        self.numbers: list[Tensor | float] = []  # of each its loss, summed, and the norm of its gradient
+        self.lr = 0.0
+        self.tokens: list[int] = []
+        self.seconds = self.waited = 0.0
+        self.asked: deque[tuple[Results, int, Updated]] = deque()
+
+    def add(self, loss_sum: Tensor | float, grad_norm: Tensor, lr: float, tokens: int) -> None:
+        """Note an update. Where its results are at hand, it is stopped before it spoils the model."""
+        if self.updates.look == 1:
+            _check(float(grad_norm), self.progress.update + 1)
+        self.numbers += [loss_sum, grad_norm]
+        self.lr = lr
+        self.tokens.append(tokens)
+
+    def spent(self, seconds: float, waited: float) -> None:
+        """Note the time that it took."""
+        self.seconds, self.waited = self.seconds + seconds, self.waited + waited
+
+    def events(self, settle: bool) -> Iterator[Updated]:
+        """Tell of the updates of which the results have come, or of all."""
+        if len(self.tokens) >= self.updates.look or (settle and self.tokens):
+            count = len(self.tokens)
+            told = Updated(0.0, self.lr, 0.0, sum(self.tokens), self.seconds, self.waited, count)
+            self.asked.append((self.updates.results(self.numbers), self.progress.update, told))
+            self.numbers, self.tokens, self.seconds, self.waited = [], [], 0.0, 0.0
+        ready: list[Updated] = []
+        while len(self.asked) > (0 if settle else self.updates.behind):
+            results, last, told = self.asked.popleft()
+            numbers = results.read()
+            losses, norms = numbers[::2], numbers[1::2]
+            for update, norm in enumerate(norms, last - told.updates + 1):
+                _check(norm, update)
+            settled = not self.asked and not self.tokens
+            ready.append(replace(told, loss=sum(losses) / told.target_tokens, grad_norm=norms[-1], settled=settled))
+        yield from ready
+
+
+def _check(grad_norm: float, update: int) -> None:
+    if not math.isfinite(grad_norm):
+        raise RunError(
+            f"the gradient of update {update} is not finite (its norm is {grad_norm}); "
+            "start anew with a lower train.lr, or with train.clip_norm set",
+            remedy="fresh",
+        )
 
 
 def in_parts(pairs: list[Pairs], parts: int, batcher: Callable[..., Batch]) -> list[Batch]:
@@ -176,43 +247,6 @@ def halve(progress: Progress, pairs: list[Pairs]) -> None:
             remedy="fresh",
         )
     progress.halve()
-
-
-def _gradients(training: Training, batches: list[Batch], tokens: int, settings: Train, seed: int) -> float | None:
-    """Form the gradients of the mean loss of all batches; returns its sum, or None if memory ran out on the way."""
-    buffers = [(buffer, buffer.clone()) for buffer in training.model.buffers()]
-    objective = Objective.of(settings)
-    chance = (seed << 32) + training.progress.update
-    torch.manual_seed(chance)
-    # Masks are drawn where nobody else draws: another thread does not change them.
-    generator = torch.Generator().manual_seed(chance)
-    training.model.train()
-    loss_sum = 0.0
-    try:
-        with compute.changed(precision=training.progress.precision, kept=None, generator=generator):
-            for batch in batches:
-                loss, _ = batch_loss(training.model, batch, objective)
-                torch.autograd.backward(loss / tokens)
-                loss_sum += float(loss.detach())
-                del loss  # and its graph, before the next one is made
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        for buffer, before in buffers:  # running statistics know nothing of what failed
-            buffer.copy_(before)
-        return None
-    return loss_sum
-
-
-def _clip(parameters: list[torch.nn.Parameter], settings: Train) -> float:
-    """Clip gradients by value, then by norm; returns their norm before both."""
-    at_most = settings.clip_norm or math.inf
-    if not settings.clip_value:
-        return float(torch.nn.utils.clip_grad_norm_(parameters, at_most))
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, math.inf))  # taken first: infinity would be clipped, too
-    torch.nn.utils.clip_grad_value_(parameters, settings.clip_value)
-    torch.nn.utils.clip_grad_norm_(parameters, at_most)
-    return norm
 
 
 def _is_due(progress: Progress, settings: Train) -> bool:

@@ -12,7 +12,8 @@ from mtkit.ops.logits import softmax_loss, twice_loss
 from mtkit.ops.products import operand, outer
 from mtkit.schema import Train
 
-CHUNK_NUMBERS = 1 << 22  # logits at once (16 MB of fp32): large enough for products near the machine's peak
+CHUNK_NUMBERS = 1 << 22  # logits at once (16 MB of fp32): large enough for products near a CPU's peak, ...
+CHUNK_NUMBERS_ELSEWHERE = 1 << 28  # ... where a GPU wants more at once, and has the memory
 
 
 class Twice(NamedTuple):
@@ -62,10 +63,12 @@ def batch_loss(model: Seq2Seq, batch: Batch, objective: Objective = PLAIN) -> tu
     """The summed loss of a batch and its count of target tokens."""
     assert batch.copies == objective.copies, "two passes need every pair twice"
     features_NE, pieces_N = model(batch, cut=objective.cut)
-    output = model.output
-    return cross_entropy(
-        features_NE, pieces_N, output.weight_VE, output.bias_V, objective.label_smoothing, objective.twice
+    output, real_N1 = model.output, batch.target_packing.real_N1
+    weights_N = None if real_N1 is None else real_N1.squeeze(1).to(output.bias_V.dtype)
+    loss, _ = cross_entropy(
+        features_NE, pieces_N, output.weight_VE, output.bias_V, objective.label_smoothing, objective.twice, weights_N
     )
+    return loss, batch.target_tokens
 
 
 def cross_entropy(
@@ -75,6 +78,7 @@ def cross_entropy(
     bias_V: Tensor,
     label_smoothing: float = 0.0,
     twice: Twice | None = None,
+    weights_N: Tensor | None = None,
 ) -> tuple[Tensor, int]:
     """The summed loss of predicting pieces, and how many there are; whoever calls normalises, once.
 
@@ -84,16 +88,17 @@ def cross_entropy(
 
     Args:
         twice: rows 2i and 2i + 1 are two passes over the same piece, which counts once.
+        weights_N: 0 or 1, whether a row counts; None: all do.
     """
     # Asked here: parameters want a gradient even where none is made, and inside forward none ever is.
     wanted = torch.is_grad_enabled()
-    total: Tensor = _Chunked.apply(features_NE, pieces_N, weight_VE, bias_V, label_smoothing, twice, wanted)  # type: ignore[no-untyped-call]
+    total: Tensor = _Chunked.apply(features_NE, pieces_N, weight_VE, bias_V, label_smoothing, twice, wanted, weights_N)  # type: ignore[no-untyped-call]
     return total, len(pieces_N) // (2 if twice else 1)
 
 
 class _Chunked(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, features_NE, pieces_N, weight_VE, bias_V, smoothing, twice, wanted):  # type: ignore[no-untyped-def]
+    def forward(ctx, features_NE, pieces_N, weight_VE, bias_V, smoothing, twice, wanted, weights_N):  # type: ignore[no-untyped-def]
         N, V = len(pieces_N), len(bias_V)
         wanted = wanted and any(ctx.needs_input_grad)
         weight = operand(weight_VE)
@@ -102,17 +107,19 @@ class _Chunked(torch.autograd.Function):
             grad_features = torch.empty_like(features_NE)
             grad_weight = torch.zeros_like(weight_VE)
             grad_bias = torch.zeros_like(bias_V)
-        rows = min(N, max(2, CHUNK_NUMBERS // V // 2 * 2))  # even, unless one chunk is all: pairs stay together
+        numbers = CHUNK_NUMBERS if features_NE.device.type == "cpu" else CHUNK_NUMBERS_ELSEWHERE
+        rows = min(N, max(2, numbers // V // 2 * 2))  # even, unless one chunk is all: pairs stay together
         logits_nV = features_NE.new_empty(rows, V)
         for start in range(0, N, rows):
             chunk = slice(start, start + rows)
             features, pieces = features_NE[chunk], pieces_N[chunk]
             logits = weight.times(features, out=logits_nV[: len(pieces)])
             to_bias = grad_bias if wanted else None
+            some = () if weights_N is None else (weights_N[chunk],)
             if twice:
-                total += twice_loss(logits, bias_V, pieces, smoothing, twice, to_bias)
+                total += twice_loss(logits, bias_V, pieces, smoothing, twice, to_bias, *some)
             else:
-                total += softmax_loss(logits, bias_V, pieces, smoothing, to_bias)
+                total += softmax_loss(logits, bias_V, pieces, smoothing, to_bias, *some)
             if wanted:
                 weight.back(logits, out=grad_features[chunk])
                 outer(logits, features, onto=grad_weight)
@@ -124,4 +131,4 @@ class _Chunked(torch.autograd.Function):
     def backward(ctx, grad_total):  # type: ignore[no-untyped-def]
         grads, ctx.grads = ctx.grads, None
         grad_features, grad_weight, grad_bias = (grad.mul_(grad_total) for grad in grads)
-        return grad_features, None, grad_weight, grad_bias, None, None, None
+        return grad_features, None, grad_weight, grad_bias, None, None, None, None

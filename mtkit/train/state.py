@@ -40,7 +40,9 @@ class Progress:
     planned_minutes: float = 0.0
     """The time budget that this was decided for."""
     precision: str = ""
-    """fp32 or bf16; decided once."""
+    """A name of `mtkit.train.precision`; decided once."""
+    shaped: bool = False
+    """Whether the batches of this pass have one of a few shapes; see `mtkit.corpus.shapes`."""
     parts: int = 1
     """How many parts a batch is taken in; more than one since memory ran out."""
     best: float | None = None
@@ -71,6 +73,10 @@ class Progress:
     def end_epoch(self) -> None:
         """The next update is of the next pass over the text."""
         self.epoch, self.batch = self.epoch + 1, 0
+
+    def shape(self, shaped: bool) -> None:
+        """Enter how the batches of the pass that begins are made."""
+        self.shaped = shaped
 
     def spend(self, seconds: float) -> None:
         """Count time."""
@@ -116,7 +122,7 @@ class Progress:
         self.kept = kept
 
     def decide_precision(self, precision: str) -> None:
-        """Enter fp32 or bf16, for the whole run."""
+        """Enter it, for the whole run."""
         self.precision = precision
 
     def finish(self, reason: str) -> None:

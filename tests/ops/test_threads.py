@@ -18,7 +18,7 @@ from mtkit.search.batched import translate_ids
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
-from mtkit.train import loop
+from mtkit.train.updates import Updates
 from tests.contract.family import BOS, EOS, SOURCES, TARGETS, VOCAB, make
 
 ROUNDS = 6
@@ -53,9 +53,9 @@ def training(model: Seq2Seq, precision: str) -> list[float]:
     for update in range(ROUNDS):
         state.progress.update = update
         batch = Batcher(EOS, BOS, EOS)(SOURCES, TARGETS)
-        loss = loop._gradients(state, [batch], batch.target_tokens, settings, seed=5)
+        loss = Updates(state, settings, seed=5).gradients([batch], batch.target_tokens)
         assert loss is not None
-        losses.append(loss)
+        losses.append(float(loss))
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.grad is not None:

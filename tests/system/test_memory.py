@@ -10,7 +10,7 @@ from mtkit.jobs import train as job
 from mtkit.jobs import validate
 from mtkit.jobs.train import train
 from mtkit.jobs.view import Silent
-from mtkit.train import loop, precision
+from mtkit.train import precision, updates
 from mtkit.train.loss import batch_loss
 from tests.system.toy import make
 
@@ -44,7 +44,7 @@ def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("CUDA error: out of memory")
         return batch_loss(model, batch, *objective)
 
-    for module in (job, loop, validate):
+    for module in (job, updates, validate):
         monkeypatch.setattr(module, "batch_loss", small)
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)  # so that it is measured
     folder = make(tmp_path)

@@ -14,6 +14,7 @@ from mtkit.schema import Model, Train
 from mtkit.train import loop
 from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
+from mtkit.train.updates import Updates
 
 DEFAULTS = {"batch_tokens": 201, "max_epochs": 0, "lr": 0.01, "warmup": 0, "schedule": "constant", "patience": 0}
 
@@ -44,9 +45,12 @@ class Bench:
         copies = copies or Objective.of(self.settings).copies
         return Batcher(source_eos=2, target_bos=1, target_eos=2, copies=copies)(sources, targets)  # type: ignore[arg-type]
 
+    def updates(self, training: Training) -> Updates:
+        return Updates(training, self.settings, 1)
+
     def events(self, training: Training | None = None) -> Iterator[loop.Event]:
         training = training or self.training
-        for event in loop.train(training, self.sampler, self.settings, self.batch, 1, self.per_epoch):
+        for event in loop.train(self.updates(training), self.sampler, self.batch, self.per_epoch):
             if isinstance(event, loop.Due):
                 training.progress.record(0.0, {"loss": 0.0})
             yield event

@@ -14,7 +14,7 @@ import torch
 from mtkit.errors import BundleError, RunError
 from mtkit.ops import products
 from mtkit.store import checkpoint
-from mtkit.train import loop, precision
+from mtkit.train import loop, precision, updates
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress
 from tests.train.bench import Bench
@@ -233,7 +233,7 @@ class Memory:
                 parameter.grad = torch.ones_like(parameter)  # it came far enough to leave something behind
             raise error
 
-        monkeypatch.setattr(loop, "batch_loss", batch_loss)
+        monkeypatch.setattr(updates, "batch_loss", batch_loss)
 
 
 LACKS = {

@@ -16,7 +16,7 @@ from mtkit.model import tensors
 from mtkit.registry import CHOICES
 from mtkit.schema import Train
 from mtkit.store import checkpoint
-from mtkit.train import loop, optimizer
+from mtkit.train import loop, optimizer, updates
 from mtkit.train.loss import batch_loss
 from tests.train.bench import Bench
 
@@ -163,7 +163,7 @@ def test_one_graph_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         graphs.append(weakref.ref(loss))
         return loss, count
 
-    monkeypatch.setattr(loop, "batch_loss", watched)
+    monkeypatch.setattr(updates, "batch_loss", watched)
     list(Bench(tmp_path, accumulate=2, max_updates=2).events())
     assert len(graphs) == 4
 
@@ -189,7 +189,7 @@ def test_an_infinite_gradient_is_seen_before_it_is_clipped(tmp_path: Path, monke
     def infinite(model: nn.Module, *rest: object) -> tuple[Tensor, int]:
         return (next(model.parameters()) * math.inf).sum(), 1
 
-    monkeypatch.setattr(loop, "batch_loss", infinite)
+    monkeypatch.setattr(updates, "batch_loss", infinite)
     with pytest.raises(RunError, match="not finite"):
         one_update(Bench(tmp_path, clip_value=0.01, **SGD))
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mtkit.model.cells.base import Cell, State
 from mtkit.model.encoder import Encoder, Memory
+from mtkit.model.norm import normalised
 from mtkit.model.recurrent.unroll import unroll, unroll_plain
 from mtkit.ops.dropout import dropout
 from mtkit.ops.packing import Packing
@@ -62,7 +63,8 @@ class RecurrentEncoder(Encoder):
                 outputs = list(unroll(cells, inputs, packing, state, self.truncate))
             forward_NH, *backward = outputs
             joined_NH = torch.cat([forward_NH, *(packing.turn(y) for y in backward)], -1) if backward else forward_NH
-            y_NH = self.norms[number](joined_NH + y_NH if number and self.residual else joined_NH)
+            given_NH = joined_NH + y_NH if number and self.residual else joined_NH
+            y_NH = normalised(self.norms[number], given_NH, packing)
         # Each direction's last step: at the end of a sentence, or at its beginning.
         ends = [packing.last(y_NH[:, : self.width]), packing.first(y_NH[:, self.width :])]
         last_BH = torch.cat(ends, -1)

@@ -118,6 +118,7 @@ class TransformerDecoder(Decoder):
     """
 
     attends = True
+    rounds = True
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ class TransformerEncoder(Encoder):
         variational: one dropout mask a sequence.
     """
 
+    rounds = True
+
     def __init__(
         self,
         *,

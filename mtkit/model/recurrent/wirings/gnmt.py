@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mtkit.model.attention.together import attend
+from mtkit.model.norm import normalised
 from mtkit.model.recurrent.decoder import RecurrentDecoder, RecurrentState, next_state
 from mtkit.ops.packing import Packing
 
@@ -30,11 +31,11 @@ class GNMT(RecurrentDecoder):
 
     def forward_fast(self, x_NE: Tensor, packing: Packing, state: RecurrentState) -> Tensor:
         masks = self.masks(x_NE, packing)
-        y_NH = self.norms[0](self.run_layer(0, x_NE, state.cells[0], packing))
+        y_NH = normalised(self.norms[0], self.run_layer(0, x_NE, state.cells[0], packing), packing)
         context_NH = attend(self.attention, y_NH, packing, state.source, state.past, self.truncate)
         for number, initial in enumerate(state.cells[1:], 1):
             below_NH = y_NH
             given_NH = y_NH * masks[number - 1] if masks else y_NH
             y_NH = self.run_layer(number, torch.cat([given_NH, context_NH], -1), initial, packing)
-            y_NH = self.norms[number](y_NH + below_NH if self.residual else y_NH)
+            y_NH = normalised(self.norms[number], y_NH + below_NH if self.residual else y_NH, packing)
         return self.predict(y_NH, context_NH, x_NE)

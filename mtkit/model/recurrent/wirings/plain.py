@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from mtkit.model.attention.together import attend
+from mtkit.model.norm import normalised
 from mtkit.model.recurrent.decoder import RecurrentDecoder, RecurrentState, next_state
 from mtkit.ops.packing import Packing
 
@@ -27,6 +28,6 @@ class Plain(RecurrentDecoder):
             y_NH = self.run_layer(number, given, initial, packing)
             if number and self.residual:
                 y_NH = y_NH + below_NH
-            y_NH = self.norms[number](y_NH)
+            y_NH = normalised(self.norms[number], y_NH, packing)
         context_NH = attend(self.attention, y_NH, packing, state.source, state.past, self.truncate)
         return self.predict(y_NH, context_NH, x_NE)

@@ -1,0 +1,241 @@
+"""Updates on CUDA: the pass of a batch is recorded once a shape and played back (CUDA graphs).
+
+A pass of a recurrent model is two thousand small kernels; started one by one from Python they leave a GPU idle for
+three quarters of the time. So batches have a few shapes (`mtkit.corpus.shapes`), each of which is worked on kernel by
+kernel when it is first met, and recorded when it comes again. All recordings share one pool of memory, since only one
+is played at a time. Randomness goes on to be a function of (seed, update): each time a recording asks the device's
+generator anew.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from mtkit.corpus.batch import Batch, FixedBatch
+from mtkit.corpus.shapes import Shape
+from mtkit.errors import out_of_memory
+from mtkit.schema import Train
+from mtkit.train import precision
+from mtkit.train.loss import Objective, batch_loss
+from mtkit.train.state import Training
+from mtkit.train.updates import Results, Updates
+
+MOST = 64  # shapes that are recorded at a time; those that were not met for longest go
+LOOK = 8  # updates
+
+
+class Recorded(Protocol):
+    """Work that can be done again, on the tensors that it was done on."""
+
+    def replay(self) -> Any:
+        """Do it."""
+
+
+class Recorder(Protocol):
+    """How work is recorded."""
+
+    def eagerly(self, work: Callable[[], None]) -> None:
+        """Do it, as Python calls it."""
+
+    def record(self, work: Callable[[], None]) -> Recorded:
+        """Record it, without doing it."""
+
+
+class CudaRecorder:
+    """CUDA graphs with one pool of memory; what is recorded ran on the same stream before, as torch wants it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+    def eagerly(self, work: Callable[[], None]) -> None:
+        """See Recorder."""
+        current = torch.cuda.current_stream(self.stream.device)
+        self.stream.wait_stream(current)
+        with torch.cuda.stream(self.stream):
+            work()
+        current.wait_stream(self.stream)
+
+    def record(self, work: Callable[[], None]) -> Recorded:
+        """See Recorder."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+            work()
+        return graph
+
+
+class CudaResults(Results):
+    """Results on their way from a device."""
+
+    def __init__(self, numbers: Sequence[Tensor | float]) -> None:
+        self.numbers = numbers
+        self.come = torch.cuda.Event()
+        together = torch.stack([number for number in numbers if isinstance(number, Tensor)])
+        self.host = torch.empty(together.shape, dtype=together.dtype, pin_memory=True)
+        self.host.copy_(together, non_blocking=True)
+        self.come.record()
+
+    def read(self) -> list[float]:
+        self.come.synchronize()
+        found = iter(self.host.tolist())
+        return [next(found) if isinstance(number, Tensor) else number for number in self.numbers]
+
+
+class Pass:
+    """The loss of a batch and its gradients; with activations in bf16 they are those of copies of the parameters.
+
+    The copies are made anew from the parameters for each pass (mixed precision with master weights, Micikevicius et al.
+    2018).
+    """
+
+    def __init__(self, model: nn.Module, objective: Objective, activations: bool) -> None:
+        self.loss = _Loss(model, objective)
+        self.masters = dict(self.loss.named_parameters())
+        self.copies = {
+            name: one.detach().bfloat16().requires_grad_(one.requires_grad)
+            for name, one in (self.masters.items() if activations else ())
+        }
+
+    def gradients(self, batch: Batch, tokens: Tensor) -> tuple[Tensor, list[Tensor | None]]:
+        """The summed loss of a batch, and the gradients of loss / tokens to each parameter (None: none)."""
+        if not self.copies:
+            loss = self.loss(batch)
+            found = torch.autograd.grad(loss / tokens, list(self.masters.values()), allow_unused=True)
+            return loss.detach(), list(found)
+        with torch.no_grad():
+            torch._foreach_copy_(list(self.copies.values()), list(self.masters.values()))
+        loss = functional_call(self.loss, self.copies, (batch,), tie_weights=True)
+        found = torch.autograd.grad(loss / tokens, list(self.copies.values()), allow_unused=True)
+        return loss.detach(), list(found)
+
+
+class _Loss(nn.Module):
+    def __init__(self, model: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.objective = model, objective
+
+    def forward(self, batch: Batch) -> Tensor:
+        return batch_loss(self.model, batch, self.objective)[0]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    numbers: Tensor
+    """Where its batch is to be put."""
+    graph: Recorded
+
+
+class Graphs(Updates):
+    """Updates whose passes are recorded; see `Updates`.
+
+    Args:
+        recorder: default: CUDA graphs.
+    """
+
+    look = LOOK
+    behind = 1
+
+    def __init__(self, training: Training, settings: Train, seed: int, recorder: Recorder | None = None) -> None:
+        super().__init__(training, settings, seed)
+        self.device = self.parameters[0].device
+        self.recorder = recorder or CudaRecorder(self.device)
+        activations = precision.WAYS[training.progress.precision].activations
+        self.work = Pass(training.model, self.objective, activations)
+        self.totals = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.loss_sum, self.tokens = (torch.zeros((), device=self.device) for _ in range(2))
+        self.recordings: OrderedDict[Shape, _Recording] = OrderedDict()
+        self.met: set[Shape] = set()
+        self.recording = True
+
+    def summed(self, batches: list[Batch], tokens: int) -> Tensor:
+        """See Updates.summed."""
+        self.loss_sum.zero_()
+        self.tokens.fill_(tokens)
+        try:
+            for batch in batches:
+                self._one(batch)
+        except (RuntimeError, MemoryError) as error:
+            if out_of_memory(error):
+                self.recordings.clear()
+                self.met.clear()
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+            raise
+        for parameter, total in zip(self.parameters, self.totals, strict=True):
+            parameter.grad = total
+        return self.loss_sum.clone()
+
+    def clear(self) -> None:
+        """See Updates.clear."""
+        torch._foreach_zero_(self.totals)
+
+    def results(self, numbers: Sequence[Tensor | float]) -> Results:
+        """See Updates.results."""
+        return CudaResults(numbers) if self.device.type == "cuda" else super().results(numbers)
+
+    def _one(self, batch: Batch) -> None:
+        """Add the gradients of a batch to the totals."""
+        shape = batch.shape if isinstance(batch, FixedBatch) else None
+        if shape in self.recordings:
+            assert isinstance(batch, FixedBatch)
+            self._play(shape, batch)  # type: ignore[arg-type]
+            return
+        began = time.monotonic()
+        if isinstance(batch, FixedBatch) and shape in self.met and self.recording:
+            self._record(batch)
+        if shape in self.recordings:
+            assert isinstance(batch, FixedBatch)
+            self._play(shape, batch)  # type: ignore[arg-type]
+        else:
+            here = batch.to(self.device)
+            self.recorder.eagerly(lambda: self._add(here))
+            if shape is not None:
+                self.met.add(shape)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.once += time.monotonic() - began
+
+    def _play(self, shape: Shape, batch: FixedBatch) -> None:
+        self.recordings.move_to_end(shape)
+        recording = self.recordings[shape]
+        recording.numbers.copy_(batch.numbers, non_blocking=True)
+        recording.graph.replay()
+
+    def _record(self, batch: FixedBatch) -> None:
+        while len(self.recordings) >= MOST:
+            self.recordings.popitem(last=False)
+        numbers = batch.numbers.to(self.device, copy=True)
+
+        def work() -> None:  # all that depends on lengths is made in it, and so made anew when it is played
+            self._add(FixedBatch.of(numbers, batch.shape))
+
+        try:
+            self.recordings[batch.shape] = _Recording(numbers, self.recorder.record(work))
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            self.recording = False
+            self.refused = str(error).strip().split("\n")[0]
+
+    def _add(self, batch: Batch) -> None:
+        loss, gradients = self.work.gradients(batch, self.tokens)
+        with torch.no_grad():
+            self.loss_sum += loss
+            found = [(total, one) for total, one in zip(self.totals, gradients, strict=True) if one is not None]
+            torch._foreach_add_([total for total, _ in found], _like([one for _, one in found], self.totals))
+
+
+def _like(gradients: list[Tensor], totals: Iterable[Tensor]) -> list[Tensor]:
+    """Gradients in the type of their totals, in few kernels."""
+    (wanted,) = {total.dtype for total in totals}
+    if all(gradient.dtype == wanted for gradient in gradients):
+        return gradients
+    made = [torch.empty_like(gradient, dtype=wanted) for gradient in gradients]
+    torch._foreach_copy_(made, gradients)
+    return made
