@@ -5,6 +5,7 @@ in `OPERATIONS` (a form that is as good as the reference where its `takes` says 
 (`mtkit.ops.recurrence`, `attention`, `logits`, `dropout`, `products`) does not know which form does it.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,8 +52,8 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
     "attend": (c("attention:attend"), torch("attention:attend")),
     "attend_step": (c("attention:attend_step"), torch("attention:attend_step")),
     "attend_step_backward": (c("attention:attend_step_backward"), torch("attention:attend_step_backward")),
-    "softmax_loss": (c("elementwise:softmax_loss"), torch("logits:softmax_loss")),
-    "twice_loss": (c("elementwise:twice_loss"), torch("logits:twice_loss")),
+    "softmax_loss": (c("elementwise:softmax_loss", "loss"), torch("logits:softmax_loss")),
+    "twice_loss": (c("elementwise:twice_loss", "pair_loss"), torch("logits:twice_loss")),
     "log_sums": (c("search:log_sums", "packed"), torch("logits:log_sums")),
     "best_pieces": (c("search:best_pieces", "packed"), torch("logits:best_pieces")),
     "fill_mask": (c("elementwise:fill_mask", "in_any_mode"), torch("dropout:fill_mask")),
@@ -64,15 +65,17 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
 
 def operation(name: str, reference: Callable[P, R]) -> Callable[P, R]:
     """An operation of the table, to be called like its reference, which only tells the types here."""
-    forms: list[tuple[Callable[..., bool] | None, Callable[P, R]]] = []
+    forms: list[tuple[Callable[..., bool] | None, Callable[..., R]]] = []
+    signature = inspect.signature(reference)
 
     def done(*given: P.args, **named: P.kwargs) -> R:
+        arguments = given if not named else signature.bind(*given, **named).args  # by place, as `takes` reads them
         for takes, form in forms or resolved():
-            if takes is None or takes(given):
-                return form(*given, **named)
+            if takes is None or takes(arguments):
+                return form(*arguments)
         raise AssertionError(f"the reference of {name} takes anything")
 
-    def resolved() -> list[tuple[Callable[..., bool] | None, Callable[P, R]]]:
+    def resolved() -> list[tuple[Callable[..., bool] | None, Callable[..., R]]]:
         # When first asked for, so that this file imports no backend; all at once, since threads may meet here.
         if not forms:
             found = [(_found(form.takes) if form.takes else None, _found(form.where)) for form in OPERATIONS[name]]

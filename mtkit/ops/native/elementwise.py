@@ -67,9 +67,14 @@ def norm_backward(
 
 
 def softmax_loss(
-    logits_NV: Tensor, bias_V: Tensor, pieces_N: Tensor, smoothing: float, grad_bias_V: Tensor | None
+    logits_NV: Tensor,
+    bias_V: Tensor,
+    pieces_N: Tensor,
+    smoothing: float,
+    grad_bias_V: Tensor | None,
+    weights_N: Tensor | None = None,
 ) -> Tensor:
-    """See `mtkit.ops.reference.logits`; of a piece that does not exist the loss is not a number."""
+    """See `mtkit.ops.reference.logits`, without weights; of a piece that does not exist the loss is not a number."""
     (n, V), threads = logits_NV.shape, torch.get_num_threads()
     losses_N = logits_NV.new_empty(n)
     sums_PV = None if grad_bias_V is None else logits_NV.new_zeros(threads, V)
@@ -86,8 +91,9 @@ def twice_loss(
     smoothing: float,
     weights: tuple[float, float, float, float],
     grad_bias_V: Tensor | None,
+    weights_N: Tensor | None = None,
 ) -> Tensor:
-    """See `mtkit.ops.reference.logits`; of a piece that does not exist the loss is not a number."""
+    """See `mtkit.ops.reference.logits`, without weights; of a piece that does not exist the loss is not a number."""
     (n, V), threads = logits_NV.shape, torch.get_num_threads()
     losses_n = logits_NV.new_empty(n // 2)
     sums_PV = None if grad_bias_V is None else logits_NV.new_zeros(threads, V)

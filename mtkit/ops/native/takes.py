@@ -34,6 +34,20 @@ def packed(given: tuple[Any, ...]) -> bool:
     return rows(given) and given[0].is_contiguous()
 
 
+def loss(given: tuple[Any, ...]) -> bool:
+    """The arguments of `softmax_loss`, where every row counts."""
+    return rows(given) and _not_given(given, 5)
+
+
+def pair_loss(given: tuple[Any, ...]) -> bool:
+    """Those of `twice_loss`, where every pair counts."""
+    return rows(given) and _not_given(given, 6)
+
+
+def _not_given(given: tuple[Any, ...], place: int) -> bool:
+    return len(given) <= place or given[place] is None
+
+
 def bf16_units(given: tuple[Any, ...]) -> bool:
     """Of a processor that has them. Of whatever strides: products are in hand-written passes, and read them all."""
     if not current().native or not _bf16_units():

@@ -8,25 +8,38 @@ from torch import Tensor
 
 
 def softmax_loss(
-    logits_NV: Tensor, bias_V: Tensor, pieces_N: Tensor, smoothing: float, grad_bias_V: Tensor | None
+    logits_NV: Tensor,
+    bias_V: Tensor,
+    pieces_N: Tensor,
+    smoothing: float,
+    grad_bias_V: Tensor | None,
+    weights_N: Tensor | None = None,
 ) -> Tensor:
     """The summed loss of pieces.
 
     Args:
         logits_NV: without the bias; in their place stands, afterwards, the gradient (or, without grad_bias_V, nothing
-            of use).
+            of use). In bf16, too, sums are those of the bias's type.
         grad_bias_V: its sum over N is added to this.
+        weights_N: what a row counts, in loss and gradient, 0 or 1; None: 1. What stands in a row of 0, NaN too,
+            reaches nothing else.
     """
+    if logits_NV.dtype is not bias_V.dtype:
+        wide_NV = logits_NV.to(bias_V.dtype)
+        loss = softmax_loss(wide_NV, bias_V, pieces_N, smoothing, grad_bias_V, weights_N)
+        logits_NV.copy_(wide_NV)
+        return loss
     V, pieces_N1 = logits_NV.shape[1], pieces_N.unsqueeze(1)
     log_p = torch.log_softmax(logits_NV.add_(bias_V), -1, out=logits_NV)
-    loss = -(1 - smoothing) * log_p.gather(1, pieces_N1).sum()
+    loss = -(1 - smoothing) * _total(log_p.gather(1, pieces_N1), weights_N)
     if smoothing:
-        loss -= smoothing / V * log_p.sum()
+        loss -= smoothing / V * _total(log_p, weights_N)
     if grad_bias_V is not None:
         grad = log_p.exp_()  # softmax minus the smoothed target
         if smoothing:
             grad -= smoothing / V
         grad.scatter_add_(1, pieces_N1, grad.new_full((1, 1), smoothing - 1).expand_as(pieces_N1))
+        _weigh(grad, weights_N)
         grad_bias_V += grad.sum(0)
     return loss
 
@@ -38,6 +51,7 @@ def twice_loss(
     smoothing: float,
     weights: tuple[float, float, float, float],
     grad_bias_V: Tensor | None,
+    weights_N: Tensor | None = None,
 ) -> Tensor:
     """The summed loss of pieces that two passes p and q predict, in rows 2i and 2i + 1; else as `softmax_loss`.
 
@@ -45,16 +59,24 @@ def twice_loss(
 
     Args:
         weights: of the loss of p, that of q, KL(p || q) and KL(q || p).
+        weights_N: what a row counts, the same in both rows of a pair.
     """
+    if logits_NV.dtype is not bias_V.dtype:
+        wide_NV = logits_NV.to(bias_V.dtype)
+        loss = twice_loss(wide_NV, bias_V, pieces_N, smoothing, weights, grad_bias_V, weights_N)
+        logits_NV.copy_(wide_NV)
+        return loss
     loss_p, loss_q, weight_pq, weight_qp = weights
     V, pieces_n1 = logits_NV.shape[1], pieces_N[::2].unsqueeze(1)
+    counts_n = None if weights_N is None else weights_N[::2]
     log_p_NV = torch.log_softmax(logits_NV.add_(bias_V), -1)
     log_p, log_q = log_p_NV[::2], log_p_NV[1::2]
     p, q, r = log_p.exp(), log_q.exp(), log_p - log_q
     kl_pq, kl_qp = (p * r).sum(-1, keepdim=True), -(q * r).sum(-1, keepdim=True)
-    loss = weight_pq * kl_pq.sum() + weight_qp * kl_qp.sum()
+    loss = weight_pq * _total(kl_pq, counts_n) + weight_qp * _total(kl_qp, counts_n)
     for weight, log in ((loss_p, log_p), (loss_q, log_q)):
-        loss -= weight * ((1 - smoothing) * log.gather(1, pieces_n1).sum() + smoothing / V * log.sum())
+        of_piece = _total(log.gather(1, pieces_n1), counts_n)
+        loss -= weight * ((1 - smoothing) * of_piece + smoothing / V * _total(log, counts_n))
     if grad_bias_V is not None:
         to_p = weight_pq * p * (r - kl_pq) + weight_qp * (p - q)
         to_q = weight_qp * q * (-r - kl_qp) + weight_pq * (q - p)
@@ -62,8 +84,24 @@ def twice_loss(
             grad = to + weight * (share - smoothing / V)
             grad.scatter_add_(1, pieces_n1, grad.new_full((1, 1), weight * (smoothing - 1)).expand_as(pieces_n1))
             logits_NV[place::2] = grad
+        _weigh(logits_NV, weights_N)
         grad_bias_V += logits_NV.sum(0)
     return loss
+
+
+def _total(log_nX: Tensor, weights_n: Tensor | None) -> Tensor:
+    """The sum of rows that count."""
+    if weights_n is None:
+        return log_nX.sum()
+    sums_n = log_nX.sum(1)
+    return sums_n.where(weights_n != 0, 0).mul(weights_n).sum()
+
+
+def _weigh(grad_NV: Tensor, weights_N: Tensor | None) -> None:
+    """A gradient in its place: a row that does not count is zero, whatever stands in it."""
+    if weights_N is not None:
+        weights_N1 = weights_N.unsqueeze(1)
+        grad_NV.mul_(weights_N1).masked_fill_(weights_N1 == 0, 0)
 
 
 def log_sums(logits_BKV: Tensor) -> Tensor:
