@@ -16,7 +16,7 @@ from mtkit import files, registry
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batch, Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.errors import Stopped, out_of_memory
+from mtkit.errors import ConfigError, Stopped, out_of_memory
 from mtkit.jobs.best import Best
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.signals import Signals
@@ -97,8 +97,8 @@ class _Job:
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
-        shaped = device.type == "cuda"
-        if shaped:
+        self.shaped = is_shaped(device)
+        if self.shaped:
             self.batcher = FixedBatcher(**vars(self.batcher), batch_tokens=self.config.train.batch_tokens)
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
@@ -108,7 +108,7 @@ class _Job:
             self.config.seed,
             share,
             (subwords[0], subwords[-1]) if subwords else None,
-            shaped=shaped,
+            shaped=self.shaped,
         )
         torch.manual_seed(self.config.seed)
         model = build(
@@ -139,6 +139,8 @@ class _Job:
         if not progress.precision:
             self.choose_precision(progress)
             self.save()
+        if progress.precision != (here := precision.on(self.device, progress.precision)):
+            self.view.warn(f"this run computes in {progress.precision}, which is for CUDA devices; here in {here}")
         parameters = sum(p.numel() for p in self.training.model.parameters())
         per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
         facts = Facts(
@@ -196,7 +198,7 @@ class _Job:
 
     def updates(self) -> Updates:
         """What makes updates on this device."""
-        if self.device.type != "cuda":
+        if not self.shaped:
             return Updates(self.training, self.config.train, self.config.seed)
         made = Graphs(self.training, self.config.train, self.config.seed)
         made.recording = self.config.train.graphs
@@ -230,6 +232,13 @@ class _Job:
 
     def choose_precision(self, progress: Progress) -> None:
         wanted = self.config.train.precision
+        if wanted != precision.on(self.device, wanted):
+            raise ConfigError(f"train.precision = {wanted} is for CUDA devices; on a CPU use fp32, bf16 or auto")
+        if precision.WAYS.get(wanted, precision.Way()).activations and not self.training.model.rounds:
+            raise ConfigError(
+                f"train.precision = {wanted} is for Transformers, since states of a recurrence add up what rounding "
+                "loses; use bf16 or auto"
+            )
         if wanted != "auto":
             choice = precision.Choice(wanted, "as asked")
         else:
@@ -248,7 +257,7 @@ class _Job:
         pairs = list(islice(self.sampler.epoch(0), PROBES))
         batches = loop.in_parts(pairs, progress.parts, self.batcher)
         try:
-            if self.device.type == "cuda":
+            if self.shaped:
                 return self.measure_on_gpu(sorted(batches, key=lambda batch: batch.target_tokens)[len(batches) // 2])
             return precision.choose(self.device, self.probe, batches)
         except (RuntimeError, MemoryError) as error:
@@ -316,6 +325,11 @@ class _Job:
                 waited=round(event.waited, 5),
             )
         )
+
+
+def is_shaped(device: torch.device) -> bool:
+    """Whether training takes batches of a few shapes there, and records what it does."""
+    return device.type == "cuda"
 
 
 def relu_warning(config: Config) -> str:

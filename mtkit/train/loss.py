@@ -64,7 +64,7 @@ def batch_loss(model: Seq2Seq, batch: Batch, objective: Objective = PLAIN) -> tu
     assert batch.copies == objective.copies, "two passes need every pair twice"
     features_NE, pieces_N = model(batch, cut=objective.cut)
     output, real_N1 = model.output, batch.target_packing.real_N1
-    weights_N = None if real_N1 is None else real_N1.squeeze(1).to(output.bias_V.dtype)
+    weights_N = None if real_N1 is None else real_N1.squeeze(1).to(_wide(output.bias_V.dtype))
     loss, _ = cross_entropy(
         features_NE, pieces_N, output.weight_VE, output.bias_V, objective.label_smoothing, objective.twice, weights_N
     )
@@ -96,13 +96,21 @@ def cross_entropy(
     return total, len(pieces_N) // (2 if twice else 1)
 
 
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """The type in which losses are summed."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 class _Chunked(torch.autograd.Function):
     @staticmethod
     def forward(ctx, features_NE, pieces_N, weight_VE, bias_V, smoothing, twice, wanted, weights_N):  # type: ignore[no-untyped-def]
         N, V = len(pieces_N), len(bias_V)
         wanted = wanted and any(ctx.needs_input_grad)
         weight = operand(weight_VE)
-        total = features_NE.new_zeros(())
+        # Where activations are bf16, sums are not.
+        narrow, wide = bias_V.dtype, _wide(bias_V.dtype)
+        bias_V = bias_V.to(wide)
+        total = features_NE.new_zeros((), dtype=wide)
         if wanted:
             grad_features = torch.empty_like(features_NE)
             grad_weight = torch.zeros_like(weight_VE)
@@ -115,16 +123,16 @@ class _Chunked(torch.autograd.Function):
             features, pieces = features_NE[chunk], pieces_N[chunk]
             logits = weight.times(features, out=logits_nV[: len(pieces)])
             to_bias = grad_bias if wanted else None
-            some = () if weights_N is None else (weights_N[chunk],)
+            some = None if weights_N is None else weights_N[chunk]
             if twice:
-                total += twice_loss(logits, bias_V, pieces, smoothing, twice, to_bias, *some)
+                total += twice_loss(logits, bias_V, pieces, smoothing, twice, to_bias, some)
             else:
-                total += softmax_loss(logits, bias_V, pieces, smoothing, to_bias, *some)
+                total += softmax_loss(logits, bias_V, pieces, smoothing, to_bias, some)
             if wanted:
                 weight.back(logits, out=grad_features[chunk])
                 outer(logits, features, onto=grad_weight)
         if wanted:
-            ctx.grads = (grad_features, grad_weight, grad_bias)
+            ctx.grads = (grad_features, grad_weight, grad_bias.to(narrow))
         return total
 
     @staticmethod

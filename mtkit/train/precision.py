@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +39,12 @@ WAYS = {
     "bf16": Way("bf16"),
     "amp": Way(tf32=True, activations=True),
 }
+ON_CUDA = [name for name, way in WAYS.items() if way.tf32]
+
+
+def on(device: torch.device, name: str) -> str:
+    """The precision in which a run of this one computes on a device: what is CUDA's alone is fp32 elsewhere."""
+    return name if device.type == "cuda" or name not in ON_CUDA else "fp32"
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def choose(device: torch.device, work: Callable[[Work], None], batches: Sequence
     return Choice("bf16" if ratio >= GAIN else "fp32", f"measured: bf16 runs at {ratio:.2f} times the speed of fp32")
 
 
-def choose_on_gpu(device: torch.device, works: dict[str, Callable[[], None]]) -> Choice:
+def choose_on_gpu(device: torch.device, works: Mapping[str, Callable[[], None]]) -> Choice:
     """Time the same pass in several precisions, the most exact one first; a later one must be worth its rounding.
 
     Args:
@@ -115,7 +121,8 @@ def choose_on_gpu(device: torch.device, works: dict[str, Callable[[], None]]) ->
         for _ in range(REPEATS):
             start = time.perf_counter()
             work()
-            torch.cuda.synchronize(device)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             timed.append(time.perf_counter() - start)
         seconds[name] = statistics.median(timed)
     exact, *others = seconds

@@ -66,7 +66,10 @@ class Updates:
         generator = torch.Generator().manual_seed(chance)
         training.model.train()
         try:
-            with precision.entered(training.progress.precision), compute.changed(kept=None, generator=generator):
+            with (
+                precision.entered(precision.on(self.parameters[0].device, training.progress.precision)),
+                compute.changed(kept=None, generator=generator),
+            ):
                 return self.summed(batches, tokens)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):

@@ -49,7 +49,7 @@ class Sinusoidal(Positions):
         """See Positions.forward."""
         angles = _angles(time_X, self.hidden_dim, x_XH.dtype)
         waves_XH = torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)[..., : self.hidden_dim]
-        return super().forward(x_XH + waves_XH, time_X)
+        return super().forward(x_XH + waves_XH.to(x_XH.dtype), time_X)
 
 
 class Learned(Positions):
@@ -75,7 +75,7 @@ class Rotary(Positions):
     def forward(self, x_XH: Tensor, time_X: Tensor) -> tuple[Tensor, Turn]:
         """See Positions.forward."""
         angles = _angles(time_X, self.hidden_dim // self.heads, x_XH.dtype).unsqueeze(-2)  # the same for all heads
-        cos, sin = angles.cos(), angles.sin()
+        cos, sin = angles.cos().to(x_XH.dtype), angles.sin().to(x_XH.dtype)
 
         def turn(y_XAD: Tensor) -> Tensor:
             even, odd = y_XAD.view(*y_XAD.shape[:-1], -1, 2).unbind(-1)
@@ -85,6 +85,7 @@ class Rotary(Positions):
 
 
 def _angles(time_X: Tensor, width: int, dtype: torch.dtype) -> Tensor:
-    """Position / 10000^(2i / width) for each of the width / 2 pairs i."""
+    """Position / 10000^(2i / width) for each of the width / 2 pairs i; where the rest is bf16, this is fp32."""
+    dtype = torch.promote_types(dtype, torch.float32)
     exponents = torch.arange(0, width, 2, device=time_X.device, dtype=dtype) / width
     return time_X.unsqueeze(-1) / torch.pow(10000, exponents)
