@@ -6,10 +6,14 @@ after the first. Written for JoeyNMT 2.3.0 and OpenNMT-py 3.5.1.
 
 import gzip
 import json
+import math
 import os
 import re
 import statistics
 import subprocess
+import sys
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +23,87 @@ LANGUAGES = ("en", "de")
 PARTS = ("train", "val")
 PEERS = {"A": ["joeynmt", "opennmt"], "transformer-tiny": ["joeynmt", "opennmt"]}
 SPECIAL = ("<unk>", "<pad>", "<s>", "</s>")  # in the order that JoeyNMT asks for
+EVERY = 10  # updates between two reports
 REPORTS = {"joeynmt": r"Tokens per Sec:\s+(\d+)", "opennmt": r"/\s*(\d+) tok/s"}
 
 
 def speed(
-    peer: str, workload: str, environments: Path, data: Path, tokenizer: Path, work: Path, updates: int
+    peer: str,
+    workload: str,
+    environments: Path,
+    data: Path,
+    tokenizer: Path,
+    work: Path,
+    updates: int,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    seconds: float = math.inf,
 ) -> tuple[float, float]:
     """Target tokens a second, and the peak of memory in MB, of a peer on DATA/train and DATA/val.
 
     Args:
-        environments: holds a virtual environment of the peer's name.
+        environments: holds, under the peer's name, a virtual environment, or a folder of wheels of what the Python that
+            runs this lacks, for machines without a network.
         tokenizer: the SentencePiece model that mtkit uses.
+        precision: fp32, or on a GPU fp16.
+        seconds: after which its reports so far must do.
     """
     text({part: data / part for part in PARTS}, LANGUAGES, tokenizer, work)
-    config = work / f"{peer}-{workload}.yaml"
-    make, command = {
-        "joeynmt": (joeynmt, ["bin/python", "-m", "joeynmt", "train", str(config), "--skip-test"]),
-        "opennmt": (opennmt, ["bin/onmt_train", "-config", str(config)]),
+    name = f"{peer}-{workload}-{device.replace(':', '')}-{precision}"
+    config, log = work / f"{name}.yaml", work / f"{name}.log"
+    made = {"joeynmt": joeynmt, "opennmt": opennmt}[peer](workload, tokenizer, work, updates)
+    if device != "cpu":
+        half = precision == "fp16"
+        made |= {"use_cuda": True, "fp16": half} if peer == "joeynmt" else {"gpu_ranks": [0], "model_dtype": precision}
+    config.write_text(json.dumps(made))  # JSON is YAML
+    command = {
+        "joeynmt": ["-m", "joeynmt", "train", str(config), "--skip-test"],
+        "opennmt": ["-m", "onmt.bin.train", "-config", str(config)],
     }[peer]
-    config.write_text(json.dumps(make(workload, tokenizer, work, updates)))  # JSON is YAML
-    command[0] = str(environments / peer / command[0])
-    log = work / f"{peer}-{workload}.log"
+    # Of JoeyNMT's checkpoints torch's present default refuses some.
+    environment = os.environ | {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
+    if number := device.partition(":")[2]:
+        environment["CUDA_VISIBLE_DEVICES"] = number
+    python = environments / peer / "bin" / "python"
+    if not python.exists():
+        python = Path(sys.executable)
+        path = [str(unpacked(environments / peer, work / f"{peer}-site")), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+    until = time.monotonic() + seconds
     with log.open("w") as file:
-        # Of JoeyNMT's checkpoints torch's present default refuses some.
-        environment = os.environ | {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-    rates = [float(found) for found in re.findall(REPORTS[peer], log.read_text())]
+        process = subprocess.Popen([python, *command], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        while not ended:
+            # Once it has said all, it only saves.
+            if len(reports(peer, log)) >= updates // EVERY or time.monotonic() > until:
+                process.kill()
+                _, _, usage = os.wait4(process.pid, 0)
+                break
+            time.sleep(0.2)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+    rates = reports(peer, log)
     if status or len(rates) < 2:
         raise SystemExit(f"{peer} failed, or reported no speed; see {log}")
     return statistics.median(rates[1:]), usage.ru_maxrss / 1024
+
+
+def reports(peer: str, log: Path) -> list[float]:
+    """The speeds that a peer has reported so far."""
+    return [float(found) for found in re.findall(REPORTS[peer], log.read_text(errors="replace"))]
+
+
+def unpacked(wheels: Path, folder: Path) -> Path:
+    """A folder with the contents of wheels, to be on Python's path.
+
+    Raises:
+        SystemExit: there are none.
+    """
+    if not (found := sorted(wheels.glob("*.whl"))):
+        raise SystemExit(f"{wheels} holds neither a virtual environment nor wheels")
+    for wheel in found:
+        zipfile.ZipFile(wheel).extractall(folder)
+    return folder
 
 
 def text(prefixes: dict[str, Path], languages: tuple[str, str], tokenizer: Path, work: Path) -> None:
@@ -145,7 +200,7 @@ def joeynmt(
             "epochs": 1000,
             "updates": updates,
             "validation_freq": 10**6,
-            "logging_freq": 10,
+            "logging_freq": EVERY,
             "overwrite": True,
             "early_stopping_metric": "bleu",
             "keep_best_ckpts": 1,
@@ -204,7 +259,7 @@ def opennmt(workload: str, tokenizer: Path, work: Path, updates: int) -> dict[st
         "train_steps": updates,
         "valid_steps": 10**6,
         "save_checkpoint_steps": 10**6,
-        "report_every": 10,
+        "report_every": EVERY,
         "bucket_size": 29000,
         "num_workers": 0,
         "world_size": 1,
