@@ -35,25 +35,62 @@ def c(where: str, takes: str = "rows") -> Form:
     return Form("c", f"native.{where}", f"native.takes:{takes}")
 
 
+def cuda(where: str, takes: str) -> Form:
+    """A form in Triton, which no CPU takes."""
+    return Form("triton", f"triton.{where}", f"triton.takes:{takes}")
+
+
 def torch(where: str) -> Form:
     """The reference."""
     return Form("torch", f"reference.{where}")
 
 
 OPERATIONS: dict[str, tuple[Form, ...]] = {
-    "gru": (c("elementwise:gru"), torch("recurrence:gru")),
-    "gru_backward": (c("elementwise:gru_backward"), torch("recurrence:gru_backward")),
-    "lstm": (c("elementwise:lstm"), torch("recurrence:lstm")),
-    "lstm_backward": (c("elementwise:lstm_backward"), torch("recurrence:lstm_backward")),
+    "gru": (c("elementwise:gru"), cuda("recurrence:gru", "steps"), torch("recurrence:gru")),
+    "gru_backward": (
+        c("elementwise:gru_backward"),
+        cuda("recurrence:gru_backward", "steps"),
+        torch("recurrence:gru_backward"),
+    ),
+    "lstm": (c("elementwise:lstm"), cuda("recurrence:lstm", "steps"), torch("recurrence:lstm")),
+    "lstm_backward": (
+        c("elementwise:lstm_backward"),
+        cuda("recurrence:lstm_backward", "steps"),
+        torch("recurrence:lstm_backward"),
+    ),
     "norm": (c("elementwise:norm"), torch("recurrence:norm")),
     "norm_backward": (c("elementwise:norm_backward"), torch("recurrence:norm_backward")),
-    "additive_scores": (c("attention:additive_scores"), torch("attention:additive_scores")),
-    "AdditiveScores": (c("attention:AdditiveScores"), torch("attention:AdditiveScores")),
-    "attend": (c("attention:attend"), torch("attention:attend")),
-    "attend_step": (c("attention:attend_step"), torch("attention:attend_step")),
-    "attend_step_backward": (c("attention:attend_step_backward"), torch("attention:attend_step_backward")),
-    "softmax_loss": (c("elementwise:softmax_loss", "loss"), torch("logits:softmax_loss")),
-    "twice_loss": (c("elementwise:twice_loss", "pair_loss"), torch("logits:twice_loss")),
+    "additive_scores": (
+        c("attention:additive_scores"),
+        cuda("attention:additive_scores", "additive"),
+        torch("attention:additive_scores"),
+    ),
+    "AdditiveScores": (
+        c("attention:AdditiveScores"),
+        cuda("attention:AdditiveScores", "additive"),
+        torch("attention:AdditiveScores"),
+    ),
+    "attend": (c("attention:attend"), cuda("attention:attend", "weighed"), torch("attention:attend")),
+    "attend_step": (
+        c("attention:attend_step"),
+        cuda("attention:attend_step", "weighed_step"),
+        torch("attention:attend_step"),
+    ),
+    "attend_step_backward": (
+        c("attention:attend_step_backward"),
+        cuda("attention:attend_step_backward", "weighed_step"),
+        torch("attention:attend_step_backward"),
+    ),
+    "softmax_loss": (
+        c("elementwise:softmax_loss", "loss"),
+        cuda("logits:softmax_loss", "loss"),
+        torch("logits:softmax_loss"),
+    ),
+    "twice_loss": (
+        c("elementwise:twice_loss", "pair_loss"),
+        cuda("logits:twice_loss", "loss"),
+        torch("logits:twice_loss"),
+    ),
     "log_sums": (c("search:log_sums", "packed"), torch("logits:log_sums")),
     "best_pieces": (c("search:best_pieces", "packed"), torch("logits:best_pieces")),
     "fill_mask": (c("elementwise:fill_mask", "in_any_mode"), torch("dropout:fill_mask")),

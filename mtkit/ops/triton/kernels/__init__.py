@@ -1,0 +1,1 @@
+"""Kernels in Triton, one file a kind of work; each says what a program of it does."""

@@ -1,0 +1,83 @@
+"""Which arguments kernels take: fp32 on CUDA, rows without gaps, no autograd. Asked by `mtkit.ops.table`.
+
+Imports no Triton: a process that only ever meets tensors on a CPU does without it.
+"""
+
+import functools
+import importlib.util
+import logging
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, is_grad_enabled
+
+from mtkit.ops.compute import current
+
+MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
+
+_log = logging.getLogger("mtkit")
+_FLOAT, _LONG = torch.float32, torch.int64
+
+
+def steps(given: tuple[Any, ...]) -> bool:
+    """Rows of cells, each as many, with at most one dimension before them, of directions or sentences."""
+    first = given[0]
+    if not first.is_cuda or not 2 <= first.dim() <= 3 or not _fit(given):
+        return False
+    lead = first.shape[:-1]
+    return all(one is None or one.shape[:-1] == lead for one in given) and ready()
+
+
+def additive(given: tuple[Any, ...]) -> bool:
+    """The arguments of `AdditiveScores`, whose keys come first, and of `additive_scores`, after queries."""
+    return given[0].is_cuda and _fit(given) and all(one.is_contiguous() for one in given[:2]) and ready()
+
+
+def weighed(given: tuple[Any, ...]) -> bool:
+    """Those of `attend`: scores, bias and values, of a source that is not endless."""
+    return given[0].is_cuda and _fit(given) and given[1].shape[1] <= MAX_POSITIONS and ready()
+
+
+def weighed_step(given: tuple[Any, ...]) -> bool:
+    """Those of `attend_step` and its backward, of which neither scores nor values are cut from something wider."""
+    return weighed(given) and given[0].is_contiguous() and given[2].is_contiguous()
+
+
+def loss(given: tuple[Any, ...]) -> bool:
+    """Rows of logits, which may be bf16."""
+    logits = given[0]
+    if not logits.is_cuda or logits.dtype not in (_FLOAT, torch.bfloat16) or not logits.is_contiguous():
+        return False
+    return _fit(given[1:]) and ready()
+
+
+def _fit(given: tuple[Any, ...]) -> bool:
+    """Inside a hand-written pass, or where nothing is trained, there is no autograd to tell."""
+    if is_grad_enabled() or not current().native:
+        return False
+    for one in given:
+        if isinstance(one, Tensor):
+            dtype = one.dtype
+            if (dtype is not _FLOAT and dtype is not _LONG) or not one.is_cuda or one.stride()[-1] != 1:
+                return False
+    return True
+
+
+@functools.cache
+def ready() -> bool:
+    """Whether Triton is there and can compile, for which it wants a C compiler, too; said once where it cannot."""
+    if os.environ.get("MTKIT_NATIVE") == "0" or importlib.util.find_spec("triton") is None:
+        return False
+    try:
+        from mtkit.ops.triton.launch import launch
+
+        launch("functions:zero", (1,), torch.empty(1, device="cuda"))
+    except Exception as error:  # whatever a compiler, a driver or an old GPU makes of it
+        _log.warning("Triton cannot be used here (%s); torch's own kernels are, which are slower", _first_line(error))
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
