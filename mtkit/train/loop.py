@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -45,7 +46,8 @@ class Updated:
     seconds: float
     waited: float
     """Seconds of those spent on waiting for the batches."""
-    updates: int = 1
+    losses: tuple[float, ...] = ()
+    """Of each update, a target token."""
     settled: bool = True
     """Whether all updates made so far have been looked at, and are sound: only then may the model be saved."""
 
@@ -174,6 +176,16 @@ def train(
     yield Finished(reason)
 
 
+class _Asked(NamedTuple):
+    """Updates whose results are on their way."""
+
+    results: Results
+    last: int
+    """The number of the last of them."""
+    tokens: list[int]
+    told: Updated
+
+
 class _Made:
     """Updates that were made, up to the events that tell of them."""
 
@@ -183,7 +195,7 @@ class _Made:
         self.lr = 0.0
         self.tokens: list[int] = []
         self.seconds = self.waited = 0.0
-        self.asked: deque[tuple[Results, int, Updated]] = deque()
+        self.asked: deque[_Asked] = deque()
 
     def add(self, loss_sum: Tensor | float, grad_norm: Tensor, lr: float, tokens: int) -> None:
         """Note an update. Where its results are at hand, it is stopped before it spoils the model."""
@@ -200,19 +212,25 @@ class _Made:
     def events(self, settle: bool) -> Iterator[Updated]:
         """Tell of the updates of which the results have come, or of all."""
         if len(self.tokens) >= self.updates.look or (settle and self.tokens):
-            count = len(self.tokens)
-            told = Updated(0.0, self.lr, 0.0, sum(self.tokens), self.seconds, self.waited, count)
-            self.asked.append((self.updates.results(self.numbers), self.progress.update, told))
+            told = Updated(0.0, self.lr, 0.0, sum(self.tokens), self.seconds, self.waited)
+            self.asked.append(_Asked(self.updates.results(self.numbers), self.progress.update, self.tokens, told))
             self.numbers, self.tokens, self.seconds, self.waited = [], [], 0.0, 0.0
         ready: list[Updated] = []
         while len(self.asked) > (0 if settle else self.updates.behind):
-            results, last, told = self.asked.popleft()
-            numbers = results.read()
-            losses, norms = numbers[::2], numbers[1::2]
-            for update, norm in enumerate(norms, last - told.updates + 1):
+            one = self.asked.popleft()
+            numbers = one.results.read()
+            sums, norms = numbers[::2], numbers[1::2]
+            for update, norm in enumerate(norms, one.last - len(norms) + 1):
                 _check(norm, update)
-            settled = not self.asked and not self.tokens
-            ready.append(replace(told, loss=sum(losses) / told.target_tokens, grad_norm=norms[-1], settled=settled))
+            ready.append(
+                replace(
+                    one.told,
+                    loss=sum(sums) / one.told.target_tokens,
+                    grad_norm=norms[-1],
+                    losses=tuple(loss / tokens for loss, tokens in zip(sums, one.tokens, strict=True)),
+                    settled=not self.asked and not self.tokens,
+                )
+            )
         yield from ready
 
 

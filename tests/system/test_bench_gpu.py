@@ -3,14 +3,11 @@
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 
-from benchmarks import peers
-from benchmarks.gpu_cases import MODELS, SPAN, Case, Watch, covered
+from benchmarks.gpu_cases import MODELS
 from tests.system.toy import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]

@@ -65,4 +65,4 @@ class Bench:
 
     def losses(self, training: Training | None = None) -> list[float]:
         """Of all updates to the end."""
-        return [event.loss for event in self.events(training) if isinstance(event, loop.Updated)]
+        return [loss for event in self.events(training) if isinstance(event, loop.Updated) for loss in event.losses]

@@ -156,10 +156,10 @@ def test_recorded_updates_are_the_eager_ones_and_repeat_to_the_bit(name: str, tm
 
 
 def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
-    bench = CudaBench(tmp_path / "run", {}, max_updates=40, ema=0.9)
+    bench = CudaBench(tmp_path, {}, max_updates=40, ema=0.9)
     whole = bench.make()
     list(bench.events(whole))
-    stopped = CudaBench(tmp_path / "run", {}, max_updates=17, ema=0.9)
+    stopped = CudaBench(tmp_path, {}, max_updates=17, ema=0.9)
     half = stopped.make()
     list(stopped.events(half))
     checkpoint.save(tmp_path / "kept", half)

@@ -195,10 +195,11 @@ def test_recorded_updates_are_those_of_the_plain_form(name: str, tmp_path: Path)
     settings = {"max_updates": 20, "label_smoothing": 0.1, **SETTINGS[name]}
     ours, theirs = (one(tmp_path, dropout=0.0, **settings) for one in (FixedBench, PackedBench))
     told, wanted = ([event for event in bench.events() if isinstance(event, loop.Updated)] for bench in (ours, theirs))
-    assert sum(event.updates for event in told) == len(wanted) == 20
+    assert sum(len(event.losses) for event in told) == len(wanted) == 20
     at = 0
     for event in told:  # several are told of at once, none twice and in order
-        some, at = wanted[at : at + event.updates], at + event.updates
+        some, at = wanted[at : at + len(event.losses)], at + len(event.losses)
+        assert event.losses == pytest.approx([one.loss for one in some], abs=1e-9)
         tokens = sum(one.target_tokens for one in some)
         assert event.target_tokens == tokens
         assert event.loss == pytest.approx(sum(one.loss * one.target_tokens for one in some) / tokens, abs=1e-9)
