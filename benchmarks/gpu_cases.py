@@ -53,7 +53,7 @@ MODELS = {
 PIECES = 8000
 TOY_PIECES = 380
 TOY_SHRINKS = 16  # batches of the toy are so many times smaller
-SPAN = 40  # windows are of a multiple of so many updates, as far as time allows; so is "every few updates"
+PROFILED = 16  # updates
 PROFILE_SECONDS = 2.0  # after which no further update is profiled
 SIDE = 8192  # of the square matrices whose product is the peak
 REPEATED, STOPPED, COMPARED = 60, 30, 100  # updates of `repeat` and `eager`
@@ -132,13 +132,10 @@ class Watch(_Told):
 
     Args:
         report: called with the figures of a stage as soon as there are some.
-        span: a stage is a multiple of so many updates, unless that takes twice its time.
     """
 
-    def __init__(
-        self, case: Case, device: torch.device, report: Callable[[dict[str, Any]], None], span: int = SPAN
-    ) -> None:
-        self.case, self.device, self.report, self.span = case, device, report, span
+    def __init__(self, case: Case, device: torch.device, report: Callable[[dict[str, Any]], None]) -> None:
+        self.case, self.device, self.report = case, device, report
         self.stage = "warm"
         self.began = self.mark = time.perf_counter()
         self.updates = self.tokens = 0  # of this stage
@@ -148,14 +145,13 @@ class Watch(_Told):
         if not self.updates and self.stage == "warm":
             self.mark = time.perf_counter()
             self.report({"start": self.mark - self.began})
-        self.updates += 1
+        self.updates += len(event.losses)
         self.tokens += event.target_tokens
         elapsed = time.perf_counter() - self.mark
         wanted, seconds = self.case.updates / 2, self.case.seconds
         if self.stage == "profiled":
-            wanted, seconds = self.span, PROFILE_SECONDS
-        over = self.updates >= wanted or elapsed >= seconds
-        if (over and self.updates % self.span == 0) or elapsed >= 2 * seconds:
+            wanted, seconds = PROFILED, PROFILE_SECONDS
+        if self.updates >= wanted or elapsed >= seconds:
             self.end_stage()
 
     def end_stage(self) -> None:
@@ -210,11 +206,11 @@ class Losses(_Told):
         self.at = facts.resumed_at
 
     def updated(self, event: Any, progress: Any) -> None:
-        self.at += 1
-        self.losses[self.at] = event.loss
-        if self.at == self.stop:
+        self.losses |= dict(enumerate(event.losses, self.at + 1))
+        before, self.at = self.at, self.at + len(event.losses)
+        if before < self.stop <= self.at:
             os.kill(os.getpid(), signal.SIGTERM)
-        if self.at == self.last:
+        if self.at >= self.last:
             raise _Enough
 
 
@@ -256,7 +252,7 @@ def speed(case: Case, options: argparse.Namespace, report: Callable[[dict[str, A
     report({"flop": flop(case.workload, options)})
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    watch = Watch(case, device, report, 2 if options.toy else SPAN)
+    watch = Watch(case, device, report)
     with contextlib.suppress(_Enough):
         train(loaded, watch, device=options.device, fresh=True)
 
@@ -287,18 +283,19 @@ def repeat(case: Case, options: argparse.Namespace, report: Callable[[dict[str, 
     first = losses(configured(case, options, "first"), options.device, REPEATED)
     case = case._replace(precision=first.facts.precision)  # auto may decide otherwise the next time
     again = losses(configured(case, options, "again"), options.device, REPEATED)
-    report({"used": case.precision, "twice": again.losses == first.losses, "losses": list(first.losses.values())})
+    twice = _upto(again.losses, REPEATED) == _upto(first.losses, REPEATED)
+    report({"used": case.precision, "twice": twice, "losses": list(first.losses.values())})
     loaded = configured(case, options, "resumed")
     before = losses(loaded, options.device, REPEATED, stop=STOPPED)
     after = losses(loaded, options.device, REPEATED, fresh=False)
-    joined = before.losses | after.losses
-    report(
-        {
-            "resumed_at": after.facts.resumed_at,
-            "resumed": joined == first.losses,
-            "apart": max(abs(joined[at] - loss) for at, loss in first.losses.items()),
-        }
-    )
+    joined, wanted = _upto(before.losses | after.losses, REPEATED), _upto(first.losses, REPEATED)
+    apart = max(abs(joined[at] - loss) for at, loss in wanted.items())
+    report({"resumed_at": after.facts.resumed_at, "resumed": joined == wanted, "apart": apart})
+
+
+def _upto(losses: dict[int, float], last: int) -> dict[int, float]:
+    """Losses of the first updates: several are told of at a time."""
+    return {at: loss for at, loss in losses.items() if at <= last}
 
 
 def eager(case: Case, options: argparse.Namespace, report: Callable[[dict[str, Any]], None]) -> None:
@@ -313,7 +310,7 @@ def eager(case: Case, options: argparse.Namespace, report: Callable[[dict[str, A
     found: dict[str, list[float]] = {}
     for name, loaded in runs.items():
         seen = losses(loaded, options.device, COMPARED)
-        found[name] = list(seen.losses.values())
+        found[name] = list(_upto(seen.losses, COMPARED).values())
         last = statistics.fmean(found[name][-LAST:])
         report({f"{name}_losses": found[name], f"{name}_last": last, f"{name}_used": seen.facts.precision})
         if name == "eager":
