@@ -21,9 +21,9 @@ def mask_like(x: Tensor, share: float) -> Tensor:
     """
     dropped = round(share * STEPS)
     kept = STEPS / (STEPS - dropped)
-    if x.device.type != "cpu":
-        return (torch.rand_like(x) >= dropped / STEPS).to(x.dtype) * kept
     mask = torch.empty_like(x, memory_format=torch.contiguous_format, requires_grad=False)
+    if x.device.type != "cpu":  # two kernels; the device's default generator is the one that CUDA graphs know
+        return mask.bernoulli_(1 / kept).mul_(kept)
     low, high = torch.randint(1 << 32, (2,), generator=compute.current().generator).tolist()
     _fill_mask(mask, low, high, dropped, kept)
     return mask

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import kernels
 from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
@@ -17,6 +18,9 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, and when a kernel is
 pytest.importorskip("triton")
+
+# numpy, with which the interpreter computes, warns of what is no number even where it is not taken.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 SHAPES = [(1, 1), (3, 37), (2, 300)]  # rows, width of a state
 
@@ -218,3 +222,13 @@ def test_nobody_here_compiles_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> 
     assert not takes.weighed((torch.zeros(1, endless), torch.zeros(1, endless), torch.zeros(1, endless, 1)))
     with torch.enable_grad():
         assert not takes.steps((x, wide, state))
+
+
+@pytest.mark.parametrize("case", kernels.CASES, ids=lambda case: case.__name__)
+def test_what_the_benchmark_compares_is_the_same(case: kernels.Case) -> None:
+    sizes = kernels.Sizes(sentences=3, positions=5, width=32, vocabulary=70, rows=8)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    made = kernels.once(case, ours, sizes, DEVICE)
+    assert kernels.error(made, exact) < (1e-2 if any(one.dtype is torch.bfloat16 for one in made) else 1e-6)
+    assert all(map(torch.equal, made, kernels.once(case, ours, sizes, DEVICE)))
