@@ -1,7 +1,7 @@
 """Dropout (Srivastava et al. 2014), with masks that cost little on a CPU."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtkit.ops import compute
 from mtkit.ops.packing import Packing
@@ -21,9 +21,9 @@ def mask_like(x: Tensor, share: float) -> Tensor:
     """
     dropped = round(share * STEPS)
     kept = STEPS / (STEPS - dropped)
-    if x.device.type != "cpu":
-        return (torch.rand_like(x) >= dropped / STEPS).to(x.dtype) * kept
     mask = torch.empty_like(x, memory_format=torch.contiguous_format, requires_grad=False)
+    if x.device.type != "cpu":  # two kernels; the device's default generator is the one that CUDA graphs know
+        return mask.bernoulli_(1 / kept).mul_(kept)
     low, high = torch.randint(1 << 32, (2,), generator=compute.current().generator).tolist()
     _fill_mask(mask, low, high, dropped, kept)
     return mask
@@ -31,7 +31,11 @@ def mask_like(x: Tensor, share: float) -> Tensor:
 
 def dropout(x_NX: Tensor, share: float, packing: Packing, variational: bool) -> Tensor:
     """Packed rows with a share of their numbers dropped, the rest scaled up to the same mean."""
-    return x_NX * packed_mask(x_NX, x_NX.shape[1], share, packing, variational) if share else x_NX
+    if not share:
+        return x_NX
+    if x_NX.is_cuda and not variational:  # one kernel, and one going back
+        return nn.functional.dropout(x_NX, share)
+    return x_NX * packed_mask(x_NX, x_NX.shape[1], share, packing, variational)
 
 
 def packed_mask(like: Tensor, width: int, share: float, packing: Packing, variational: bool) -> Tensor:

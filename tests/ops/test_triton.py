@@ -4,10 +4,14 @@ import math
 import os
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import kernels
+from mtkit.ops.dropout import dropout
+from mtkit.ops.packing import Packing
 from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
@@ -17,6 +21,9 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, and when a kernel is
 pytest.importorskip("triton")
+
+# numpy, with which the interpreter computes, warns of what is no number even where it is not taken.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 SHAPES = [(1, 1), (3, 37), (2, 300)]  # rows, width of a state
 
@@ -218,3 +225,23 @@ def test_nobody_here_compiles_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> 
     assert not takes.weighed((torch.zeros(1, endless), torch.zeros(1, endless), torch.zeros(1, endless, 1)))
     with torch.enable_grad():
         assert not takes.steps((x, wide, state))
+
+
+@pytest.mark.parametrize("case", kernels.CASES, ids=lambda case: case.__name__)
+def test_what_the_benchmark_compares_is_the_same(case: kernels.Case) -> None:
+    sizes = kernels.Sizes(sentences=3, positions=5, width=32, vocabulary=70, rows=8)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    made = kernels.once(case, ours, sizes, DEVICE)
+    assert kernels.error(made, exact) < (1e-2 if any(one.dtype is torch.bfloat16 for one in made) else 1e-6)
+    assert all(map(torch.equal, made, kernels.once(case, ours, sizes, DEVICE)))
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="on a CPU a hash makes masks (test_native.py)")
+@pytest.mark.parametrize("variational", [False, True])
+def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
+    packing = Packing(np.full(20, 300), device=torch.device(DEVICE))
+    x = torch.ones(6000, 64, device=DEVICE)
+    kept = dropout(x, 0.3, packing, variational)
+    assert {round(value, 4) for value in kept.unique().tolist()} == {0.0, 1.4286}
+    assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)

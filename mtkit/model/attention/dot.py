@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.scores import ScoreSteps, merge_heads, rows_times, split_heads
+from mtkit.model.attention.scores import ScoreSteps, merge_heads, split_heads
 from mtkit.ops.products import linear
 
 
@@ -71,7 +71,8 @@ class DotSteps(ScoreSteps):
         r = len(query_nA) * self.heads
         query_rd = self.queries_TRd[t, :r]
         query_rd.copy_(query_nA.reshape(query_rd.shape))
-        out_rS.copy_(rows_times(query_rd, self.keys_RSd[:r]))
+        # Keys times query, the other way round, is several times slower on a CPU.
+        torch.bmm(query_rd.unsqueeze(1), self.keys_RSd[:r].transpose(1, 2), out=out_rS.unsqueeze(1))
 
     def backward(self, t: int, grad_scores_rS: Tensor) -> Tensor:
         r = len(grad_scores_rS)

@@ -87,11 +87,6 @@ class ByAutograd(ScoreSteps):
         return self.grad_keys_BSA, tuple(self.grad_parameters)
 
 
-def rows_times(x_rd: Tensor, y_rSd: Tensor) -> Tensor:
-    """The dot products x . y of each row, rS; y times x, the other way round, is several times slower on a CPU."""
-    return torch.bmm(x_rd.unsqueeze(1), y_rSd.transpose(1, 2)).squeeze(1)
-
-
 def split_heads(x_BSA: Tensor, heads: int) -> Tensor:
     """x (B, S, A) -> (B * heads, S, A / heads)."""
     if heads == 1:

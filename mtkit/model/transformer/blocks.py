@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.transformer.positions import Positions, Turn
-from mtkit.ops.dropout import packed_mask
+from mtkit.ops.dropout import dropout
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import linear
 
@@ -34,7 +34,7 @@ def drop_of(packing: Packing, share: float, variational: bool) -> Drop:
     """
 
     def drop(x_NX: Tensor) -> Tensor:
-        return x_NX * packed_mask(x_NX, x_NX.shape[1], share, packing, variational)
+        return dropout(x_NX, share, packing, variational)
 
     return drop if share else no_drop
 
