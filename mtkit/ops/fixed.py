@@ -118,13 +118,13 @@ class FixedPacking(Packing):
 
     def unpack(self, packed_NX: Tensor) -> Tensor:
         """The padded table_BLX of packed rows, zero on padding."""
-        table_BLX = self.unpack_masked(packed_NX)
+        table_BLX = self.unpack_masked(packed_NX).contiguous()
         padding_BLX = ~self.mask_BL.view(*self.mask_BL.shape, *[1] * (table_BLX.dim() - 2))
         return table_BLX.masked_fill(padding_BLX, 0)
 
     def unpack_masked(self, packed_NX: Tensor) -> Tensor:
-        """`unpack` for whoever never looks at padding."""
-        return packed_NX.view(self.columns, self.sentences, *packed_NX.shape[1:]).transpose(0, 1).contiguous()
+        """`unpack` for whoever never looks at padding; without a copy."""
+        return packed_NX.view(self.columns, self.sentences, *packed_NX.shape[1:]).transpose(0, 1)
 
     def turn(self, packed_NX: Tensor) -> Tensor:
         """Every sentence turned round; what is beyond its end stays there."""

@@ -81,6 +81,11 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
         cuda("attention:attend_step_backward", "weighed_step"),
         torch("attention:attend_step_backward"),
     ),
+    "attend_sentences": (cuda("sentences:attend", "sentences"), torch("sentences:attend")),
+    "attend_sentences_backward": (
+        cuda("sentences:attend_backward", "sentences_backward"),
+        torch("sentences:attend_backward"),
+    ),
     "softmax_loss": (
         c("elementwise:softmax_loss", "loss"),
         cuda("logits:softmax_loss", "loss"),

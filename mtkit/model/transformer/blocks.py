@@ -16,6 +16,7 @@ from mtkit.model.transformer.positions import Positions, Turn
 from mtkit.ops.dropout import dropout
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import linear
+from mtkit.ops.sentences import attend
 
 Drop = Callable[[Tensor], Tensor]
 """Rows -> the same under dropout."""
@@ -144,24 +145,6 @@ class FeedForward(nn.Module):
 def heads_first(x_NAD: Tensor, packing: Packing) -> Tensor:
     """Packed rows -> the padded table that attention takes, BALD."""
     return packing.unpack_masked(x_NAD).transpose(1, 2)
-
-
-def attend(
-    queries_BAQD: Tensor, keys_BASD: Tensor, values_BASD: Tensor, mask_BS: Tensor | None = None, causal: bool = False
-) -> Tensor:
-    """Look at positions: context_BAQD.
-
-    Args:
-        mask_BS: True at real positions, or 0 there and minus infinity at padding.
-        causal: whether query q sees positions up to q only.
-    """
-    return nn.functional.scaled_dot_product_attention(
-        queries_BAQD,
-        keys_BASD,
-        values_BASD,
-        attn_mask=None if mask_BS is None else mask_BS[:, None, None],
-        is_causal=causal,
-    )
 
 
 def attend_weighing(

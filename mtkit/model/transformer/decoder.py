@@ -20,7 +20,6 @@ from mtkit.model.transformer.blocks import (
     Input,
     MultiHead,
     SelfAttention,
-    attend,
     attend_weighing,
     drop_of,
     heads_first,
@@ -28,6 +27,7 @@ from mtkit.model.transformer.blocks import (
 )
 from mtkit.model.transformer.positions import Positions, Turn
 from mtkit.ops.packing import Packing
+from mtkit.ops.sentences import attend
 
 KeysValues = tuple[Tensor, Tensor]
 """The memory as a block's attention sees it: keys_BASD and values_BASD."""
@@ -68,11 +68,11 @@ class Block(nn.Module):
 
     def memory(self, memory_NH: Tensor, packing: Packing) -> KeysValues:
         """The memory's keys and values, in the order in which every step reads them."""
-        keys_BASD, values_BASD = (
-            heads_first(part_NAD, packing).contiguous()
-            for part_NAD in (self.attention.keys(memory_NH), self.attention.values(memory_NH))
-        )
-        return keys_BASD, values_BASD
+        parts = self.attention.keys(memory_NH), self.attention.values(memory_NH)
+        keys_BASD, values_BASD = (heads_first(part_NAD, packing) for part_NAD in parts)
+        if packing.real_N1 is None:
+            return keys_BASD.contiguous(), values_BASD.contiguous()
+        return keys_BASD, values_BASD  # in training on a GPU each is read once
 
     def forward(
         self, x_NH: Tensor, packing: Packing, memory: KeysValues, bias_BS: Tensor, turn: Turn, drop: Drop

@@ -14,6 +14,7 @@ from torch import Tensor, is_grad_enabled
 
 from mtkit.ops.compute import current
 
+MAX_SHORT, MAX_HEAD = 64, 128  # positions of a sentence, and the width of a head, that fit into a program
 MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
 
 DEVICE = "cuda"
@@ -51,6 +52,28 @@ def loss(given: tuple[Any, ...]) -> bool:
     if not logits.is_cuda or logits.dtype not in (_FLOAT, torch.bfloat16) or not logits.is_contiguous():
         return False
     return _fit(given[1:]) and ready()
+
+
+def short(given: tuple[Any, ...]) -> bool:
+    """Queries, keys, values and a mask of sentences that are short enough to have all scores at hand."""
+    queries, keys, values, mask = given
+    width = queries.shape[3]
+    if not queries.is_cuda or not current().native or width < 16 or width > MAX_HEAD or width & (width - 1):
+        return False
+    if max(queries.shape[2], keys.shape[2]) > MAX_SHORT or queries.dtype not in (_FLOAT, torch.bfloat16):
+        return False
+    alike = all(one.dtype is queries.dtype and one.stride(3) == 1 for one in (queries, keys, values))
+    return alike and (mask is None or mask.stride(1) == 1) and ready()
+
+
+def sentences(given: tuple[Any, ...]) -> bool:
+    """The arguments of `attend_sentences`."""
+    return given[0].is_cuda and short(given[:4])
+
+
+def sentences_backward(given: tuple[Any, ...]) -> bool:
+    """Those of its derivative, a gradient first."""
+    return given[0].is_cuda and given[0].stride(3) == 1 and short(given[1:5])
 
 
 def _fit(given: tuple[Any, ...]) -> bool:
