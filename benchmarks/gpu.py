@@ -67,13 +67,15 @@ PEERS = [
 PEER_UPDATES, PEER_SECONDS = 80, 30.0
 MINUTES, TOY_MINUTES = 2.0, 0.02
 CAPTIONS = 10_000
-SECONDS = {"train": 100.0, "peers": 80.0, "determinism": 20.0, "quality": 145.0, "translate": 30.0}
+SECONDS = {"train": 100.0, "peers": 60.0, "determinism": 25.0, "quality": 140.0, "translate": 35.0}
 FILES = [f"{part}.{lang}.gz" for part in ("train", "val", TEST) for lang in ("en", "de")]
 LIVE = 0.2  # seconds between two looks at what a process has written
 
 
 class Bench:
     """One call: its options, its figures, and how to run the parts."""
+
+    program = (sys.executable, "-m", "benchmarks.gpu_cases")
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.work = options, options.work
@@ -122,7 +124,7 @@ class Bench:
         with log.open("a") as output, results.open() as lines:
             start = output.tell()
             process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.gpu_cases", *map(str, command)],
+                [*self.program, *map(str, command)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
@@ -155,7 +157,9 @@ class Bench:
             "  GiB, reserved  first update"
         )
         for case, found in self.cases(TOYS if self.options.toy else CASES):
-            say(row(case, found, self.figures["machine"]["peak"] if "machine" in self.figures else 0.0))
+            say(row(case, found, self.figures.get("machine", {}).get("peak", 0.0)))
+            for warning in found.get("warned", []):
+                say(f"  {warning[:200]}")
 
     def peers(self) -> None:
         if not self.options.peers:
@@ -192,13 +196,13 @@ class Bench:
 
     def determinism(self) -> None:
         for case, found in self.cases([Case("A", 4096, kind=kind) for kind in ("repeat", "eager")]):
-            if "twice" in found:
-                say(f"two runs in {found['used']}: losses {equal(found['twice'])}")
-            if "resumed" in found:
+            if "apart_twice" in found:
                 say(
-                    f"stopped, and resumed at {found['resumed_at']}: losses {equal(found['resumed'])}"
-                    f" (apart at most {found['apart']:.2g})"
+                    f"two runs in {found['used']}: losses {'' if found['same_losses'] else 'NOT '}equal, "
+                    f"parameters {equal(found['apart_twice'])}"
                 )
+            if "apart_resumed" in found:
+                say(f"stopped, and resumed at {found['resumed_at']}: parameters {equal(found['apart_resumed'])}")
             if "largest" in found:
                 say(
                     f"losses beside fp32 without capture: apart {found['mean']:.4f} in the mean, at most"
@@ -259,8 +263,8 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def equal(same: bool) -> str:
-    return "bit-equal" if same else "NOT equal"
+def equal(apart: float) -> str:
+    return f"NOT equal (at most {apart:.2g} apart)" if apart else "bit-equal"
 
 
 def row(case: Case, found: dict[str, Any], peak: float) -> str:

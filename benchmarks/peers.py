@@ -82,6 +82,7 @@ def speed(
                 break
             time.sleep(0.2)
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = status  # it was waited for here
     rates = reports(peer, log)
     if status or len(rates) < 2:
         raise SystemExit(f"{peer} failed, or reported no speed; see {log}")
