@@ -28,9 +28,11 @@ from safetensors.torch import load_file
 from torch._C._autograd import DeviceType
 
 from benchmarks.train import BLOCKS, GRU, WORKLOADS
+from benchmarks.translate import TEST
 from mtkit.config import Loaded, load
 from mtkit.errors import Stopped
 from mtkit.jobs.info import cost
+from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.train import train
 from mtkit.jobs.view import Facts, Silent
 from mtkit.model.build import build
@@ -56,7 +58,7 @@ PIECES = 8000
 TOY_PIECES = 380
 TOY_SHRINKS = 16  # batches of the toy are so many times smaller
 WARM_SECONDS = 15.0  # after which warming up is over, too
-PROFILED, PROFILE_SECONDS = 40, 2.0  # updates that are profiled, and seconds after which no further one is
+PROFILED, PROFILE_SECONDS = 16, 2.0  # updates that are profiled, and seconds after which no further one is
 SIDE = 8192  # of the square matrices whose product is the peak
 REPEATED, STOPPED, COMPARED = 60, 30, 100  # updates of `repeat` and `eager`
 Report = Callable[[dict[str, Any]], None]
@@ -100,7 +102,7 @@ def configured(case: Case, options: argparse.Namespace, name: str = "", more: It
             *toy,
             f'data.train="{options.data}/train"',
             f'data.dev="{options.data}/val"',
-            "data.test=[]",
+            f'data.test="{options.data}/{TEST}"',
             f"tokenizer.vocab_size={TOY_PIECES if options.toy else PIECES}",
             f"name=gpu-{name or case.workload}",
             f"train.batch_tokens={case.batch_tokens // (TOY_SHRINKS if options.toy else 1)}",
@@ -257,6 +259,7 @@ def speed(case: Case, options: argparse.Namespace, report: Report) -> None:
     """See Watch."""
     device = torch.device(options.device)
     loaded = configured(case, options)
+    preprocess(loaded, Silent())  # not part of the start-up
     report({"flop": flop(case.workload, options.toy, options.data)})
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
