@@ -203,12 +203,12 @@ class Bench:
     def determinism(self) -> None:
         for case, found in self.cases([Case("A", 4096, kind=kind) for kind in ("repeat", "eager")]):
             if "apart_twice" in found:
-                say(
-                    f"two runs in {found['used']}: losses {'' if found['same_losses'] else 'NOT '}equal, "
-                    f"parameters {equal(found['apart_twice'])}"
-                )
+                parameters = equal(found["apart_twice"])
+                say(f"two runs in {found['used']}: {losses(found['same_losses'])}, parameters {parameters}")
             if "apart_resumed" in found:
-                say(f"stopped, and resumed at {found['resumed_at']}: parameters {equal(found['apart_resumed'])}")
+                parameters = equal(found["apart_resumed"])
+                same = losses(found["same_losses_resumed"])
+                say(f"stopped, and resumed at {found['resumed_at']}: {same}, parameters {parameters}")
             if "largest" in found:
                 say(
                     f"losses beside fp32 without capture: apart {found['mean']:.4f} in the mean, at most"
@@ -273,6 +273,10 @@ def say(line: str) -> None:
 
 def equal(apart: float) -> str:
     return f"NOT equal (at most {apart:.2g} apart)" if apart else "bit-equal"
+
+
+def losses(same: bool) -> str:
+    return f"losses {'' if same else 'NOT '}bit-equal"
 
 
 def row(case: Case, found: dict[str, Any], peak: float) -> str:

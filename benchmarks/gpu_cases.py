@@ -61,6 +61,7 @@ WARM_SECONDS = 15.0  # after which warming up is over, too
 PROFILED, PROFILE_SECONDS = 16, 2.0  # updates that are profiled, and seconds after which no further one is
 SIDE = 8192  # of the square matrices whose product is the peak
 REPEATED, STOPPED, COMPARED = 60, 30, 100  # updates of `repeat` and `eager`
+LAST = 20  # updates whose mean loss is told
 Report = Callable[[dict[str, Any]], None]
 
 
@@ -163,7 +164,7 @@ class Watch(_Told):
             self.mark = time.perf_counter()
             self.report({"start": self.mark - self.began, "used": self.facts.precision, "said": self.said})
         # Events come when a few updates more have been begun, always as many: those count at the other end of a stage.
-        self.updates += event.updates
+        self.updates += len(event.losses)
         self.tokens += event.target_tokens
         if self.updates >= self.wanted or time.perf_counter() - self.mark >= self.seconds:
             self.end_stage()
@@ -190,7 +191,7 @@ class Watch(_Told):
 
 
 class Losses(_Told):
-    """Notes losses by the update that they end with, up to one of them.
+    """Notes the loss of each update, up to one of them.
 
     Args:
         stop: the update from which on a signal ends the run, as a user's Ctrl-C would; 0: none.
@@ -206,8 +207,10 @@ class Losses(_Told):
         self.at = facts.resumed_at
 
     def updated(self, event: Updated, progress: Any) -> None:
-        self.at += event.updates
-        self.losses[self.at] = event.loss
+        for loss in event.losses:
+            self.at += 1
+            if self.at <= self.last:
+                self.losses[self.at] = loss
         if 0 < self.stop <= self.at:
             os.kill(os.getpid(), signal.SIGTERM)
             self.stop = 0
@@ -314,9 +317,15 @@ def repeat(case: Case, options: argparse.Namespace, report: Report) -> None:
         }
     )
     resumed = configured(case, options, "resumed", whole)
-    losses(resumed, options.device, updates + 1, stop=stop)
+    before = losses(resumed, options.device, updates + 1, stop=stop)
     after = losses(resumed, options.device, updates + 1, fresh=False)
-    report({"resumed_at": after.facts.resumed_at, "apart_resumed": apart(weights(first), weights(resumed))})
+    report(
+        {
+            "resumed_at": after.facts.resumed_at,
+            "same_losses_resumed": before.losses | after.losses == seen.losses,
+            "apart_resumed": apart(weights(first), weights(resumed)),
+        }
+    )
 
 
 def eager(case: Case, options: argparse.Namespace, report: Report) -> None:
@@ -332,12 +341,12 @@ def eager(case: Case, options: argparse.Namespace, report: Report) -> None:
     for name, loaded in runs.items():
         found[name] = losses(loaded, options.device, updates)
         seen = found[name].losses
-        last = statistics.fmean(loss for at, loss in seen.items() if at > 0.7 * updates)
+        last = statistics.fmean(list(seen.values())[-LAST:])
         report(
             {f"{name}_losses": list(seen.values()), f"{name}_last": last, f"{name}_used": found[name].facts.precision}
         )
         if name == "eager":
-            both = [abs(loss - seen[at]) for at, loss in found["default"].losses.items() if at in seen]
+            both = [abs(loss - seen[at]) for at, loss in found["default"].losses.items()]
             report({"largest": max(both), "mean": statistics.fmean(both)})
 
 

@@ -3,20 +3,15 @@
 import json
 import subprocess
 import sys
-<<<<<<< HEAD
-=======
 import time
 import zipfile
 from argparse import Namespace
->>>>>>> ab4f701 (The benchmark of GPUs counts what an event tells of, compares parameters of resumed runs, and has make bench-gpu)
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-<<<<<<< HEAD
-from benchmarks.gpu_cases import MODELS
-=======
 from benchmarks import peers
 from benchmarks.gpu import Bench, made_up, main
 from benchmarks.gpu_cases import MODELS, Case, Watch, _Enough, covered
@@ -24,7 +19,6 @@ from benchmarks.translate import read
 from mtkit.jobs.view import Facts
 from mtkit.text.tokenizer import train
 from mtkit.train.loop import Updated
->>>>>>> ab4f701 (The benchmark of GPUs counts what an event tells of, compares parameters of resumed runs, and has make bench-gpu)
 from tests.system.toy import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +51,7 @@ def test_tables_and_figures(tmp_path: Path) -> None:
     apart = [abs(x - y) for x, y in zip(eager["default_losses"], eager["eager_losses"], strict=True)]
     assert eager["largest"] == max(apart) < 0.05
     assert eager["seed_losses"] != eager["eager_losses"]
-    assert "stopped, and resumed at 6: parameters bit-equal" in lines
+    assert "stopped, and resumed at 6: losses bit-equal, parameters bit-equal" in lines
     assert "peers: left out, since there is no --peers" in lines
     assert any(line.startswith("translate: left out") for line in lines)
 
@@ -81,7 +75,7 @@ def test_only_the_second_half_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     watch = Watch(Case("A", 4096, updates=16, seconds=5.0), torch.device("cpu"), told.update)
     watch.begin(Facts(1, 1, 1, "cpu", "bf16", 0, native=False))
-    event = Updated(loss=1.0, lr=1.0, grad_norm=1.0, target_tokens=400, seconds=0.0, waited=0.0, updates=4)
+    event = Updated(loss=1.0, lr=1.0, grad_norm=1.0, target_tokens=400, seconds=0.0, waited=0.0, losses=(1.0,) * 4)
     for second in (7.0, 14.0, 14.5):
         now = second
         watch.updated(event, None)
