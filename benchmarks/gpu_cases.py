@@ -4,9 +4,6 @@
 
 A case is a Case as JSON. A line of the file is a JSON object: of the machine first, then of cases (`case`, a number),
 the last one of a case with `done`. A case that fails ends the process, since a GPU may be of no use to it any more.
-
-On a GPU the host runs ahead of the device, and the loop looks at results only every few updates: so the time of a
-single event says nothing. What is timed is a window of many, from one synchronisation to another.
 """
 
 import argparse
@@ -14,19 +11,17 @@ import contextlib
 import gc
 import json
 import os
-import resource
-import signal
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch._C._autograd import DeviceType
 
+from benchmarks.gpu_views import Enough, Losses, Report, Watch
 from benchmarks.train import BLOCKS, GRU, WORKLOADS
 from benchmarks.translate import TEST
 from mtkit.config import Loaded, load
@@ -34,10 +29,9 @@ from mtkit.errors import Stopped
 from mtkit.jobs.info import cost
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.train import train
-from mtkit.jobs.view import Facts, Silent
+from mtkit.jobs.view import Silent
 from mtkit.model.build import build
 from mtkit.store import checkpoint
-from mtkit.train.loop import Updated
 
 LARGE = ["name=transformer", "layers=6", "heads=8", "ffn_dim=2048"]
 
@@ -57,12 +51,9 @@ MODELS = {
 PIECES = 8000
 TOY_PIECES = 380
 TOY_SHRINKS = 16  # batches of the toy are so many times smaller
-WARM_SECONDS = 15.0  # after which warming up is over, too
-PROFILED, PROFILE_SECONDS = 16, 2.0  # updates that are profiled, and seconds after which no further one is
 SIDE = 8192  # of the square matrices whose product is the peak
 REPEATED, STOPPED, COMPARED = 60, 30, 100  # updates of `repeat` and `eager`
 LAST = 20  # updates whose mean loss is told
-Report = Callable[[dict[str, Any]], None]
 
 
 class Case(NamedTuple):
@@ -81,10 +72,6 @@ class Case(NamedTuple):
     seconds: float = 0.0
     precision: str = "auto"
     kind: str = "speed"
-
-
-class _Enough(Exception):
-    """As many updates as were asked for."""
 
 
 def configured(case: Case, options: argparse.Namespace, name: str = "", more: Iterable[str] = ()) -> Loaded:
@@ -117,133 +104,6 @@ def configured(case: Case, options: argparse.Namespace, name: str = "", more: It
     )
 
 
-class _Told(Silent):
-    """A view that notes what a run says."""
-
-    facts: Facts
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-
-    def say(self, message: str, remedy: str = "") -> None:
-        self.said.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
-
-    def begin(self, facts: Facts) -> None:
-        self.facts = facts
-
-
-class Watch(_Told):
-    """Goes through a training in three stages: warming up, timing, and on a GPU profiling; then it is enough.
-
-    Args:
-        report: called with the figures of a stage as soon as there are some.
-    """
-
-    def __init__(self, case: Case, device: torch.device, report: Report) -> None:
-        super().__init__()
-        self.device, self.report = device, report
-        # Of a stage: its name, its updates, and the seconds after which it is over, too.
-        self.stages = iter(
-            [
-                ("warm", case.updates / 2, WARM_SECONDS),
-                ("timed", case.updates / 2, case.seconds),
-                ("profiled", PROFILED, PROFILE_SECONDS),
-            ]
-        )
-        self.stage, self.wanted, self.seconds = next(self.stages)
-        self.began = self.mark = time.perf_counter()
-        self.updates = self.tokens = 0  # of this stage
-        self.profile: torch.profiler.profile
-
-    def updated(self, event: Updated, progress: Any) -> None:
-        if not self.updates and self.stage == "warm":
-            self.mark = time.perf_counter()
-            self.report({"start": self.mark - self.began, "used": self.facts.precision, "said": self.said})
-        # Events come when a few updates more have been begun, always as many: those count at the other end of a stage.
-        self.updates += len(event.losses)
-        self.tokens += event.target_tokens
-        if self.updates >= self.wanted or time.perf_counter() - self.mark >= self.seconds:
-            self.end_stage()
-
-    def end_stage(self) -> None:
-        on_gpu = self.device.type == "cuda"
-        if on_gpu:
-            torch.cuda.synchronize(self.device)
-        elapsed = time.perf_counter() - self.mark
-        if self.stage == "timed":
-            figures = {"rate": self.tokens / elapsed, "timed": self.updates, "ms": 1e3 * elapsed / self.updates}
-            self.report(figures | memory(self.device) | {"warned": self.warned})
-            if not on_gpu:
-                raise _Enough
-            self.profile = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
-            self.profile.__enter__()
-        elif self.stage == "profiled":
-            self.profile.__exit__(None, None, None)
-            self.report(profiled(self.profile, self.updates))
-            raise _Enough
-        self.stage, self.wanted, self.seconds = next(self.stages)
-        self.updates = self.tokens = 0
-        self.mark = time.perf_counter()
-
-
-class Losses(_Told):
-    """Notes the loss of each update, up to one of them.
-
-    Args:
-        stop: the update from which on a signal ends the run, as a user's Ctrl-C would; 0: none.
-    """
-
-    def __init__(self, last: int, stop: int = 0) -> None:
-        super().__init__()
-        self.last, self.stop = last, stop
-        self.losses: dict[int, float] = {}
-
-    def begin(self, facts: Facts) -> None:
-        super().begin(facts)
-        self.at = facts.resumed_at
-
-    def updated(self, event: Updated, progress: Any) -> None:
-        for loss in event.losses:
-            self.at += 1
-            if self.at <= self.last:
-                self.losses[self.at] = loss
-        if 0 < self.stop <= self.at:
-            os.kill(os.getpid(), signal.SIGTERM)
-            self.stop = 0
-        if self.at >= self.last:
-            raise _Enough
-
-
-def profiled(profile: torch.profiler.profile, updates: int) -> dict[str, float]:
-    """Kernels an update, and the milliseconds of an update in which the device does anything."""
-    on_device = [event for event in profile.events() or [] if event.device_type == DeviceType.CUDA]
-    kernels = sum(not event.name.startswith(("Memcpy", "Memset")) for event in on_device)
-    microseconds = covered((event.time_range.start, event.time_range.end) for event in on_device)
-    return {"kernels": kernels / updates, "busy_ms": microseconds / 1e3 / updates}
-
-
-def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """The length of what at least one of some spans (start, end) covers."""
-    total, until = 0.0, float("-inf")
-    for start, end in sorted(spans):
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return total
-
-
-def memory(device: torch.device) -> dict[str, float]:
-    """The peak of memory in GiB: what tensors took and what was reserved for them; on a CPU, of the process."""
-    if device.type == "cuda":
-        allocated, reserved = torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
-    else:
-        allocated = reserved = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"allocated": allocated / 2**30, "reserved": reserved / 2**30}
-
-
 def machine(device: torch.device, side: int) -> dict[str, Any]:
     """What there is, and FLOP/s of one product of square matrices in bf16."""
     x = torch.randn(side, side, device=device).to(torch.bfloat16)
@@ -266,8 +126,8 @@ def speed(case: Case, options: argparse.Namespace, report: Report) -> None:
     report({"flop": flop(case.workload, options.toy, options.data)})
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    with contextlib.suppress(_Enough):
-        train(loaded, Watch(case, device, report), device=options.device, fresh=True)
+    with contextlib.suppress(Enough):
+        train(loaded, Watch(case.updates, case.seconds, device, report), device=options.device, fresh=True)
 
 
 @cache
@@ -282,7 +142,7 @@ def flop(workload: str, toy: bool, data: Path) -> float:
 def losses(loaded: Loaded, device: str, last: int, *, stop: int = 0, fresh: bool = True) -> Losses:
     """The losses of a run, up to an update or up to where it is stopped."""
     seen = Losses(last, stop)
-    with contextlib.suppress(_Enough, Stopped):
+    with contextlib.suppress(Enough, Stopped):
         train(loaded, seen, device=device, fresh=fresh)
     return seen
 

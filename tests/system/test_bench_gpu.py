@@ -14,7 +14,8 @@ import torch
 
 from benchmarks import peers
 from benchmarks.gpu import Bench, made_up, main
-from benchmarks.gpu_cases import MODELS, Case, Watch, _Enough, covered
+from benchmarks.gpu_cases import MODELS, Case
+from benchmarks.gpu_views import Enough, Watch, covered, profiled
 from benchmarks.translate import read
 from mtkit.jobs.view import Facts
 from mtkit.text.tokenizer import train
@@ -71,16 +72,16 @@ def test_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_only_the_second_half_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that is set: what comes before the second half, however slow, changes nothing of what is told."""
     now = 0.0
-    monkeypatch.setattr("benchmarks.gpu_cases.time.perf_counter", lambda: now)
+    monkeypatch.setattr("benchmarks.gpu_views.time.perf_counter", lambda: now)
     told: dict[str, Any] = {}
-    watch = Watch(Case("A", 4096, updates=16, seconds=5.0), torch.device("cpu"), told.update)
+    watch = Watch(16, 5.0, torch.device("cpu"), told.update)
     watch.begin(Facts(1, 1, 1, "cpu", "bf16", 0, native=False))
     event = Updated(loss=1.0, lr=1.0, grad_norm=1.0, target_tokens=400, seconds=0.0, waited=0.0, losses=(1.0,) * 4)
     for second in (7.0, 14.0, 14.5):
         now = second
         watch.updated(event, None)
     now = 15.0
-    with pytest.raises(_Enough):
+    with pytest.raises(Enough):
         watch.updated(event, None)
     assert (told["start"], told["used"]) == (7.0, "bf16")
     assert (told["rate"], told["ms"], told["timed"]) == (800.0, 125.0, 8)
@@ -89,6 +90,24 @@ def test_only_the_second_half_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_covered() -> None:
     assert covered([(5.0, 6.0), (0.0, 2.0), (1.0, 3.0), (1.5, 2.0)]) == 4.0
     assert covered([]) == 0.0
+
+
+def test_kernels_and_busy_time() -> None:
+    """Of what the device did: copies are no kernels, and what runs at the same time counts once."""
+
+    def event(name: str, start: float, end: float, device: str = "CUDA") -> Namespace:
+        kind = getattr(torch._C._autograd.DeviceType, device)
+        return Namespace(name=name, device_type=kind, time_range=Namespace(start=start, end=end))
+
+    seen = [
+        event("gemm", 0, 3000),
+        event("gru", 2000, 4000),
+        event("Memcpy HtoD (Pinned -> Device)", 9000, 10000),
+        event("Memset (Device)", 10000, 10500),
+        event("cudaGraphLaunch", 0, 50000, device="CPU"),
+    ]
+    profile: Any = Namespace(events=lambda: seen)
+    assert profiled(profile, 2) == {"kernels": 1.0, "busy_ms": 2.75}
 
 
 def test_after_a_case_that_fails_come_the_others(tmp_path: Path) -> None:
