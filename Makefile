@@ -5,7 +5,7 @@ MINUTES ?= 6
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow faults sanitize bench-train bench-translate check clean
+.PHONY: help setup demo test slow faults sanitize bench-train bench-translate bench-gpu check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DAT
 bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, beside CT2="PYTHON SCRIPT"
 	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) \
 		$(if $(CT2),--ct2 $(CT2))
+
+# DATA=DIR as above; MODEL=DIR is what translates, else what is trained for two minutes; PARTS of it: see benchmarks/gpu.py.
+# Without DATA it tries itself, small and on a CPU.
+bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, repeating, on DATA=DIR, beside PEERS=DIR
+	$(BIN)/python -m benchmarks.gpu --work bench $(if $(DATA),--data $(DATA),--toy --device cpu) \
+		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)
 
 check: setup  ## style, types, and who may import whom
 	$(BIN)/ruff check .

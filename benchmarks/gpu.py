@@ -16,6 +16,7 @@ that the benchmark itself can be tried on any machine: --device cpu --toy.
 """
 
 import argparse
+import contextlib
 import gzip
 import importlib.util
 import json
@@ -58,22 +59,25 @@ TOYS = [
 ]
 PEERS = [
     ("opennmt", "A", "fp32"),
-    ("opennmt", "A", "fp16"),
     ("opennmt", "transformer-tiny", "fp32"),
-    ("opennmt", "transformer-tiny", "fp16"),
+    ("opennmt", "A", "fp16"),
     ("joeynmt", "A", "fp32"),
+    ("opennmt", "transformer-tiny", "fp16"),
     ("joeynmt", "transformer-tiny", "fp32"),
 ]
-PEER_UPDATES, PEER_SECONDS = 80, 30.0
+PEER_UPDATES, PEER_SECONDS = 60, 30.0
 MINUTES, TOY_MINUTES = 2.0, 0.02
 CAPTIONS = 10_000
-SECONDS = {"train": 100.0, "peers": 80.0, "determinism": 20.0, "quality": 145.0, "translate": 30.0}
+SECONDS = {"train": 90.0, "peers": 50.0, "determinism": 40.0, "quality": 147.0, "translate": 33.0}
 FILES = [f"{part}.{lang}.gz" for part in ("train", "val", TEST) for lang in ("en", "de")]
+TAIL = 12  # lines of the log of a case that failed
 LIVE = 0.2  # seconds between two looks at what a process has written
 
 
 class Bench:
     """One call: its options, its figures, and how to run the parts."""
+
+    program = (sys.executable, "-m", "benchmarks.gpu_cases")
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.work = options, options.work
@@ -122,7 +126,7 @@ class Bench:
         with log.open("a") as output, results.open() as lines:
             start = output.tell()
             process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.gpu_cases", *map(str, command)],
+                [*self.program, *map(str, command)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
@@ -146,8 +150,10 @@ class Bench:
                 process.kill()
                 process.wait()
         if number < len(cases):
-            said = log.read_text()[start:].rstrip().split("\n")[-1]
-            yield cases[number], found | {"failed": said if ended else "the seconds of this part are over"}
+            said = log.read_bytes()[start:].decode(errors="replace").rstrip().split("\n")
+            if ended:
+                print("\n".join(said[-TAIL:]), file=sys.stderr, flush=True)
+            yield cases[number], found | {"failed": said[-1] if ended else "the seconds of this part are over"}
 
     def train(self) -> None:
         say(
@@ -155,14 +161,18 @@ class Bench:
             "  GiB, reserved  first update"
         )
         for case, found in self.cases(TOYS if self.options.toy else CASES):
-            say(row(case, found, self.figures["machine"]["peak"] if "machine" in self.figures else 0.0))
+            say(row(case, found, self.figures.get("machine", {}).get("peak", 0.0)))
+            for warning in found.get("warned", []):
+                say(f"  {warning[:200]}")
+        if machine := self.figures.get("machine"):
+            peak = machine["peak"] / 1e12
+            say(f"{machine['device']}, torch {machine['torch']}; peak of one product in bf16: {peak:,.1f} TFLOP/s")
 
     def peers(self) -> None:
         if not self.options.peers:
             say("peers: left out, since there is no --peers")
             return
-        (case,) = [case for case in CASES if case.workload == "A"][:1]
-        prepared, _ = preprocess(configured(case, self.options), Silent())
+        prepared, _ = preprocess(configured(CASES[0], self.options), Silent())
         (tokenizer,) = prepared.tokenizer_files
         for peer, workload, precision in PEERS:
             seconds = min(PEER_SECONDS, self.until - time.monotonic())
@@ -192,13 +202,13 @@ class Bench:
 
     def determinism(self) -> None:
         for case, found in self.cases([Case("A", 4096, kind=kind) for kind in ("repeat", "eager")]):
-            if "twice" in found:
-                say(f"two runs in {found['used']}: losses {equal(found['twice'])}")
-            if "resumed" in found:
-                say(
-                    f"stopped, and resumed at {found['resumed_at']}: losses {equal(found['resumed'])}"
-                    f" (apart at most {found['apart']:.2g})"
-                )
+            if "apart_twice" in found:
+                parameters = equal(found["apart_twice"])
+                say(f"two runs in {found['used']}: {losses(found['same_losses'])}, parameters {parameters}")
+            if "apart_resumed" in found:
+                parameters = equal(found["apart_resumed"])
+                same = losses(found["same_losses_resumed"])
+                say(f"stopped, and resumed at {found['resumed_at']}: {same}, parameters {parameters}")
             if "largest" in found:
                 say(
                     f"losses beside fp32 without capture: apart {found['mean']:.4f} in the mean, at most"
@@ -242,14 +252,16 @@ class Bench:
             captions = self.work / "captions.en"
             captions.write_text("".join(f"{line}\n" for line in distinct(self.options.data, CAPTIONS)))
             command = ["--model", model, "--input", captions, "--device", self.options.device]
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.translate_gpu", *map(str, command)],
-                capture_output=True,
-                text=True,
-                timeout=max(1.0, self.until - time.monotonic()),
-            )
-            say(done.stdout + (done.stderr[-1000:] if done.returncode else ""))
-            self.figures["translate"] = done.stdout.split("\n")
+            log = self.work / "translate.log"
+            with log.open("w") as file, contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(
+                    [sys.executable, "-m", "benchmarks.translate_gpu", *map(str, command)],
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    timeout=max(1.0, self.until - time.monotonic()),
+                )
+            self.figures["translate"] = log.read_text().rstrip().split("\n")
+            say("\n".join(self.figures["translate"][-4 * TAIL :]))
 
 
 PARTS = ("train", "val", TEST)
@@ -259,8 +271,12 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def equal(same: bool) -> str:
-    return "bit-equal" if same else "NOT equal"
+def equal(apart: float) -> str:
+    return f"NOT equal (at most {apart:.2g} apart)" if apart else "bit-equal"
+
+
+def losses(same: bool) -> str:
+    return f"losses {'' if same else 'NOT '}bit-equal"
 
 
 def row(case: Case, found: dict[str, Any], peak: float) -> str:

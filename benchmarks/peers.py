@@ -23,6 +23,7 @@ LANGUAGES = ("en", "de")
 PARTS = ("train", "val")
 PEERS = {"A": ["joeynmt", "opennmt"], "transformer-tiny": ["joeynmt", "opennmt"]}
 SPECIAL = ("<unk>", "<pad>", "<s>", "</s>")  # in the order that JoeyNMT asks for
+TAIL = 600  # characters of the log of a peer that failed
 EVERY = 10  # updates between two reports
 REPORTS = {"joeynmt": r"Tokens per Sec:\s+(\d+)", "opennmt": r"/\s*(\d+) tok/s"}
 
@@ -82,9 +83,11 @@ def speed(
                 break
             time.sleep(0.2)
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = status  # it was waited for here
     rates = reports(peer, log)
     if status or len(rates) < 2:
-        raise SystemExit(f"{peer} failed, or reported no speed; see {log}")
+        said = log.read_text(errors="replace")[-TAIL:]
+        raise SystemExit(f"{peer} failed, or reported no speed; see {log}, which ends with\n{said}")
     return statistics.median(rates[1:]), usage.ru_maxrss / 1024
 
 

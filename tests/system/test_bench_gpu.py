@@ -3,11 +3,23 @@
 import json
 import subprocess
 import sys
+import time
+import zipfile
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from benchmarks.gpu_cases import MODELS
+from benchmarks import peers
+from benchmarks.gpu import Bench, made_up, main
+from benchmarks.gpu_cases import MODELS, Case
+from benchmarks.gpu_views import Enough, Watch, covered, profiled
+from benchmarks.translate import read
+from mtkit.jobs.view import Facts
+from mtkit.text.tokenizer import train
+from mtkit.train.loop import Updated
 from tests.system.toy import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
@@ -33,27 +45,126 @@ def test_tables_and_figures(tmp_path: Path) -> None:
         assert line.split()[4] == f"{share:.1%}"
         assert 0.1 < row["allocated"] < 2
     (repeat,), (eager,) = figures["repeat"], figures["eager"]
-    assert repeat["twice"]
-    assert repeat["resumed"]
-    assert repeat["resumed_at"] == 30
-    assert len(set(repeat["losses"])) == 60
-    assert len(eager["default_losses"]) == len(eager["eager_losses"]) == 100
-    assert eager["largest"] < 0.1 < abs(eager["seed_losses"][0] - eager["eager_losses"][0])
-    assert "stopped, and resumed at 30: losses bit-equal (apart at most 0)" in lines
+    assert repeat["same_losses"]
+    assert repeat["apart_twice"] == repeat["apart_resumed"] == 0
+    assert repeat["resumed_at"] == 6
+    assert len(set(repeat["losses"])) == 12
+    apart = [abs(x - y) for x, y in zip(eager["default_losses"], eager["eager_losses"], strict=True)]
+    assert eager["largest"] == max(apart) < 0.05
+    assert eager["seed_losses"] != eager["eager_losses"]
+    assert "stopped, and resumed at 6: losses bit-equal, parameters bit-equal" in lines
     assert "peers: left out, since there is no --peers" in lines
     assert any(line.startswith("translate: left out") for line in lines)
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
         (["--toy", "C"], "unknown part C; expected one of train, peers, determinism, quality, translate"),
         ([], "expected either --data DIR or --toy"),
         (["--data", str(tmp_path)], f"{tmp_path}/train.en.gz does not exist"),
     ):
-        done = bench("--work", str(tmp_path / "work"), *arguments)
-        assert done.returncode == 2
-        assert message in done.stderr
+        monkeypatch.setattr("sys.argv", ["gpu", "--work", str(tmp_path / "work"), *arguments])
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        assert message in capsys.readouterr().err
 
 
 def test_only_the_second_half_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that is set: a first half of slow updates changes nothing of what is told."""
+    """By a clock that is set: what comes before the second half, however slow, changes nothing of what is told."""
+    now = 0.0
+    monkeypatch.setattr("benchmarks.gpu_views.time.perf_counter", lambda: now)
+    told: dict[str, Any] = {}
+    watch = Watch(16, 5.0, torch.device("cpu"), told.update)
+    watch.begin(Facts(1, 1, 1, "cpu", "bf16", 0, native=False))
+    event = Updated(loss=1.0, lr=1.0, grad_norm=1.0, target_tokens=400, seconds=0.0, waited=0.0, losses=(1.0,) * 4)
+    for second in (7.0, 14.0, 14.5):
+        now = second
+        watch.updated(event, None)
+    now = 15.0
+    with pytest.raises(Enough):
+        watch.updated(event, None)
+    assert (told["start"], told["used"]) == (7.0, "bf16")
+    assert (told["rate"], told["ms"], told["timed"]) == (800.0, 125.0, 8)
+
+
+def test_what_is_covered() -> None:
+    assert covered([(5.0, 6.0), (0.0, 2.0), (1.0, 3.0), (1.5, 2.0)]) == 4.0
+    assert covered([]) == 0.0
+
+
+def test_kernels_and_busy_time() -> None:
+    """Of what the device did: copies are no kernels, and what runs at the same time counts once."""
+
+    def event(name: str, start: float, end: float, device: str = "CUDA") -> Namespace:
+        kind = getattr(torch._C._autograd.DeviceType, device)
+        return Namespace(name=name, device_type=kind, time_range=Namespace(start=start, end=end))
+
+    seen = [
+        event("gemm", 0, 3000),
+        event("gru", 2000, 4000),
+        event("Memcpy HtoD (Pinned -> Device)", 9000, 10000),
+        event("Memset (Device)", 10000, 10500),
+        event("cudaGraphLaunch", 0, 50000, device="CPU"),
+    ]
+    profile: Any = Namespace(events=lambda: seen)
+    assert profiled(profile, 2) == {"kernels": 1.0, "busy_ms": 2.75}
+
+
+def test_after_a_case_that_fails_come_the_others(tmp_path: Path) -> None:
+    """Each in a process that lives; what a case had found before it failed is kept."""
+    script = """
+import json, sys
+cases = sys.argv[sys.argv.index("cpu") + 1 :]
+with open(sys.argv[sys.argv.index("--results") + 1], "a") as file:
+    for number, case in enumerate(map(json.loads, cases)):
+        print(json.dumps({"case": number, "rate": case["updates"]}), file=file, flush=True)
+        if case["workload"] == "bad":
+            sys.exit("no memory")
+        print(json.dumps({"case": number, "done": True}), file=file, flush=True)
+"""
+    options = Namespace(work=tmp_path, data=tmp_path, device="cpu", toy=False)
+    bench = Bench(options)
+    bench.program = (sys.executable, "-c", script)
+    bench.until = time.monotonic() + 60
+    wanted = [Case("good", 1, 1), Case("bad", 1, 2), Case("good", 1, 3)]
+    assert list(bench.cases(wanted)) == list(
+        zip(wanted, [{"rate": 1}, {"rate": 2, "failed": "no memory"}, {"rate": 3}], strict=True)
+    )
+
+
+def test_a_case_ends_with_its_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(Namespace(work=tmp_path, data=tmp_path, device="cpu", toy=False))
+    bench.program = (sys.executable, "-c", "import time; time.sleep(60)")
+    bench.until = time.monotonic() + 0.5
+    ((case, found),) = bench.cases([Case("slow", 1), Case("next", 2)])
+    assert (case.workload, found) == ("slow", {"failed": "the seconds of this part are over"})
+    assert capsys.readouterr().out == "no time was left for next 2\n"
+
+
+PEER = """
+import json, sys, time
+config = json.load(open(sys.argv[2]))
+assert config["use_cuda"] and config["fp16"] and len(open(config["data"]["train"] + ".en").readlines()) == 600
+for rate in (1, 300, 200, 400, 7):
+    print("Epoch 1, Step: 10, Batch Loss: 5.0, Tokens per Sec:", rate, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_peer_in_wheels(tmp_path: Path) -> None:
+    """It finds its text and its config, and is ended once it has said enough."""
+    data = made_up(tmp_path / "data")
+    lines = [line for lang in ("en", "de") for line in read(data / f"train.{lang}.gz")]
+    tokenizer = tmp_path / "tokenizer.model"
+    settings: dict[str, Any] = {"kind": "unigram", "normalization": "nmt_nfkc", "byte_fallback": True}
+    tokenizer.write_bytes(train(iter(lines), vocab_size=380, **settings))
+    (tmp_path / "peers" / "joeynmt").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "peers" / "joeynmt" / "joeynmt-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("joeynmt/__main__.py", PEER)
+    began = time.monotonic()
+    given = ("joeynmt", "A", tmp_path / "peers", data, tokenizer, tmp_path, 40)
+    assert peers.speed(*given, device="cuda", precision="fp16")[0] == 250  # 300, 200: the first one is cold
+    assert time.monotonic() - began < 30
+    (tmp_path / "peers" / "opennmt").mkdir()
+    with pytest.raises(SystemExit, match="neither a virtual environment nor wheels"):
+        peers.speed("opennmt", *given[1:])
