@@ -40,18 +40,21 @@ def mask_of(kind: str, S: int) -> Tensor | None:
 @pytest.mark.parametrize(("lengths", "kind", "D"), [case for case in CASES if case[1] != "causal" or case[0] == (5, 5)])
 def test_against_torch(lengths: tuple[int, int], kind: str, D: int) -> None:
     pytest.importorskip("triton")
-    *given, grad = tables(*lengths, D)
+    query, key, value, grad = tables(*lengths, D)
+    given = query, key, value
     mask, causal = mask_of(kind, lengths[1]), kind == "causal"
-    leaves = [one.double().requires_grad_() for one in given]
+    q, k, v = leaves = [one.double().requires_grad_() for one in given]
     wide = None if mask is None else (mask if mask.dtype is torch.bool else mask.double())[:, None, None]
-    wanted = nn.functional.scaled_dot_product_attention(*leaves, attn_mask=wide, is_causal=causal)
+    wanted = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=wide, is_causal=causal)
     grads = torch.autograd.grad(wanted, leaves, grad.double())
     with torch.no_grad():
         torch.testing.assert_close(
-            sentences.attend(*given, mask, causal).double(), wanted.detach(), atol=1e-5, rtol=1e-5
+            sentences.attend(query, key, value, mask, causal).double(), wanted.detach(), atol=1e-5, rtol=1e-5
         )
-        for made, right in zip(sentences.attend_backward(grad, *given, mask, causal), grads, strict=True):
+        for made, right in zip(sentences.attend_backward(grad, query, key, value, mask, causal), grads, strict=True):
             torch.testing.assert_close(made.double(), right, atol=1e-5, rtol=1e-5)
-        for made, right in zip(plain.attend_backward(grad, *given, mask, causal), grads, strict=True):
+        for made, right in zip(plain.attend_backward(grad, query, key, value, mask, causal), grads, strict=True):
             torch.testing.assert_close(made.double(), right, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(plain.attend(*given, mask, causal).double(), wanted.detach(), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            plain.attend(query, key, value, mask, causal).double(), wanted.detach(), atol=1e-5, rtol=1e-5
+        )

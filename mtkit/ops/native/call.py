@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtkit.ops.native import compiler
-from mtkit.ops.native.prototypes import PROTOTYPES, Argument, extents
+from mtkit.ops.native.prototypes import PROTOTYPES, Check, Given, Unfit, checked, extents
 
 
 class ArgumentError(TypeError):
@@ -16,15 +16,15 @@ class ArgumentError(TypeError):
 
 
 @functools.cache
-def bound(name: str) -> tuple[Callable[..., int], tuple[Argument, ...], int, int]:
-    """A compiled function, the tensors it takes, how many sizes, and how many of them shapes are made of."""
+def bound(name: str) -> tuple[Callable[..., int], Check]:
+    """A compiled function, and the check of what it takes."""
     library = compiler.compiled()
     if library is None or not hasattr(library, name):
         raise ArgumentError(f"{name} is not compiled here ({compiler.status()}); choose a form by mtkit.ops.table")
     prototype, found = PROTOTYPES[name], getattr(library, name)
     found.argtypes = prototype.argtypes
     found.restype = None if not prototype.returns else found.restype
-    return found, prototype.tensors, len(prototype.sizes), prototype.in_shapes
+    return found, checked(name)
 
 
 def call(name: str, sizes: Sequence[int | float], tensors: Sequence[Tensor | None], threads: int = 0) -> int:
@@ -37,65 +37,34 @@ def call(name: str, sizes: Sequence[int | float], tensors: Sequence[Tensor | Non
     Raises:
         ArgumentError: it cannot take these.
     """
-    work, arguments, count, in_shapes = bound(name)
+    work, check = bound(name)
     threads = threads or torch.get_num_threads()
-    if len(sizes) != count or len(tensors) != len(arguments):
-        raise ArgumentError(
-            f"{name} was given {len(sizes)} sizes and {len(tensors)} tensors; it takes {count} and {len(arguments)}"
-        )
     first = tensors[0] if tensors else None
     directions = len(first) if first is not None and first.dim() == 3 else 1
-    given: list[int | float | None] = [*sizes]
     try:
-        wanted = extents(name, tuple(sizes[:in_shapes]), threads, directions)
-        for tensor, (dtype, numbers, width, layout, optional) in zip(tensors, wanted, strict=True):
-            if tensor is None:
-                if not optional:
-                    raise _Unfit
-                given.append(None)
-                continue
-            if tensor.dtype is not dtype or not tensor.is_cpu or (tensor.numel() != numbers and numbers >= 0):
-                raise _Unfit
-            given.append(tensor.data_ptr())
-            if layout == "/":
-                strides = tensor.stride()
-                if strides[-1] != 1 or tensor.shape[-1] != width:
-                    raise _Unfit
-                given.append(strides[-2])
-            elif layout == "" and not tensor.is_contiguous():
-                raise _Unfit
-        given.append(threads)
+        given = check(sizes, tensors, threads, directions)
         made = work(*given)
-    except (_Unfit, TypeError, ValueError, IndexError, RuntimeError, ctypes.ArgumentError) as error:
+    except (Unfit, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ctypes.ArgumentError) as error:
         raise _refused(name, sizes, tensors, threads, directions) from error
     if directions > 1:
-        _others(work, given, arguments, tensors, directions, name, count)
+        _others(work, given, tensors, directions, name)
     return made
 
 
-class _Unfit(Exception):
-    """An argument is not what the prototype says."""
-
-
 def _others(
-    work: Callable[..., int],
-    given: list[int | float | None],
-    arguments: tuple[Argument, ...],
-    tensors: Sequence[Tensor | None],
-    directions: int,
-    name: str,
-    place: int,
+    work: Callable[..., int], given: Given, tensors: Sequence[Tensor | None], directions: int, name: str
 ) -> None:
     """The calls of all directions but the first, each with every tensor a direction further on."""
-    moves = []
-    for tensor, argument in zip(tensors, arguments, strict=True):
+    prototype = PROTOTYPES[name]
+    moves, place = [], len(prototype.sizes)
+    for tensor, argument in zip(tensors, prototype.tensors, strict=True):
         if tensor is not None:
             if tensor.shape[0] != directions:
                 raise ArgumentError(
                     f"{name}: {argument.name} is {tuple(tensor.shape)}; expected {directions} directions first"
                 )
             moves.append((place, tensor.stride(0) * tensor.element_size()))
-        place += 2 if argument.layout == "/" and tensor is not None else 1
+        place += 2 if argument.layout == "/" else 1
     for _ in range(1, directions):
         for place, step in moves:
             given[place] += step  # type: ignore[operator]
@@ -107,10 +76,15 @@ def _refused(
 ) -> ArgumentError:
     """The first argument that is not what the prototype says, and what it says."""
     prototype = PROTOTYPES[name]
+    if len(sizes) != len(prototype.sizes) or len(tensors) != len(prototype.tensors):
+        return ArgumentError(
+            f"{name} was given {len(sizes)} sizes and {len(tensors)} tensors; it takes {len(prototype.sizes)} and "
+            f"{len(prototype.tensors)}"
+        )
     for size, kind, value in zip(prototype.sizes, prototype.kinds, sizes, strict=True):
         if not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
             return ArgumentError(f"{name}: {size} is {value!r}; expected {kind.__name__}")
-    wanted = extents(name, tuple(sizes[: prototype.in_shapes]), threads, directions)
+    wanted = extents(name, sizes, threads, directions)
     for tensor, argument, (dtype, numbers, width, layout, optional) in zip(
         tensors, prototype.tensors, wanted, strict=True
     ):

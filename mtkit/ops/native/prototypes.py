@@ -15,10 +15,10 @@ A prototype is the function's sizes and its tensors, in the order of the C decla
 """
 
 import ctypes
-import functools
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 
@@ -46,12 +46,6 @@ class Prototype(NamedTuple):
     tensors: tuple[Argument, ...]
     returns: bool
     """Whether it gives an int."""
-
-    @property
-    def in_shapes(self) -> int:
-        """How many sizes, from the first on, shapes are made of."""
-        used = set(re.findall(r"[A-Za-z_]+", " ".join(" ".join(tensor.shape) for tensor in self.tensors)))
-        return max((place + 1 for place, size in enumerate(self.sizes) if size in used), default=0)
 
     @property
     def argtypes(self) -> list[type]:
@@ -134,6 +128,10 @@ PROTOTYPES = {
 }
 
 
+class Unfit(Exception):
+    """An argument is not what the prototype says."""
+
+
 class Extent(NamedTuple):
     """What a tensor must be in a call."""
 
@@ -145,30 +143,65 @@ class Extent(NamedTuple):
     optional: bool
 
 
-@functools.lru_cache(4096)
-def extents(name: str, sizes: tuple[int | float, ...], threads: int, directions: int) -> tuple[Extent, ...]:
-    """What each tensor must be in a call with these sizes: the first ones, as many as are in shapes."""
+def extents(name: str, sizes: Sequence[int | float], threads: int, directions: int) -> list[Extent]:
+    """What each tensor must be in a call with these sizes."""
     prototype = PROTOTYPES[name]
-    known = {size: int(value) for size, value in zip(prototype.sizes, sizes, strict=False)} | {"threads": threads}
+    known = {**dict(zip(prototype.sizes, sizes, strict=True)), "threads": threads}
     found = []
     for tensor in prototype.tensors:
-        shape = [_extent(part, known) for part in tensor.shape]
+        shape = [eval(_expression(part), {}, known) for part in tensor.shape]
         numbers = math.prod(shape) * directions if shape else -1
         found.append(Extent(tensor.dtype, numbers, shape[-1] if shape else -1, tensor.layout, tensor.optional))
-    return tuple(found)
+    return found
 
 
-def _extent(part: str, known: dict[str, int]) -> int:
+Given = list[int | float | None]
+Check = Callable[[Sequence[int | float], Sequence[torch.Tensor | None], int, int], Given]
+"""Sizes, tensors, threads and directions -> what C is given; raises Unfit, or an error of Python's own."""
+
+
+def checked(name: str) -> Check:
+    """The check of a function's arguments, written out: going through a table costs more than the least of them do."""
+    prototype = PROTOTYPES[name]
+    places = [f"t{number}" for number in range(len(prototype.tensors))]
+    lines = [f"{', '.join(some)}, = {of}" for some, of in ((prototype.sizes, "sizes"), (places, "tensors")) if some]
+    given: list[str] = []
+    for place, tensor in zip(places, prototype.tensors, strict=True):
+        tests = [f"{place}.dtype is not {place}_type", f"not {place}.is_cpu"]
+        shape = [f"({_expression(part)})" for part in tensor.shape]
+        if shape:
+            tests.append(f"{place}.numel() != {' * '.join(shape)} * directions")
+        if tensor.layout == "/":
+            tests += [f"(s := {place}.stride())[-1] != 1", f"{place}.shape[-1] != {shape[-1]}"]
+        elif tensor.layout == "":
+            tests.append(f"not {place}.is_contiguous()")
+        made = [f"if {' or '.join(tests)}: raise Unfit", f"{place}_at = {place}.data_ptr()"]
+        made += [f"{place}_step = s[-2]"] if tensor.layout == "/" else []
+        if tensor.optional:
+            lines += [f"if {place} is None: {place}_at = None", "else:", *(f"    {line}" for line in made)]
+        else:
+            lines += made
+        given += [f"{place}_at"] + [f"{place}_step"] * (tensor.layout == "/")
+    lines.append(f"return [{', '.join([*prototype.sizes, *given, 'threads'])}]")
+    text = "def check(sizes, tensors, threads, directions):\n" + "".join(f"    {line}\n" for line in lines)
+    names: dict[str, Any] = {f"{place}_type": one.dtype for place, one in zip(places, prototype.tensors, strict=True)}
+    names["Unfit"] = Unfit
+    exec(text, names)
+    made_check: Check = names["check"]
+    return made_check
+
+
+def _expression(part: str) -> str:
+    """A part of a shape as Python computes it from the sizes."""
     if "^" in part:
         size, multiple = part.split("^")
-        return -(-known[size] // int(multiple)) * int(multiple)
-    made = 1
+        return f"-(-{size} // {multiple}) * {multiple}"
+    factors = []
     for factor in part.split("*"):
         first, *divisors = factor.split("/")
-        times = re.match(r"\d*", first)
-        count = times.group() if times else ""
-        value = int(count or 1) * known[first[len(count) :]]
+        count, size = re.fullmatch(r"(\d*)(\w+)", first).groups()  # type: ignore[union-attr]
+        made = f"{count} * {size}" if count else size
         for divisor in divisors:
-            value //= max(1, known[divisor])
-        made *= value
-    return made
+            made = f"({made}) // max(1, {divisor})"
+        factors.append(f"({made})")
+    return " * ".join(factors)
