@@ -23,7 +23,7 @@ class Compute:
     kept: dict[int, Any] | None = None
     """Where parameters that do not change any more are kept as operands, by id; there is no autograd then."""
     native: bool = True
-    """Whether forms in C may be taken."""
+    """Whether forms in C and in Triton may be taken."""
     generator: torch.Generator | None = None
     """Of the masks of dropout, on a CPU; None: torch's global one, which every thread draws from."""
 

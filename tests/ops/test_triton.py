@@ -2,6 +2,10 @@
 
 import math
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +19,9 @@ from mtkit.ops.packing import Packing
 from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
-from mtkit.ops.triton import attention, logits, recurrence, takes
+from mtkit.ops.triton import attention, launch, logits, recurrence, takes
 
+ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, and when a kernel is
@@ -204,8 +209,8 @@ def test_attention_of_many_queries(n: int, positions: int, width: int, heads: in
     near(attention.attend(scores, bias, values), wanted)
 
 
-def test_nobody_here_compiles_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which arguments are taken, as if a CPU were CUDA and Triton ready."""
+def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a CPU were CUDA, and Triton ready."""
     monkeypatch.setattr(Tensor, "is_cuda", True)
     monkeypatch.setattr(takes, "ready", lambda: True)
     x, wide, state = torch.zeros(4, 24), torch.zeros(4, 30)[:, :24], torch.zeros(4, 8)
@@ -245,3 +250,44 @@ def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
     kept = dropout(x, 0.3, packing, variational)
     assert {round(value, 4) for value in kept.unique().tolist()} == {0.0, 1.4286}
     assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)
+
+
+def test_where_triton_cannot_compile_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*arguments: Any) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify one")
+
+    monkeypatch.setattr(launch, "launch", fails)
+    monkeypatch.setattr(takes, "DEVICE", DEVICE)
+    takes.ready.cache_clear()
+    assert not takes.ready()
+    assert not takes.ready()
+    takes.ready.cache_clear()
+    (record,) = caplog.records
+    assert "cannot be used here (Failed to find C compiler.); torch's own" in record.getMessage()
+    monkeypatch.undo()
+    monkeypatch.setattr(takes, "DEVICE", DEVICE)
+    assert takes.ready()
+    takes.ready.cache_clear()
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="here they are compiled and run")
+def test_kernels_compile_for_a_gpu_that_is_not_here(tmp_path: Path) -> None:
+    """In a process of its own: in this one the interpreter takes the place of the compiler."""
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_INTERPRET": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ops.compiled"], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert not done.returncode, done.stderr
+    folder = ROOT / "mtkit/ops/triton"
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    launched = set(re.findall(r'"(\w+:\w+)"', text)) - {"module:function"}
+    assert set(done.stdout.split()) == launched - {"functions:zero"}
+
+
+def test_a_process_that_meets_no_gpu_imports_no_triton() -> None:
+    code = "import sys, torch, mtkit.ops.triton.takes; from mtkit.ops.recurrence import gru\n"
+    code += "with torch.no_grad(): gru(torch.ones(2, 6), torch.ones(2, 6), torch.ones(2, 2))\n"
+    code += "assert 'mtkit.ops.triton.recurrence' in sys.modules and 'triton' not in sys.modules"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT)

@@ -6,7 +6,7 @@ from torch import Tensor
 from mtkit.ops.triton.launch import blocks, launch, power
 
 TILE = 2048  # numbers that a program of additive attention has in hand: positions times numbers of a head
-WIDE, WARPS = 8192, 8  # where it has all positions of a row; and the warps that share them
+WIDE, WARPS = 4096, 8  # where it has all positions of a row; and the warps that share them
 
 
 def additive_scores(query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor, energy_A: Tensor, heads: int) -> Tensor:

@@ -16,6 +16,7 @@ from mtkit.ops.compute import current
 
 MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
 
+DEVICE = "cuda"
 _log = logging.getLogger("mtkit")
 _FLOAT, _LONG = torch.float32, torch.int64
 
@@ -72,7 +73,7 @@ def ready() -> bool:
     try:
         from mtkit.ops.triton.launch import launch
 
-        launch("functions:zero", (1,), torch.empty(1, device="cuda"))
+        launch("functions:zero", (1,), torch.empty(1, device=DEVICE))
     except Exception as error:  # whatever a compiler, a driver or an old GPU makes of it
         _log.warning("Triton cannot be used here (%s); torch's own kernels are, which are slower", _first_line(error))
         return False
