@@ -252,6 +252,19 @@ def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
     assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)
 
 
+@pytest.mark.parametrize(("case", "name", "shapes"), kernels.TUNED, ids=lambda one: getattr(one, "__name__", None))
+def test_blocks_of_any_size_give_the_same(
+    case: kernels.Case, name: str, shapes: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = kernels.Sizes(sentences=2, positions=17, width=130, vocabulary=1500, rows=2)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    assert getattr(ours, name) in shapes
+    for shape in shapes:
+        monkeypatch.setattr(ours, name, shape)
+        assert kernels.error(kernels.once(case, ours, sizes, DEVICE), exact) < 1e-6
+
+
 def test_where_triton_cannot_compile_that_is_said_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
