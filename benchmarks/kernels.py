@@ -20,7 +20,7 @@ from torch import Tensor
 from mtkit.ops.reference import attention as torch_attention
 from mtkit.ops.reference import logits as torch_logits
 from mtkit.ops.reference import recurrence as torch_recurrence
-from mtkit.ops.triton import attention, logits, recurrence, takes
+from mtkit.ops.triton import attention, logits, recurrence, search, takes
 
 CALLS = 100  # in a graph
 Work = Callable[[], list[Tensor]]
@@ -154,11 +154,22 @@ def twice_loss(ops: Any, make: Maker) -> Work:
     return lambda: [ops.twice_loss(rows, bias, pieces, 0.1, (0.5, 0.5, 1.0, 1.0), to_bias), rows, to_bias]
 
 
+def log_sums(ops: Any, make: Maker) -> Work:
+    rows = make(make.sizes.sentences, 5, make.sizes.vocabulary)
+    return lambda: [ops.log_sums(rows)]
+
+
+def best_pieces(ops: Any, make: Maker) -> Work:
+    rows, added = make(make.sizes.sentences, 5, make.sizes.vocabulary), make(make.sizes.sentences, 5)
+    return lambda: [*ops.best_pieces(rows, added, 5)]
+
+
 CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((gru, gru_both_directions, gru_backward, lstm, lstm_backward), (recurrence, torch_recurrence)),
     **dict.fromkeys((additive_forward, additive_backward, additive_scores), (attention, torch_attention)),
     **dict.fromkeys((attend, attend_step, attend_step_backward), (attention, torch_attention)),
     **dict.fromkeys((softmax_loss, softmax_loss_bf16, twice_loss), (logits, torch_logits)),
+    **dict.fromkeys((log_sums, best_pieces), (search, torch_logits)),
 }
 
 
@@ -170,6 +181,7 @@ TUNED: list[tuple[Case, str, list[tuple[int, int]]]] = [
     (additive_backward, "SLOPES", [(512, 2), (1024, 2), (1024, 4), (2048, 4), (2048, 8)]),
     (attend_step, "WIDE", [(2048, 4), (4096, 4), (4096, 8), (8192, 8), (16384, 16)]),
     (attend_step_backward, "WIDE", [(2048, 4), (4096, 4), (4096, 8), (8192, 8), (16384, 16)]),
+    (best_pieces, "SHAPE", [(1024, 4), (2048, 4), (2048, 8), (4096, 4), (4096, 8), (8192, 8)]),
     (softmax_loss, "SHAPE", [(1024, 4), (2048, 4), (2048, 8), (4096, 8), (8192, 8), (8192, 16)]),
 ]
 

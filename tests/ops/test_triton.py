@@ -19,7 +19,7 @@ from mtkit.ops.packing import Packing
 from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
-from mtkit.ops.triton import attention, launch, logits, recurrence, takes
+from mtkit.ops.triton import attention, launch, logits, recurrence, search, takes
 
 ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -209,6 +209,30 @@ def test_attention_of_many_queries(n: int, positions: int, width: int, heads: in
     near(attention.attend(scores, bias, values), wanted)
 
 
+@pytest.mark.parametrize("vocabulary", [1, 7, 5000])
+@pytest.mark.parametrize(("n", "hypotheses"), [(1, 1), (3, 1), (2, 5)])
+def test_search(n: int, hypotheses: int, vocabulary: int) -> None:
+    rows, added = torch.randn(n, hypotheses, vocabulary, device=DEVICE), torch.randn(n, hypotheses, device=DEVICE)
+    rows[:, :, ::3] = -math.inf  # ruled out: fewer may be left than are asked for
+    added[:, 1:2] = -math.inf  # finished
+    near(search.log_sums(rows), plain_logits.log_sums(rows.double()))
+    for count in {1, min(6, hypotheses * vocabulary)}:
+        best, places = search.best_pieces(rows, added, count)
+        wanted, wanted_places = plain_logits.best_pieces(rows.double(), added.double(), count)
+        near(best, wanted)
+        real = wanted > -math.inf
+        assert torch.equal(places[real], wanted_places[real])
+        assert all(len(set(row)) == count and max(row) < hypotheses * vocabulary for row in places.tolist())
+
+
+def test_choosing_takes_the_first_of_equals_and_no_nan() -> None:
+    rows = torch.zeros(2, 2, 70, device=DEVICE)
+    rows[1, 0, 3], rows[0, 1, 69] = math.nan, math.inf
+    best, places = search.best_pieces(rows, torch.zeros(2, 2, device=DEVICE), 4)
+    assert places.tolist() == [[139, 0, 1, 2], [0, 1, 2, 4]]
+    assert best.tolist() == [[math.inf, 0, 0, 0], [0, 0, 0, 0]]
+
+
 def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a CPU were CUDA, and Triton ready."""
     monkeypatch.setattr(Tensor, "is_cuda", True)
@@ -230,6 +254,11 @@ def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes.weighed((torch.zeros(1, endless), torch.zeros(1, endless), torch.zeros(1, endless, 1)))
     with torch.enable_grad():
         assert not takes.steps((x, wide, state))
+    beam = torch.zeros(2, 5, 300)
+    assert takes.search((beam,))
+    assert takes.search((beam, torch.zeros(2, 5), 5))
+    assert not takes.search((beam, torch.zeros(2, 5), 300))
+    assert not takes.search((beam[:, :4],))
 
 
 @pytest.mark.parametrize("case", kernels.CASES, ids=lambda case: case.__name__)

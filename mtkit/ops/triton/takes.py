@@ -16,6 +16,8 @@ from mtkit.ops.compute import current
 
 MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
 
+MAX_CANDIDATES = 1024  # the best of all hypotheses of a sentence
+
 DEVICE = "cuda"
 _log = logging.getLogger("mtkit")
 _FLOAT, _LONG = torch.float32, torch.int64
@@ -51,6 +53,14 @@ def loss(given: tuple[Any, ...]) -> bool:
     if not logits.is_cuda or logits.dtype not in (_FLOAT, torch.bfloat16) or not logits.is_contiguous():
         return False
     return _fit(given[1:]) and ready()
+
+
+def search(given: tuple[Any, ...]) -> bool:
+    """Rows without gaps between them; of `best_pieces` no more than one program can compare."""
+    logits = given[0]
+    if not logits.is_cuda or not logits.is_contiguous() or not _fit(given):
+        return False
+    return (len(given) == 1 or logits.shape[1] * given[2] <= MAX_CANDIDATES) and ready()
 
 
 def _fit(given: tuple[Any, ...]) -> bool:
