@@ -247,7 +247,8 @@ def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert takes.loss((rows, bias, pieces, 0.1, bias))
     assert takes.loss((rows.bfloat16(), bias, pieces, 0.1, bias, torch.ones(4)))
     assert not takes.loss((wide, bias, pieces, 0.1, bias))
-    assert not takes.loss((rows.half(), bias, pieces, 0.1, bias))
+    assert not takes.loss((rows.double(), bias, pieces, 0.1, bias))
+    assert not takes.loss((rows.bfloat16(), bias.bfloat16(), pieces, 0.1, bias))
     assert takes.weighed_step((rows, torch.zeros(4, 24), torch.zeros(4, 24, 5), torch.zeros(4, 5)))
     assert not takes.weighed_step((rows[:, :2], torch.zeros(4, 2), torch.zeros(4, 2, 5), torch.zeros(4, 5)))
     endless = takes.MAX_POSITIONS + 1
@@ -279,6 +280,20 @@ def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
     kept = dropout(x, 0.3, packing, variational)
     assert {round(value, 4) for value in kept.unique().tolist()} == {0.0, 1.4286}
     assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)
+
+
+NARROW = [case for case, (ours, _) in kernels.CASES.items() if ours in (recurrence, attention)]
+
+
+@pytest.mark.parametrize("case", [*NARROW, kernels.log_sums], ids=lambda case: case.__name__)
+def test_narrow_numbers_are_computed_with_in_fp32(case: kernels.Case) -> None:
+    """What is given and what comes back is rounded, and nothing between."""
+    sizes = kernels.Sizes(sentences=3, positions=17, width=64, vocabulary=300, rows=8)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    made = kernels.once(case, ours, sizes, DEVICE, torch.bfloat16)
+    assert all(one.dtype is torch.bfloat16 for one in made)
+    assert kernels.error(made, exact) < 2e-2
 
 
 @pytest.mark.parametrize(("case", "name", "shapes"), kernels.TUNED, ids=lambda one: getattr(one, "__name__", None))

@@ -50,7 +50,7 @@ class AdditiveScores:
         """The gradient of the query; that of the keys, but for the factor v, is added to `grad_keys_BSA`."""
         B, S, A = self.keys_BSA.shape
         if self.grad_energy_BA is None:
-            self.grad_energy_BA = self.keys_BSA.new_zeros(B, A)
+            self.grad_energy_BA = self.keys_BSA.new_zeros(B, A, dtype=torch.float32)
         d, (tile, warps) = A // self.heads, SLOPES
         block = min(64, power(d))
         grad_query_nA = torch.empty_like(query_nA, memory_format=torch.contiguous_format)
@@ -68,7 +68,7 @@ class AdditiveScores:
     def grad_energy_A(self) -> Tensor:
         """After every step's backward: the gradient of v."""
         assert self.grad_energy_BA is not None
-        return self.grad_energy_BA.sum(0)
+        return self.grad_energy_BA.sum(0).to(self.energy_A.dtype)
 
 
 def attend(scores_BhKS: Tensor, bias_BS: Tensor, values_BhSd: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,16 +20,17 @@ def best_pieces(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tenso
     """See the reference; of equals the first is the better one."""
     (B, K, V), (block, warps) = logits_BKV.shape, SHAPE
     each = min(count, V)
-    row_best, row_places = _room(logits_BKV, B, K * each)
+    row_best, row_places = _room(logits_BKV, added_BK, B, K * each)
     rows = (logits_BKV, added_BK.contiguous(), row_best, row_places, V, K, each)
     launch("search:best_of_row", (B * K,), *rows, BLOCK=block, num_warps=warps)
     if K == 1:
         return row_best, row_places
-    best_BM, places_BM = _room(logits_BKV, B, count)
+    best_BM, places_BM = _room(logits_BKV, added_BK, B, count)
     merged = (row_best, row_places, best_BM, places_BM, K * each, count)
     launch("search:best_of_sentence", (B,), *merged, BLOCK=power(K * each), num_warps=1)
     return best_BM, places_BM
 
 
-def _room(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
-    return like.new_empty(shape), like.new_empty(shape, dtype=torch.int64)
+def _room(logits: Tensor, added: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
+    dtype = torch.promote_types(logits.dtype, added.dtype)
+    return logits.new_empty(shape, dtype=dtype), logits.new_empty(shape, dtype=torch.int64)

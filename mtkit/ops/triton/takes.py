@@ -1,4 +1,4 @@
-"""Which arguments kernels take: fp32 on CUDA, rows without gaps, no autograd. Asked by `mtkit.ops.table`.
+"""Which arguments kernels take: fp32 or narrower on CUDA, rows without gaps, no autograd. Asked by `mtkit.ops.table`.
 
 Imports no Triton: a process that only ever meets tensors on a CPU does without it.
 """
@@ -20,7 +20,7 @@ MAX_CANDIDATES = 1024  # the best of all hypotheses of a sentence
 
 DEVICE = "cuda"
 _log = logging.getLogger("mtkit")
-_FLOAT, _LONG = torch.float32, torch.int64
+_TYPES = {torch.float32, torch.bfloat16, torch.float16, torch.int64}
 
 
 def steps(given: tuple[Any, ...]) -> bool:
@@ -48,11 +48,11 @@ def weighed_step(given: tuple[Any, ...]) -> bool:
 
 
 def loss(given: tuple[Any, ...]) -> bool:
-    """Rows of logits, which may be bf16."""
-    logits = given[0]
-    if not logits.is_cuda or logits.dtype not in (_FLOAT, torch.bfloat16) or not logits.is_contiguous():
+    """Rows of logits, and a bias in the type of the sums."""
+    logits, bias, *_ = given
+    if not logits.is_cuda or bias.dtype is not torch.float32 or not logits.is_contiguous():
         return False
-    return _fit(given[1:]) and ready()
+    return _fit(given) and ready()
 
 
 def search(given: tuple[Any, ...]) -> bool:
@@ -68,10 +68,8 @@ def _fit(given: tuple[Any, ...]) -> bool:
     if is_grad_enabled() or not current().native:
         return False
     for one in given:
-        if isinstance(one, Tensor):
-            dtype = one.dtype
-            if (dtype is not _FLOAT and dtype is not _LONG) or not one.is_cuda or one.stride()[-1] != 1:
-                return False
+        if isinstance(one, Tensor) and (one.dtype not in _TYPES or not one.is_cuda or one.stride()[-1] != 1):
+            return False
     return True
 
 

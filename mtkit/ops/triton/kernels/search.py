@@ -6,6 +6,8 @@ Of equals the first is the better one, and what is no number is as bad as minus 
 import triton
 import triton.language as tl
 
+from mtkit.ops.triton.kernels.functions import number
+
 
 @triton.jit
 def log_sums(logits, sums, V, BLOCK: tl.constexpr):
@@ -16,7 +18,7 @@ def log_sums(logits, sums, V, BLOCK: tl.constexpr):
     total = tl.full((), 0.0, tl.float32)
     for start in range(0, V, BLOCK):
         column = start + tl.arange(0, BLOCK)
-        x = tl.load(row + column, column < V, float("-inf"))
+        x = tl.where(column < V, number(row + column, column < V), float("-inf"))
         greatest = tl.maximum(top, tl.max(x, 0))
         # Where all so far is minus infinity, differences from it would be no numbers.
         near = tl.where(greatest == float("-inf"), 0.0, greatest)
@@ -38,7 +40,7 @@ def _first_best(x, place, there, last, last_place):
 def best_of_row(logits, added, best, places, V, K, count, BLOCK: tl.constexpr):
     """The best `count` of a row of logits, plus what is added to all of it; places are those in the sentence."""
     i = tl.program_id(0).to(tl.int64)
-    row, plus = logits + i * V, tl.load(added + i)
+    row, plus = logits + i * V, tl.load(added + i).to(tl.float32)
     last = tl.full((), float("inf"), tl.float32)
     last_column = tl.full((), -1, tl.int32)
     for m in range(0, count):
@@ -46,7 +48,7 @@ def best_of_row(logits, added, best, places, V, K, count, BLOCK: tl.constexpr):
         found_column = tl.full((), 0x7FFFFFFF, tl.int32)
         for start in range(0, V, BLOCK):
             column = start + tl.arange(0, BLOCK)
-            x = tl.load(row + column, column < V, 0.0) + plus
+            x = number(row + column, column < V) + plus
             one, one_column = _first_best(x, column, column < V, last, last_column)
             better = (one > found) | ((one == found) & (one_column < found_column))
             found = tl.where(better, one, found)
@@ -61,7 +63,7 @@ def best_of_sentence(row_best, row_places, best, places, given, count, BLOCK: tl
     """The best `count` of the `given` best of a sentence's rows; BLOCK is no less than `given`."""
     b = tl.program_id(0).to(tl.int64)
     i = tl.arange(0, BLOCK)
-    x = tl.load(row_best + b * given + i, i < given, 0.0)
+    x = number(row_best + b * given + i, i < given)
     last = tl.full((), float("inf"), tl.float32)
     last_i = tl.full((), -1, tl.int32)
     for m in range(0, count):
