@@ -1,9 +1,10 @@
 """Kernels in Triton beside torch's own, on CUDA: how far apart, and how long each takes inside a captured graph.
 
-    python -m benchmarks.kernels [--sentences 240]
+    python -m benchmarks.kernels [--sentences 240] [--tune]
 
 Of each operation at the sizes of workload A: the largest error of both against torch in float64, relative to the
-largest number; whether two runs agree bit for bit; microseconds a call, of 100 in one graph.
+largest number; whether two runs agree bit for bit; microseconds a call, of 100 in one graph. With --tune: microseconds
+with other sizes of blocks and numbers of warps, too.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from torch import Tensor
 from mtkit.ops.reference import attention as torch_attention
 from mtkit.ops.reference import logits as torch_logits
 from mtkit.ops.reference import recurrence as torch_recurrence
-from mtkit.ops.triton import attention, logits, recurrence, takes
+from mtkit.ops.triton import attention, logits, recurrence, search, takes
 
 CALLS = 100  # in a graph
 Work = Callable[[], list[Tensor]]
@@ -153,12 +154,36 @@ def twice_loss(ops: Any, make: Maker) -> Work:
     return lambda: [ops.twice_loss(rows, bias, pieces, 0.1, (0.5, 0.5, 1.0, 1.0), to_bias), rows, to_bias]
 
 
+def log_sums(ops: Any, make: Maker) -> Work:
+    rows = make(make.sizes.sentences, 5, make.sizes.vocabulary)
+    return lambda: [ops.log_sums(rows)]
+
+
+def best_pieces(ops: Any, make: Maker) -> Work:
+    rows, added = make(make.sizes.sentences, 5, make.sizes.vocabulary), make(make.sizes.sentences, 5)
+    return lambda: [*ops.best_pieces(rows, added, 5)]
+
+
 CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((gru, gru_both_directions, gru_backward, lstm, lstm_backward), (recurrence, torch_recurrence)),
     **dict.fromkeys((additive_forward, additive_backward, additive_scores), (attention, torch_attention)),
     **dict.fromkeys((attend, attend_step, attend_step_backward), (attention, torch_attention)),
     **dict.fromkeys((softmax_loss, softmax_loss_bf16, twice_loss), (logits, torch_logits)),
+    **dict.fromkeys((log_sums, best_pieces), (search, torch_logits)),
 }
+
+
+# Sizes of blocks and warps that --tune tries: what a module has under a name.
+TUNED: list[tuple[Case, str, list[tuple[int, int]]]] = [
+    (gru, "SHAPE", [(128, 1), (256, 1), (256, 2), (512, 2), (512, 4), (1024, 8)]),
+    (gru_backward, "SHAPE", [(128, 1), (256, 1), (256, 2), (512, 2), (512, 4), (1024, 8)]),
+    (additive_forward, "SCORES", [(1024, 2), (1024, 4), (2048, 4), (4096, 4), (4096, 8), (8192, 8)]),
+    (additive_backward, "SLOPES", [(512, 2), (1024, 2), (1024, 4), (2048, 4), (2048, 8)]),
+    (attend_step, "WIDE", [(2048, 4), (4096, 4), (4096, 8), (8192, 8), (16384, 16)]),
+    (attend_step_backward, "WIDE", [(2048, 4), (4096, 4), (4096, 8), (8192, 8), (16384, 16)]),
+    (best_pieces, "SHAPE", [(1024, 4), (2048, 4), (2048, 8), (4096, 4), (4096, 8), (8192, 8)]),
+    (softmax_loss, "SHAPE", [(1024, 4), (2048, 4), (2048, 8), (4096, 8), (8192, 8), (8192, 16)]),
+]
 
 
 @torch.no_grad()
@@ -202,7 +227,9 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sentences", type=int, default=240)
-    sizes = Sizes(parser.parse_args().sentences)
+    parser.add_argument("--tune", action="store_true")
+    given = parser.parse_args()
+    sizes = Sizes(given.sentences)
     if not torch.cuda.is_available():
         sys.exit("benchmarks.kernels compares kernels on CUDA, and there is none here; nothing was measured")
     if not takes.ready():
@@ -220,6 +247,21 @@ def main() -> None:
             f"{times[0]:8.2f}{times[1]:10.2f}{times[1] / times[0]:7.1f}",
             flush=True,
         )
+    if given.tune:
+        for case, name, shapes in TUNED:
+            print(f"{case.__name__}.{name}: {', '.join(tuned(case, name, shapes, sizes))}", flush=True)
+
+
+def tuned(case: Case, name: str, shapes: list[tuple[int, int]], sizes: Sizes) -> list[str]:
+    """Microseconds with each, and what is the default."""
+    ours, _ = CASES[case]
+    before, times = getattr(ours, name), []
+    for shape in shapes:
+        setattr(ours, name, shape)
+        taken = microseconds(case(ours, Maker(sizes, "cuda", torch.float32)))
+        times.append(f"{shape} {taken:.2f}{' (default)' if shape == before else ''}")
+    setattr(ours, name, before)
+    return times
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from mtkit.ops.packing import Packing
 from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
-from mtkit.ops.triton import attention, launch, logits, recurrence, takes
+from mtkit.ops.triton import attention, launch, logits, recurrence, search, takes
 
 ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -209,6 +209,30 @@ def test_attention_of_many_queries(n: int, positions: int, width: int, heads: in
     near(attention.attend(scores, bias, values), wanted)
 
 
+@pytest.mark.parametrize("vocabulary", [1, 7, 5000])
+@pytest.mark.parametrize(("n", "hypotheses"), [(1, 1), (3, 1), (2, 5)])
+def test_search(n: int, hypotheses: int, vocabulary: int) -> None:
+    rows, added = torch.randn(n, hypotheses, vocabulary, device=DEVICE), torch.randn(n, hypotheses, device=DEVICE)
+    rows[:, :, ::3] = -math.inf  # ruled out: fewer may be left than are asked for
+    added[:, 1:2] = -math.inf  # finished
+    near(search.log_sums(rows), plain_logits.log_sums(rows.double()))
+    for count in {1, min(6, hypotheses * vocabulary)}:
+        best, places = search.best_pieces(rows, added, count)
+        wanted, wanted_places = plain_logits.best_pieces(rows.double(), added.double(), count)
+        near(best, wanted)
+        real = wanted > -math.inf
+        assert torch.equal(places[real], wanted_places[real])
+        assert all(len(set(row)) == count and max(row) < hypotheses * vocabulary for row in places.tolist())
+
+
+def test_choosing_takes_the_first_of_equals_and_no_nan() -> None:
+    rows = torch.zeros(2, 2, 70, device=DEVICE)
+    rows[1, 0, 3], rows[0, 1, 69] = math.nan, math.inf
+    best, places = search.best_pieces(rows, torch.zeros(2, 2, device=DEVICE), 4)
+    assert places.tolist() == [[139, 0, 1, 2], [0, 1, 2, 4]]
+    assert best.tolist() == [[math.inf, 0, 0, 0], [0, 0, 0, 0]]
+
+
 def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a CPU were CUDA, and Triton ready."""
     monkeypatch.setattr(Tensor, "is_cuda", True)
@@ -223,13 +247,19 @@ def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert takes.loss((rows, bias, pieces, 0.1, bias))
     assert takes.loss((rows.bfloat16(), bias, pieces, 0.1, bias, torch.ones(4)))
     assert not takes.loss((wide, bias, pieces, 0.1, bias))
-    assert not takes.loss((rows.half(), bias, pieces, 0.1, bias))
+    assert not takes.loss((rows.double(), bias, pieces, 0.1, bias))
+    assert not takes.loss((rows.bfloat16(), bias.bfloat16(), pieces, 0.1, bias))
     assert takes.weighed_step((rows, torch.zeros(4, 24), torch.zeros(4, 24, 5), torch.zeros(4, 5)))
     assert not takes.weighed_step((rows[:, :2], torch.zeros(4, 2), torch.zeros(4, 2, 5), torch.zeros(4, 5)))
     endless = takes.MAX_POSITIONS + 1
     assert not takes.weighed((torch.zeros(1, endless), torch.zeros(1, endless), torch.zeros(1, endless, 1)))
     with torch.enable_grad():
         assert not takes.steps((x, wide, state))
+    beam = torch.zeros(2, 5, 300)
+    assert takes.search((beam,))
+    assert takes.search((beam, torch.zeros(2, 5), 5))
+    assert not takes.search((beam, torch.zeros(2, 5), 300))
+    assert not takes.search((beam[:, :4],))
 
 
 @pytest.mark.parametrize("case", kernels.CASES, ids=lambda case: case.__name__)
@@ -250,6 +280,33 @@ def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
     kept = dropout(x, 0.3, packing, variational)
     assert {round(value, 4) for value in kept.unique().tolist()} == {0.0, 1.4286}
     assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)
+
+
+NARROW = [case for case, (ours, _) in kernels.CASES.items() if ours in (recurrence, attention)]
+
+
+@pytest.mark.parametrize("case", [*NARROW, kernels.log_sums], ids=lambda case: case.__name__)
+def test_narrow_numbers_are_computed_with_in_fp32(case: kernels.Case) -> None:
+    """What is given and what comes back is rounded, and nothing between."""
+    sizes = kernels.Sizes(sentences=3, positions=17, width=64, vocabulary=300, rows=8)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    made = kernels.once(case, ours, sizes, DEVICE, torch.bfloat16)
+    assert all(one.dtype is torch.bfloat16 for one in made)
+    assert kernels.error(made, exact) < 2e-2
+
+
+@pytest.mark.parametrize(("case", "name", "shapes"), kernels.TUNED, ids=lambda one: getattr(one, "__name__", None))
+def test_blocks_of_any_size_give_the_same(
+    case: kernels.Case, name: str, shapes: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = kernels.Sizes(sentences=2, positions=17, width=130, vocabulary=1500, rows=2)
+    ours, theirs = kernels.CASES[case]
+    exact = kernels.once(case, theirs, sizes, DEVICE, torch.float64)
+    assert getattr(ours, name) in shapes
+    for shape in shapes:
+        monkeypatch.setattr(ours, name, shape)
+        assert kernels.error(kernels.once(case, ours, sizes, DEVICE), exact) < 1e-6
 
 
 def test_where_triton_cannot_compile_that_is_said_once(

@@ -5,8 +5,10 @@ from torch import Tensor
 
 from mtkit.ops.triton.launch import blocks, launch, power
 
-TILE = 2048  # numbers that a program of additive attention has in hand: positions times numbers of a head
-WIDE, WARPS = 4096, 8  # where it has all positions of a row; and the warps that share them
+# What a program has in hand at once, positions times numbers of a head, and the warps that share it:
+SCORES = 2048, 4  # of scores, up to 512 numbers of each position
+SLOPES = 1024, 4  # going back, up to 64 of each
+WIDE = 4096, 8  # where it has all positions of a row
 
 
 def additive_scores(query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor, energy_A: Tensor, heads: int) -> Tensor:
@@ -20,15 +22,16 @@ def additive_scores(query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor, energy
 def _additive(query_qA: Tensor, keys_nSA: Tensor, energy_A: Tensor, heads: int, K: int, out: Tensor) -> None:
     """Scores of q queries, K of them a sentence; a row a query and head."""
     _, S, A = keys_nSA.shape
-    d, q = A // heads, len(query_qA)
+    d, q, (tile, warps) = A // heads, len(query_qA), SCORES
     block = min(512, power(d))
-    positions = TILE // block
+    positions = tile // block
     launch(
         "attention:additive_scores",
         (q * heads, blocks(S, positions)),
         *(keys_nSA, query_qA, energy_A, out, S, d, heads, K, query_qA.stride(0)),
         POSITIONS=positions,
         BLOCK=block,
+        num_warps=warps,
     )
 
 
@@ -47,8 +50,8 @@ class AdditiveScores:
         """The gradient of the query; that of the keys, but for the factor v, is added to `grad_keys_BSA`."""
         B, S, A = self.keys_BSA.shape
         if self.grad_energy_BA is None:
-            self.grad_energy_BA = self.keys_BSA.new_zeros(B, A)
-        d = A // self.heads
+            self.grad_energy_BA = self.keys_BSA.new_zeros(B, A, dtype=torch.float32)
+        d, (tile, warps) = A // self.heads, SLOPES
         block = min(64, power(d))
         grad_query_nA = torch.empty_like(query_nA, memory_format=torch.contiguous_format)
         places = (grad_scores_rS, grad_keys_BSA, grad_query_nA, self.grad_energy_BA)
@@ -56,15 +59,16 @@ class AdditiveScores:
             "attention:additive_backward",
             (len(query_nA) * self.heads, blocks(d, block)),
             *(self.keys_BSA, query_nA, self.energy_A, *places, S, d, self.heads, query_nA.stride(0)),
-            POSITIONS=16,
+            POSITIONS=tile // 64,
             BLOCK=block,
+            num_warps=warps,
         )
         return grad_query_nA
 
     def grad_energy_A(self) -> Tensor:
         """After every step's backward: the gradient of v."""
         assert self.grad_energy_BA is not None
-        return self.grad_energy_BA.sum(0)
+        return self.grad_energy_BA.sum(0).to(self.energy_A.dtype)
 
 
 def attend(scores_BhKS: Tensor, bias_BS: Tensor, values_BhSd: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,5 +115,5 @@ def attend_step_backward(grad_rd: Tensor, values_rSd: Tensor, weights_rS: Tensor
 
 def _wide(S: int, d: int) -> dict[str, int]:
     """All positions at once, and as many numbers of each as there is room for."""
-    positions = power(S)
-    return {"POSITIONS": positions, "BLOCK": min(power(d), max(1, WIDE // positions)), "num_warps": WARPS}
+    positions, (tile, warps) = power(S), WIDE
+    return {"POSITIONS": positions, "BLOCK": min(power(d), max(1, tile // positions)), "num_warps": warps}

@@ -4,7 +4,7 @@ from torch import Tensor, float32
 
 from mtkit.ops.triton.launch import launch
 
-BLOCK, WARPS = 4096, 8  # columns at a time, and the warps that share them
+SHAPE = 4096, 8  # columns at a time, and the warps that share them
 
 
 def softmax_loss(
@@ -53,4 +53,5 @@ def twice_loss(
 
 
 def _constants(grad_bias_V: Tensor | None, weights_N: Tensor | None) -> dict[str, int | bool]:
-    return {"WEIGHTED": weights_N is not None, "GRAD": grad_bias_V is not None, "BLOCK": BLOCK, "num_warps": WARPS}
+    block, warps = SHAPE
+    return {"WEIGHTED": weights_N is not None, "GRAD": grad_bias_V is not None, "BLOCK": block, "num_warps": warps}

@@ -3,13 +3,14 @@
 Dimensions: n rows, H the width of a state; tensors may have a first dimension of directions or sentences.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from mtkit.ops.triton.launch import blocks, launch
 
-BLOCK = 256  # columns a program
-SHAPE = {"BLOCK": BLOCK, "num_warps": 2}  # four numbers a thread, which it reads and writes together
+SHAPE = 256, 2  # columns a program, and its warps: four numbers a thread, which it reads and writes together
 
 
 def gru(
@@ -22,7 +23,7 @@ def gru(
     rz, new = last.new_empty(*lead, n, 2 * H), last.new_empty(*lead, n, H)
     tensors = (from_input, from_hidden, last, out)
     places = _strides(tensors, (3, 3, 1, 1), last)
-    launch("recurrence:gru", _programs(last), *tensors, rz, new, n, H, *places, **SHAPE)
+    _launch("recurrence:gru", last, *tensors, rz, new, n, H, *places)
     return out, rz, new
 
 
@@ -33,7 +34,7 @@ def gru_backward(
     to_last = torch.empty_like(n, memory_format=torch.contiguous_format)
     tensors = (grad, last, rz, n, hidden_n, to_input, to_hidden)
     places = _strides(tensors, (1, 1, 2, 1, 1, 3, 3), n)
-    launch("recurrence:gru_backward", _programs(n), *tensors, to_last, *n.shape[-2:], *places, **SHAPE)
+    _launch("recurrence:gru_backward", n, *tensors, to_last, *n.shape[-2:], *places)
     return to_last
 
 
@@ -44,7 +45,7 @@ def lstm(from_input: Tensor, from_hidden: Tensor, last_c: Tensor) -> tuple[Tenso
     g, o, c = (last_c.new_empty(*lead, n, H) for _ in range(3))
     tensors = (from_input, from_hidden, last_c)
     places = _strides(tensors, (4, 4, 1), last_c)
-    launch("recurrence:lstm", _programs(last_c), *tensors, i_f, g, o, c, n, H, *places, **SHAPE)
+    _launch("recurrence:lstm", last_c, *tensors, i_f, g, o, c, n, H, *places)
     return i_f, g, o, c
 
 
@@ -55,13 +56,14 @@ def lstm_backward(
     to_last = torch.empty_like(g, memory_format=torch.contiguous_format)
     tensors = (grad_c, grad_o, i_f, g, o, last_c, to_gates)
     places = _strides(tensors, (1, 1, 2, 1, 1, 1, 4), g)
-    launch("recurrence:lstm_backward", _programs(g), *tensors, to_last, *g.shape[-2:], *places, **SHAPE)
+    _launch("recurrence:lstm_backward", g, *tensors, to_last, *g.shape[-2:], *places)
     return to_last
 
 
-def _programs(like: Tensor) -> tuple[int, int]:
-    H = like.shape[-1]
-    return like.numel() // max(1, H), blocks(H, BLOCK)
+def _launch(where: str, like: Tensor, *arguments: Any) -> None:
+    (block, warps), H = SHAPE, like.shape[-1]
+    programs = like.numel() // max(1, H), blocks(H, block)
+    launch(where, programs, *arguments, BLOCK=block, num_warps=warps)
 
 
 def _strides(tensors: tuple[Tensor, ...], times: tuple[int, ...], like: Tensor) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which arguments kernels take: fp32 on CUDA, rows without gaps, no autograd. Asked by `mtkit.ops.table`.
+"""Which arguments kernels take: fp32 or narrower on CUDA, rows without gaps, no autograd. Asked by `mtkit.ops.table`.
 
 Imports no Triton: a process that only ever meets tensors on a CPU does without it.
 """
@@ -16,10 +16,11 @@ from mtkit.ops.compute import current
 
 MAX_SHORT, MAX_HEAD = 64, 128  # positions of a sentence, and the width of a head, that fit into a program
 MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
+MAX_CANDIDATES = 1024  # the best of all hypotheses of a sentence
 
 DEVICE = "cuda"
 _log = logging.getLogger("mtkit")
-_FLOAT, _LONG = torch.float32, torch.int64
+_TYPES = {torch.float32, torch.bfloat16, torch.float16, torch.int64}
 
 
 def steps(given: tuple[Any, ...]) -> bool:
@@ -47,11 +48,19 @@ def weighed_step(given: tuple[Any, ...]) -> bool:
 
 
 def loss(given: tuple[Any, ...]) -> bool:
-    """Rows of logits, which may be bf16."""
-    logits = given[0]
-    if not logits.is_cuda or logits.dtype not in (_FLOAT, torch.bfloat16) or not logits.is_contiguous():
+    """Rows of logits, and a bias in the type of the sums."""
+    logits, bias, *_ = given
+    if not logits.is_cuda or bias.dtype is not torch.float32 or not logits.is_contiguous():
         return False
-    return _fit(given[1:]) and ready()
+    return _fit(given) and ready()
+
+
+def search(given: tuple[Any, ...]) -> bool:
+    """Rows without gaps between them; of `best_pieces` no more than one program can compare."""
+    logits = given[0]
+    if not logits.is_cuda or not logits.is_contiguous() or not _fit(given):
+        return False
+    return (len(given) == 1 or logits.shape[1] * given[2] <= MAX_CANDIDATES) and ready()
 
 
 def short(given: tuple[Any, ...]) -> bool:
@@ -60,7 +69,7 @@ def short(given: tuple[Any, ...]) -> bool:
     width = queries.shape[3]
     if not queries.is_cuda or not current().native or width < 16 or width > MAX_HEAD or width & (width - 1):
         return False
-    if max(queries.shape[2], keys.shape[2]) > MAX_SHORT or queries.dtype not in (_FLOAT, torch.bfloat16):
+    if max(queries.shape[2], keys.shape[2]) > MAX_SHORT or queries.dtype not in (torch.float32, torch.bfloat16):
         return False
     alike = all(one.dtype is queries.dtype and one.stride(3) == 1 for one in (queries, keys, values))
     return alike and (mask is None or mask.stride(1) == 1) and ready()
@@ -81,10 +90,8 @@ def _fit(given: tuple[Any, ...]) -> bool:
     if is_grad_enabled() or not current().native:
         return False
     for one in given:
-        if isinstance(one, Tensor):
-            dtype = one.dtype
-            if (dtype is not _FLOAT and dtype is not _LONG) or not one.is_cuda or one.stride()[-1] != 1:
-                return False
+        if isinstance(one, Tensor) and (one.dtype not in _TYPES or not one.is_cuda or one.stride()[-1] != 1):
+            return False
     return True
 
 

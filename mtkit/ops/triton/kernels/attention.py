@@ -7,7 +7,7 @@ Row r is query r // heads and head r % heads; the query is one of sentence r // 
 import triton
 import triton.language as tl
 
-from mtkit.ops.triton.kernels.functions import tanh
+from mtkit.ops.triton.kernels.functions import number, tanh
 
 
 @triton.jit(do_not_specialize=["S", "K"])
@@ -23,9 +23,9 @@ def additive_scores(
     for start in range(0, d, BLOCK):
         i = start + tl.arange(0, BLOCK)
         here = i < d
-        query = tl.load(queries + q * query_stride + first + i, here, 0.0)
-        v = tl.load(energy + first + i, here, 0.0)
-        key = tl.load(keys + (first + i)[None, :], here[None, :] & (s < S)[:, None], 0.0)
+        query = number(queries + q * query_stride + first + i, here)
+        v = number(energy + first + i, here)
+        key = number(keys + (first + i)[None, :], here[None, :] & (s < S)[:, None])
         total += v[None, :] * tanh(key + query[None, :])
     tl.store(out + r * S + s, tl.sum(total, 1), s < S)
 
@@ -41,22 +41,22 @@ def additive_backward(
     i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     there = i < d
     i += first
-    query = tl.load(queries + n * query_stride + i, there, 0.0)
+    query = number(queries + n * query_stride + i, there)
     sum_slope = tl.zeros((POSITIONS, BLOCK), tl.float32)
     sum_layer = tl.zeros((POSITIONS, BLOCK), tl.float32)
     for start in range(0, S, POSITIONS):
         s = start + tl.arange(0, POSITIONS)
         here = (s < S)[:, None] & there[None, :]
         place = (n * S + s)[:, None] * (heads * d) + i[None, :]
-        grad = tl.load(grad_scores + r * S + s, s < S, 0.0)[:, None]
-        layer = tanh(tl.load(keys + place, here, 0.0) + query[None, :])
+        grad = number(grad_scores + r * S + s, s < S)[:, None]
+        layer = tanh(number(keys + place, here) + query[None, :])
         slope = grad * (1 - layer * layer)
-        tl.store(grad_keys + place, tl.load(grad_keys + place, here, 0.0) + slope, here)
+        tl.store(grad_keys + place, number(grad_keys + place, here) + slope, here)
         sum_slope += slope
         sum_layer += grad * layer
     row = n * heads * d + i
-    tl.store(grad_queries + row, tl.sum(sum_slope, 0) * tl.load(energy + i, there, 0.0), there)
-    tl.store(grad_energy + row, tl.load(grad_energy + row, there, 0.0) + tl.sum(sum_layer, 0), there)
+    tl.store(grad_queries + row, tl.sum(sum_slope, 0) * number(energy + i, there), there)
+    tl.store(grad_energy + row, number(grad_energy + row, there) + tl.sum(sum_layer, 0), there)
 
 
 @triton.jit(do_not_specialize=["S", "K"], do_not_specialize_on_alignment=["scores", "bias"])
@@ -70,7 +70,8 @@ def attend(
     n = q // K
     s = tl.arange(0, POSITIONS)
     real = s < S
-    x = tl.load(scores + r * S + s, real, float("-inf")) + tl.load(bias + n * bias_stride + s, real, 0.0)
+    x = number(scores + r * S + s, real) + number(bias + n * bias_stride + s, real)
+    x = tl.where(real, x, float("-inf"))
     e = tl.exp(x - tl.max(x, 0))
     weights = e / tl.sum(e, 0)
     tl.debug_barrier()  # each warp may have read all of the row: none writes before every one has
@@ -79,7 +80,7 @@ def attend(
     for start in range(0, d, BLOCK):
         i = start + tl.arange(0, BLOCK)
         here = real[:, None] & (i < d)[None, :]
-        value = tl.load(values + s[:, None] * values_s + i[None, :], here, 0.0)
+        value = number(values + s[:, None] * values_s + i[None, :], here)
         tl.store(out + q * out_stride + head * d + i, tl.sum(weights[:, None] * value, 0), i < d)
 
 
@@ -95,8 +96,8 @@ def attend_backward(
     total = tl.zeros((POSITIONS, BLOCK), tl.float32)
     for start in range(0, d, BLOCK):
         i = start + tl.arange(0, BLOCK)
-        grad = tl.load(grads + r * grad_stride + i, i < d, 0.0)
-        total += grad[None, :] * tl.load(values + i[None, :], real[:, None] & (i < d)[None, :], 0.0)
+        grad = number(grads + r * grad_stride + i, i < d)
+        total += grad[None, :] * number(values + i[None, :], real[:, None] & (i < d)[None, :])
     grad_weights = tl.sum(total, 1)
-    weight = tl.load(weights + r * S + s, real, 0.0)
+    weight = number(weights + r * S + s, real)
     tl.store(grad_scores + r * S + s, weight * (grad_weights - tl.sum(weight * grad_weights, 0)), real)

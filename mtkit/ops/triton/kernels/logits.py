@@ -7,12 +7,14 @@ column is wanted to be (the smoothed target) is a number, not a row of memory.
 import triton
 import triton.language as tl
 
+from mtkit.ops.triton.kernels.functions import number
+
 
 @triton.jit
 def _logits(row, bias, column, V):
     """Of some columns; minus infinity beyond the end."""
     here = column < V
-    x = tl.load(row + column, here, 0.0).to(tl.float32) + tl.load(bias + column, here, 0.0)
+    x = number(row + column, here) + number(bias + column, here)
     return tl.where(here, x, float("-inf"))
 
 

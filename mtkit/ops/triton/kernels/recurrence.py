@@ -6,7 +6,7 @@ Rows are counted over directions (or sentences) and n; every tensor comes with i
 import triton
 import triton.language as tl
 
-from mtkit.ops.triton.kernels.functions import tanh
+from mtkit.ops.triton.kernels.functions import number, tanh
 
 
 @triton.jit
@@ -23,10 +23,10 @@ def gru(x, u, last, out, rz, new, n, H, x_d, x_n, u_d, u_n, last_d, last_n, out_
     d, i, h, here = _place(n, H, BLOCK)
     x += d * x_d + i * x_n + h
     u += d * u_d + i * u_n + h
-    r = tl.sigmoid(tl.load(x, here, 0.0) + tl.load(u, here, 0.0))
-    z = tl.sigmoid(tl.load(x + H, here, 0.0) + tl.load(u + H, here, 0.0))
-    candidate = tanh(tl.load(x + 2 * H, here, 0.0) + r * tl.load(u + 2 * H, here, 0.0))
-    before = tl.load(last + d * last_d + i * last_n + h, here, 0.0)
+    r = tl.sigmoid(number(x, here) + number(u, here))
+    z = tl.sigmoid(number(x + H, here) + number(u + H, here))
+    candidate = tanh(number(x + 2 * H, here) + r * number(u + 2 * H, here))
+    before = number(last + d * last_d + i * last_n + h, here)
     row = d * n + i
     tl.store(out + d * out_d + i * out_n + h, candidate + z * (before - candidate), here)
     tl.store(rz + row * 2 * H + h, r, here)
@@ -42,14 +42,14 @@ def gru_backward(
 ):  # fmt: skip
     """The gradient of the next state -> those of the gates, and of the last state past the gates."""
     d, i, h, here = _place(n, H, BLOCK)
-    g = tl.load(grad + d * grad_d + i * grad_n + h, here, 0.0)
-    before = tl.load(last + d * last_d + i * last_n + h, here, 0.0)
+    g = number(grad + d * grad_d + i * grad_n + h, here)
+    before = number(last + d * last_d + i * last_n + h, here)
     rz += d * rz_d + i * rz_n + h
-    r, z = tl.load(rz, here, 0.0), tl.load(rz + H, here, 0.0)
-    candidate = tl.load(new + d * new_d + i * new_n + h, here, 0.0)
+    r, z = number(rz, here), number(rz + H, here)
+    candidate = number(new + d * new_d + i * new_n + h, here)
     through = g * z
     grad_new = (g - through) * (1 - candidate * candidate)
-    grad_r = grad_new * tl.load(u_new + d * u_d + i * u_n + h, here, 0.0) * r * (1 - r)
+    grad_r = grad_new * number(u_new + d * u_d + i * u_n + h, here) * r * (1 - r)
     grad_z = g * (before - candidate) * z * (1 - z)
     to_x += d * to_x_d + i * to_x_n + h
     to_u += d * to_u_d + i * to_u_n + h
@@ -68,11 +68,11 @@ def lstm(x, u, last, i_f, g, o, c, n, H, x_d, x_n, u_d, u_n, last_d, last_n, BLO
     d, i, h, here = _place(n, H, BLOCK)
     x += d * x_d + i * x_n + h
     u += d * u_d + i * u_n + h
-    into = tl.sigmoid(tl.load(x, here, 0.0) + tl.load(u, here, 0.0))
-    forget = tl.sigmoid(tl.load(x + H, here, 0.0) + tl.load(u + H, here, 0.0))
-    new = tanh(tl.load(x + 2 * H, here, 0.0) + tl.load(u + 2 * H, here, 0.0))
-    out = tl.sigmoid(tl.load(x + 3 * H, here, 0.0) + tl.load(u + 3 * H, here, 0.0))
-    before = tl.load(last + d * last_d + i * last_n + h, here, 0.0)
+    into = tl.sigmoid(number(x, here) + number(u, here))
+    forget = tl.sigmoid(number(x + H, here) + number(u + H, here))
+    new = tanh(number(x + 2 * H, here) + number(u + 2 * H, here))
+    out = tl.sigmoid(number(x + 3 * H, here) + number(u + 3 * H, here))
+    before = number(last + d * last_d + i * last_n + h, here)
     row = d * n + i
     tl.store(i_f + row * 2 * H + h, into, here)
     tl.store(i_f + row * 2 * H + H + h, forget, here)
@@ -89,13 +89,13 @@ def lstm_backward(
 ):  # fmt: skip
     """Gradients of the next long-term state and of o -> those of the gates, and of the last long-term state."""
     d, i, h, here = _place(n, H, BLOCK)
-    from_c = tl.load(grad_c + d * grad_c_d + i * grad_c_n + h, here, 0.0)
-    from_o = tl.load(grad_o + d * grad_o_d + i * grad_o_n + h, here, 0.0)
+    from_c = number(grad_c + d * grad_c_d + i * grad_c_n + h, here)
+    from_o = number(grad_o + d * grad_o_d + i * grad_o_n + h, here)
     i_f += d * i_f_d + i * i_f_n + h
-    into, forget = tl.load(i_f, here, 0.0), tl.load(i_f + H, here, 0.0)
-    new = tl.load(g + d * g_d + i * g_n + h, here, 0.0)
-    out = tl.load(o + d * o_d + i * o_n + h, here, 0.0)
-    before = tl.load(last + d * last_d + i * last_n + h, here, 0.0)
+    into, forget = number(i_f, here), number(i_f + H, here)
+    new = number(g + d * g_d + i * g_n + h, here)
+    out = number(o + d * o_d + i * o_n + h, here)
+    before = number(last + d * last_d + i * last_n + h, here)
     to_gates += d * to_d + i * to_n + h
     tl.store(to_gates, from_c * new * into * (1 - into), here)
     tl.store(to_gates + H, from_c * before * forget * (1 - forget), here)
