@@ -20,7 +20,8 @@ from torch import Tensor
 from mtkit.ops.reference import attention as torch_attention
 from mtkit.ops.reference import logits as torch_logits
 from mtkit.ops.reference import recurrence as torch_recurrence
-from mtkit.ops.triton import attention, logits, recurrence, search, takes
+from mtkit.ops.reference import sentences as torch_sentences
+from mtkit.ops.triton import attention, logits, recurrence, search, sentences, takes
 
 CALLS = 100  # in a graph
 Work = Callable[[], list[Tensor]]
@@ -135,6 +136,23 @@ def attend_step_backward(ops: Any, make: Maker) -> Work:
     return lambda: [ops.attend_step_backward(grad, values, weights)]
 
 
+def _sentences(make: Maker) -> tuple[list[Tensor], Tensor]:
+    """Queries, keys, values and a gradient of heads, and a mask."""
+    n, S, heads = make.sizes.sentences, min(make.sizes.positions, 64), max(1, make.sizes.width // 64)
+    tables = [make(S, n, heads, 48)[..., 16:32].permute(1, 2, 0, 3) for _ in range(4)]
+    return tables, make(n, S).masked_fill(torch.arange(S, device=make.device) > S // 2, float("-inf"))
+
+
+def sentences_forward(ops: Any, make: Maker) -> Work:
+    (queries, keys, values, _), mask = _sentences(make)
+    return lambda: [ops.attend(queries, keys, values, mask, False)]
+
+
+def sentences_backward(ops: Any, make: Maker) -> Work:
+    (queries, keys, values, grad), mask = _sentences(make)
+    return lambda: [*ops.attend_backward(grad, queries, keys, values, mask, False)]
+
+
 def softmax_loss(ops: Any, make: Maker, dtype: torch.dtype | None = None) -> Work:
     N, V = make.sizes.rows, make.sizes.vocabulary
     rows, bias, pieces, to_bias = make(N, V), make(V), make.pieces(), make(V)
@@ -169,6 +187,7 @@ CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((additive_forward, additive_backward, additive_scores), (attention, torch_attention)),
     **dict.fromkeys((attend, attend_step, attend_step_backward), (attention, torch_attention)),
     **dict.fromkeys((softmax_loss, softmax_loss_bf16, twice_loss), (logits, torch_logits)),
+    **dict.fromkeys((sentences_forward, sentences_backward), (sentences, torch_sentences)),
     **dict.fromkeys((log_sums, best_pieces), (search, torch_logits)),
 }
 

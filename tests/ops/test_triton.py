@@ -329,6 +329,7 @@ def test_where_triton_cannot_compile_that_is_said_once(
     takes.ready.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DEVICE == "cuda", reason="here they are compiled and run")
 def test_kernels_compile_for_a_gpu_that_is_not_here(tmp_path: Path) -> None:
     """In a process of its own: in this one the interpreter takes the place of the compiler."""
