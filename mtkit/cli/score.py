@@ -79,13 +79,12 @@ def _scored(
     from mtkit.jobs.likelihood import in_parallel, score
     from mtkit.text.stream import opened, windows
     from mtkit.translator.inputs import pairs
-    from mtkit.translator.translator import WINDOW
 
     with opened(file) as (source, name):
         if processes[0] > 1:
             with in_parallel(translator, align, *processes) as pool:
-                chunks = pairs(windows(source, name, WINDOW, pool.ends), name)
+                chunks = pairs(windows(source, name, translator.window_lines, pool.ends), name)
                 yield from pool.in_order(chunk or None for chunk in chunks)
         else:
-            for chunk in pairs(windows(source, name, WINDOW), name):
+            for chunk in pairs(windows(source, name, translator.window_lines), name):
                 yield score(translator, align, chunk)

@@ -118,18 +118,18 @@ def _translations(
     from mtkit.text.stream import opened, windows
     from mtkit.translator.inputs import numbered
     from mtkit.translator.parallel import in_parallel
-    from mtkit.translator.translator import WINDOW
 
     prefixes = ((line for line, _ in lines(prefix)), str(prefix)) if prefix else None
     if file is None and sys.stdin is not None and sys.stdin.isatty():
         messages.say("type a sentence and Enter; Ctrl-D ends")
+    most = translator.window_lines
     with opened(file) as (source, name):
         if processes[0] > 1:
             with in_parallel(translator, request, *processes) as pool:
-                chunks = numbered(windows(source, name, WINDOW, pool.ends), name, prefixes, messages.warn)
+                chunks = numbered(windows(source, name, most, pool.ends), name, prefixes, messages.warn)
                 yield from pool.in_order(chunk or None for chunk in chunks)
         else:
-            for chunk in numbered(windows(source, name, WINDOW), name, prefixes, messages.warn):
+            for chunk in numbered(windows(source, name, most), name, prefixes, messages.warn):
                 yield translator.window(chunk, request=request)
 
 

@@ -3,13 +3,14 @@
 Must not know text.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from mtkit.decoding import Decoding
-from mtkit.errors import BundleError, ConfigError
+from mtkit.errors import BundleError, ConfigError, out_of_memory
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.rules import rules
 from mtkit.search.rules.rule import Context
@@ -17,6 +18,15 @@ from mtkit.search.search import Hypothesis, Ranking, search
 from mtkit.search.selection import Beam, Sample, Selection
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
+from mtkit.search.tables import search_in_tables
+
+LOG = logging.getLogger(__name__)
+
+# On a GPU a batch has so many sentences and rows of logits at most, since more make it no faster; and their logits,
+# with all that is made of them, take no more than this share of the memory that is free.
+SENTENCES, ROWS = 2048, 10_240
+BYTES = 24  # of a number among the logits
+SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,40 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0
     seed: int = 1
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much is translated together.
+
+    Attributes:
+        tokens: source pieces times hypotheses, at most; 0: any.
+        sentences: at most; 0: any.
+        width: hypotheses of a sentence.
+    """
+
+    tokens: int
+    sentences: int
+    width: int
+
+    def has(self, sentences: int, longest: int) -> bool:
+        """Whether so many sentences, the longest of so many source pieces, go together."""
+        if self.sentences and sentences > self.sentences:
+            return False
+        return not self.tokens or sentences * longest * self.width <= self.tokens
+
+    def halved(self, sentences: int) -> "Room":
+        """For half as many as these, which were too many."""
+        return replace(self, sentences=sentences // 2)
+
+
+def room_of(ensemble: Ensemble, decode: Decoding, width: int) -> Room:
+    """By decode.batch_tokens; on a GPU, where that is what it always is, as much as keeps it busy and fits."""
+    if not in_tables(ensemble.device) or decode.batch_tokens != Decoding.batch_tokens:
+        return Room(decode.batch_tokens, 0, width)
+    free, _ = torch.cuda.mem_get_info(ensemble.device)
+    a_row = BYTES * max(len(model.output.bias_V) for model in ensemble.models)
+    return Room(0, max(1, min(SENTENCES, ROWS // width, int(free * SHARE) // (a_row * width))), width)
 
 
 @dataclass(frozen=True)
@@ -76,16 +120,24 @@ def translate_ids(
     wanted = Wanted(n_best, sampling, details, attention, ruled)
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
     width = n_best if sampling else decode.beam_size
+    room = room_of(ensemble, decode, width)
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * (len(sentences[order[end]].sources[0]) + 1) * width <= (
-            decode.batch_tokens
-        ):
+        while end < len(order) and room.has(end + 1 - start, len(sentences[order[end]].sources[0]) + 1):
             end += 1
         rows = order[start:end]
+        try:
+            found = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error) or len(rows) == 1 or not in_tables(ensemble.device):
+                raise
+            room = room.halved(len(rows))
+            LOG.warning("memory ran out; from now on at most %d sentences are translated together", room.sentences)
+            torch.cuda.empty_cache()
+            continue
         start = end
-        yield rows, _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
+        yield rows, found
 
 
 def _batch(
@@ -105,19 +157,19 @@ def _batch(
     encoded = ensemble.encode(sources, listed)
     context = Context(decode, vocabulary, sentences, device, listed)
     made = rules.make(context, wanted.ruled)
-    found = search(
-        encoded.step,
-        encoded.state,
-        made,
-        Ranking.of(decode),
-        _selection(decode, wanted, sentences, device),
-        bos=context.bos,
-        n_best=wanted.n_best,
-        device=device,
-        source_lengths=encoded.source_lengths,
-        details=wanted.details,
-        attention=wanted.attention,
-    )
+    given = encoded.step, encoded.state, made, Ranking.of(decode), _selection(decode, wanted, sentences, device)
+    if in_tables(device) and not (wanted.details or wanted.attention or decode.coverage_penalty):
+        found = search_in_tables(*given, bos=context.bos, n_best=wanted.n_best, device=device)
+    else:
+        found = search(
+            *given,
+            bos=context.bos,
+            n_best=wanted.n_best,
+            device=device,
+            source_lengths=encoded.source_lengths,
+            details=wanted.details,
+            attention=wanted.attention,
+        )
     if not all(found):
         if obeyed := [str(rule) for rule in made.rules if str(rule)]:
             verb, advice = ("leave", "lower the one or raise the other") if obeyed[1:] else ("leaves", "ask less of it")
@@ -126,6 +178,11 @@ def _batch(
     if listed is None:
         return found
     return [[replace(h, pieces=listed.pieces[h.pieces].tolist()) for h in some] for some in found]
+
+
+def in_tables(device: torch.device) -> bool:
+    """Whether a look at results makes the device wait."""
+    return device.type != "cpu"
 
 
 def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:

@@ -31,7 +31,8 @@ from mtkit.translator.parts import Job, joined
 from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
 from mtkit.translator.segment import Segmenter
 
-WINDOW = 1024  # lines sorted and batched together at most
+WINDOW = 1024  # lines sorted and batched together at most, ...
+WINDOW_ELSEWHERE = 16_384  # ... and on a GPU, whose batches are larger
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 BROKEN = "a line break inside a line counts as a space"
 LOG = logging.getLogger(__name__)
@@ -109,6 +110,11 @@ class Translator:
     def device(self) -> str:
         """Where it computes: "cpu" or "cuda"."""
         return self._members[0].model.source_VE.device.type
+
+    @property
+    def window_lines(self) -> int:
+        """Lines that are best given to it together, at most."""
+        return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
 
     @property
     def attends(self) -> bool:
@@ -192,7 +198,7 @@ class Translator:
             if not isinstance(text, str):
                 raise TypeError(f"line {number + 1} is no string but {type(text).__name__}")
             window.append(Line(text, number=number))
-            if len(window) == WINDOW:
+            if len(window) == self.window_lines:
                 yield from self.window(window, decode, request)
                 window = []
         yield from self.window(window, decode, request)

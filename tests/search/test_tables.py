@@ -1,0 +1,182 @@
+"""Search in tables finds what the other one finds: the same hypotheses with the same scores."""
+
+import logging
+from dataclasses import astuple
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtkit.schema import Decode
+from mtkit.search import batched, tables
+from mtkit.search.batched import Room, Sampling, room_of, translate_ids
+from mtkit.search.ensemble import Ensemble
+from mtkit.search.rules.forced import Forced
+from mtkit.search.rules.min_length import MinLength
+from mtkit.search.rules.never import Never
+from mtkit.search.rules.no_repeat import NoRepeat
+from mtkit.search.rules.rule import Rule
+from mtkit.search.rules.rules import Rules
+from mtkit.search.search import Hypothesis, Ranking, search
+from mtkit.search.selection import Beam
+from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.search.shortlist import Shortlist
+from tests.contract.family import cover, make, name_of
+from tests.search.test_search import BOS, EOS, NEVER, SOURCES, step, table
+
+CPU = torch.device("cpu")
+Found = list[list[tuple[Any, ...]]]
+
+
+def both(seed: int, limits: list[int], beam: int, n_best: int, alpha: float, rules: list[Rule]) -> list[Found]:
+    made: list[Found] = []
+    for one in (search, tables.search_in_tables):
+        found = one(
+            step,
+            table(len(limits), seed),
+            Rules(Forced(EOS, torch.tensor(limits)), [Never(NEVER), *rules]),
+            Ranking(alpha),
+            Beam(beam),
+            bos=BOS,
+            n_best=n_best,
+            device=CPU,
+        )
+        made.append([[astuple(h) for h in some] for some in found])
+    return made
+
+
+@pytest.mark.parametrize("look", [1, 2, 8])
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0, -1.0])
+@pytest.mark.parametrize(("beam", "n_best"), [(1, 1), (2, 1), (3, 2), (5, 5)])
+def test_of_random_bigrams(beam: int, n_best: int, alpha: float, look: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "LOOK", look)
+    for seed in range(4):
+        ours, theirs = both(seed, [5, 1, 4, 2, 5, 3, 0], beam, n_best, alpha, [])
+        assert ours == theirs
+        assert any(ours)
+
+
+@pytest.mark.parametrize("rule", [MinLength(3, EOS), NoRepeat(1), NoRepeat(2)], ids=str)
+def test_rules(rule: Rule) -> None:
+    ours, theirs = both(7, [5, 3, 4, 5], 4, 3, 1.0, [rule])
+    assert ours == theirs
+
+
+def test_what_the_rules_leave_nothing_of_is_nothing_here_too() -> None:
+    ours, theirs = both(1, [2, 2], 3, 1, 1.0, [Never(list(range(6)))])
+    assert ours == theirs
+    assert any(not some for some in ours)
+
+
+def alike(ours: Found, theirs: Found) -> None:
+    """The same but for rounding, since what is computed together is not the same."""
+    for one, other in zip(ours, theirs, strict=True):
+        assert [pieces for pieces, *_ in one] == [pieces for pieces, *_ in other]
+        for (_, *numbers), (_, *wanted) in zip(one, other, strict=True):
+            assert numbers == pytest.approx(wanted, abs=1e-3)
+
+
+class Watched:
+    """Ways to call `translate_ids`, and how often it was searched in tables."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.patch = monkeypatch
+        self.searched = 0
+        real = tables.search_in_tables
+
+        def counted(*given: Any, **named: Any) -> Any:
+            self.searched += 1
+            return real(*given, **named)
+
+        monkeypatch.setattr(batched, "search_in_tables", counted)
+        monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width: Room(0, 0, width))
+
+    def translate(self, ensemble: Ensemble, in_tables: bool, decode: dict[str, Any], **options: Any) -> list[Any]:
+        self.patch.setattr(batched, "in_tables", lambda device: in_tables)
+        prefixes = options.pop("prefixes", [()] * len(SOURCES))
+        wanted = [
+            Sentence([ids] * len(ensemble.models), prefix, i)
+            for i, (ids, prefix) in enumerate(zip(SOURCES, prefixes, strict=True))
+        ]
+        found: list[list[Hypothesis]] = [[] for _ in wanted]
+        words = Vocabulary(bos=1, eos=2, never=[0, 1])
+        for rows, some in translate_ids(ensemble, wanted, Decode.model_validate(decode), words, **options):
+            for row, hypotheses in zip(rows, some, strict=True):
+                found[row] = hypotheses
+        return [[(h.pieces, h.logprob, h.score) for h in some] for some in found]
+
+    def compare(self, ensemble: Ensemble, decode: dict[str, Any], **options: Any) -> None:
+        alike(*(self.translate(ensemble, here, decode, **options) for here in (True, False)))
+        assert self.searched
+
+
+@pytest.mark.parametrize("choice", cover()[::4], ids=name_of)
+@pytest.mark.parametrize("beam", [1, 4])
+def test_models(choice: dict[str, Any], beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    Watched(monkeypatch).compare(Ensemble([make(choice)], [2]), {"beam_size": beam}, n_best=min(2, beam))
+
+
+OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "rules": ({"min_length": 4, "no_repeat_ngram": 2}, {}),
+    "short": ({"max_ratio": 0.2}, {}),
+    "prefixes": ({}, {"prefixes": [[4, 5], (), [6], (), [7, 8, 9]]}),
+    "sampling": ({}, {"sampling": Sampling(1.5, 5, 3), "n_best": 3}),
+    "shortlist": (
+        {},
+        {"shortlist": Shortlist(np.random.default_rng(1).integers(0, 17, (17, 3)), np.array([3, 4, 5]), True)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, options = OPTIONS[name]
+    Watched(monkeypatch).compare(Ensemble([make(dropout=0.0)], [2]), decode, **options)
+
+
+def test_an_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [make(), make({"encoder.name": "transformer", "decoder.name": "transformer"})]
+    Watched(monkeypatch).compare(Ensemble(models, [2, 2]), {"beam_size": 3}, n_best=3)
+
+
+@pytest.mark.parametrize("asked", [{"details": True}, {"attention": True}])
+def test_what_is_more_than_tables_hold_is_searched_otherwise(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(monkeypatch)
+    watched.translate(Ensemble([make()], [2]), True, {}, **asked)
+    assert not watched.searched
+
+
+def test_memory_that_runs_out_halves_the_batch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched(monkeypatch)
+    ensemble = Ensemble([make()], [2])
+    wanted = watched.translate(ensemble, True, {})
+    real = tables.search_in_tables
+
+    def of_few(step: Any, state: Any, rules: Rules, *given: Any, **named: Any) -> Any:
+        if len(rules.limits_B) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(step, state, rules, *given, **named)
+
+    monkeypatch.setattr(batched, "search_in_tables", of_few)
+    with caplog.at_level(logging.WARNING):
+        alike(watched.translate(ensemble, True, {}), wanted)
+    assert [record.getMessage() for record in caplog.records] == [
+        "memory ran out; from now on at most 2 sentences are translated together"
+    ]
+
+
+def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensemble = Ensemble([make()], [2])
+    assert room_of(ensemble, Decode(), 5) == Room(4096, 0, 5)
+    assert Room(100, 0, 5).has(2, 10)
+    assert not Room(100, 0, 5).has(3, 10)
+    monkeypatch.setattr(batched, "in_tables", lambda device: True)
+    for free, width, sentences in ((1 << 40, 1, 2048), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1 << 50))
+        assert room_of(ensemble, Decode(), width) == Room(0, sentences, width)
+    assert room_of(ensemble, Decode.model_validate({"batch_tokens": 100}), 5) == Room(100, 0, 5)  # as asked
+    assert Room(0, 5, 5).has(5, 1000)
+    assert not Room(0, 5, 5).has(6, 1)
