@@ -8,6 +8,7 @@ with other sizes of blocks and numbers of warps, too.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -258,6 +259,7 @@ def main() -> None:
     sizes = Sizes(given.sentences)
     if not torch.cuda.is_available():
         sys.exit("benchmarks.kernels compares kernels on CUDA, and there is none here; nothing was measured")
+    logging.basicConfig(format="%(message)s")  # why Triton cannot
     if not takes.ready():
         sys.exit("Triton cannot compile here; see the line above, or install triton and a C compiler")
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {sizes}")
