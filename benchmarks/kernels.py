@@ -8,6 +8,7 @@ with other sizes of blocks and numbers of warps, too.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from mtkit.ops.reference import logits as torch_logits
 from mtkit.ops.reference import recurrence as torch_recurrence
 from mtkit.ops.reference import sentences as torch_sentences
 from mtkit.ops.triton import attention, logits, recurrence, search, sentences, takes
+from mtkit.ops.triton import norm as norms
 
 CALLS = 100  # in a graph
 Work = Callable[[], list[Tensor]]
@@ -88,6 +90,30 @@ def lstm_backward(ops: Any, make: Maker) -> Work:
     grad_c, grad_o, i_f, g = make(n, H), make(n, H), make(n, 2 * H).sigmoid(), make(n, H).tanh()
     o, last, to = make(n, H).sigmoid(), make(n, H), make(n, 4 * H)
     return lambda: [ops.lstm_backward(grad_c, grad_o, i_f, g, o, last, to), to]
+
+
+def norm(ops: Any, make: Maker) -> Work:
+    n, H = make.sizes.sentences, make.sizes.width
+    x, gain, shift = make(n, 3 * H), make(3 * H), make(3 * H)
+
+    def work() -> list[Tensor]:
+        y, saved = ops.norm(x, H, gain, shift)
+        return [y, *saved]
+
+    return work
+
+
+def norm_backward(ops: Any, make: Maker) -> Work:
+    n, H = make.sizes.sentences, make.sizes.width
+    grad, x, gain = make(n, 3 * H), make(n, 3 * H), make(3 * H)
+    _, saved = ops.norm(x, H, gain)
+    to_gain, to_shift, out = torch.zeros_like(gain), torch.zeros_like(gain), torch.empty_like(x)
+
+    def work() -> list[Tensor]:
+        ops.norm_backward(grad, saved, gain, to_gain, to_shift, out)
+        return [out, to_gain, to_shift]
+
+    return work
 
 
 def _additive(ops: Any, make: Maker) -> tuple[Any, Tensor, Tensor]:
@@ -184,6 +210,7 @@ def best_pieces(ops: Any, make: Maker) -> Work:
 
 CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((gru, gru_both_directions, gru_backward, lstm, lstm_backward), (recurrence, torch_recurrence)),
+    **dict.fromkeys((norm, norm_backward), (norms, torch_recurrence)),
     **dict.fromkeys((additive_forward, additive_backward, additive_scores), (attention, torch_attention)),
     **dict.fromkeys((attend, attend_step, attend_step_backward), (attention, torch_attention)),
     **dict.fromkeys((softmax_loss, softmax_loss_bf16, twice_loss), (logits, torch_logits)),
@@ -251,6 +278,7 @@ def main() -> None:
     sizes = Sizes(given.sentences)
     if not torch.cuda.is_available():
         sys.exit("benchmarks.kernels compares kernels on CUDA, and there is none here; nothing was measured")
+    logging.basicConfig(format="%(message)s")  # why Triton cannot
     if not takes.ready():
         sys.exit("Triton cannot compile here; see the line above, or install triton and a C compiler")
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {sizes}")

@@ -58,8 +58,12 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
         cuda("recurrence:lstm_backward", "steps"),
         torch("recurrence:lstm_backward"),
     ),
-    "norm": (c("elementwise:norm"), torch("recurrence:norm")),
-    "norm_backward": (c("elementwise:norm_backward"), torch("recurrence:norm_backward")),
+    "norm": (c("elementwise:norm"), cuda("norm:norm", "norm"), torch("recurrence:norm")),
+    "norm_backward": (
+        c("elementwise:norm_backward"),
+        cuda("norm:norm_backward", "norm_backward"),
+        torch("recurrence:norm_backward"),
+    ),
     "additive_scores": (
         c("attention:additive_scores"),
         cuda("attention:additive_scores", "additive"),

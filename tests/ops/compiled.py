@@ -22,7 +22,8 @@ def compiled(where: str, programs: tuple[int, ...], *arguments: Any, **constants
     """In the place of a launch."""
     kernel = launch._kernel(where)
     options = {"num_warps": constants.pop("num_warps", 4)}
-    given = {**dict(zip(kernel.arg_names, arguments, strict=False)), **constants}
+    named = {**dict(zip(kernel.arg_names, arguments, strict=False)), **constants}
+    given = {name: named[name] for name in kernel.arg_names}
     signature, fixed, attributes = {}, {}, {}
     for place, (name, value) in enumerate(given.items()):
         signature[name] = (
@@ -34,7 +35,7 @@ def compiled(where: str, programs: tuple[int, ...], *arguments: Any, **constants
             isinstance(value, int) and value % 16 == 0 and name not in kernel.do_not_specialize
         ):
             attributes[(place,)] = [["tt.divisibility", 16]]
-    assert list(given) == kernel.arg_names, where
+    assert given.keys() == named.keys(), where
     triton.compile(ASTSource(kernel, signature, fixed, attributes), target=H100, options=options)
     print(where)
 

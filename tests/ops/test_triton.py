@@ -20,6 +20,7 @@ from mtkit.ops.reference import attention as plain_attention
 from mtkit.ops.reference import logits as plain_logits
 from mtkit.ops.reference import recurrence as plain_recurrence
 from mtkit.ops.triton import attention, launch, logits, recurrence, search, takes
+from mtkit.ops.triton import norm as norms
 
 ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -98,6 +99,31 @@ def test_lstm_backward(n: int, width: int, lead: tuple[int, ...]) -> None:
     wanted = plain_recurrence.lstm_backward(*[*doubled(given), wanted_place])
     near(recurrence.lstm_backward(*given, place), wanted)
     near(place, wanted_place)
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("lead", [(), (2,)])
+@pytest.mark.parametrize(("n", "width"), [*SHAPES, (70, 9)])
+def test_norm(n: int, width: int, lead: tuple[int, ...], shifted: bool) -> None:
+    """Of three stretches; both directions have gains of their own."""
+    G = 3 * width
+    parameters = [torch.randn((*lead, 1, G) if lead else (G,), device=DEVICE) for _ in range(1 + shifted)]
+    given: list[Any] = [sliced(*lead, n, G) * 3 + 1, width, *parameters]
+    y, saved = norms.norm(*given)
+    wanted, wanted_saved = plain_recurrence.norm(*doubled(given))
+    near([y, *saved], [wanted, *wanted_saved], 1e-5)
+    totals = [torch.randn_like(one) for one in parameters]
+    wanted_totals = doubled(totals)
+    grad, out, none = sliced(*lead, n, G), sliced(*lead, n, G), [] if shifted else [None]
+    wanted_out = doubled(out)
+    norms.norm_backward(*[grad, saved, given[2], *totals, *none, out])
+    plain_recurrence.norm_backward(*doubled([grad, wanted_saved, given[2]]), *[*wanted_totals, *none, wanted_out])
+    near([out, *totals], [wanted_out, *wanted_totals], 3e-5)
+
+
+def test_a_norm_of_many_hypotheses_has_one_gain() -> None:
+    given = torch.randn(3, 4, 20, device=DEVICE), 10, torch.randn(20, device=DEVICE), torch.randn(20, device=DEVICE)
+    near(norms.norm(*given)[0], plain_recurrence.norm(*doubled(given))[0], 1e-5)
 
 
 def test_gates_that_have_run_away_stay_within_bounds() -> None:
@@ -255,6 +281,10 @@ def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes.weighed((torch.zeros(1, endless), torch.zeros(1, endless), torch.zeros(1, endless, 1)))
     with torch.enable_grad():
         assert not takes.steps((x, wide, state))
+    assert takes.norm((x, 8, x[0], x[0]))
+    assert not takes.norm((x, takes.MAX_WIDTH + 1, x[0]))
+    assert takes.norm_backward((x, (x, x[:, :3].contiguous()), x[0], x[0], None, wide))
+    assert not takes.norm_backward((x, (wide, x[:, :3].contiguous()), x[0], x[0], None, wide))
     beam = torch.zeros(2, 5, 300)
     assert takes.search((beam,))
     assert takes.search((beam, torch.zeros(2, 5), 5))
@@ -282,7 +312,7 @@ def test_dropout_keeps_its_share_and_the_mean(variational: bool) -> None:
     assert kept.mean().item() == pytest.approx(1, abs=0.01 if not variational else 0.1)
 
 
-NARROW = [case for case, (ours, _) in kernels.CASES.items() if ours in (recurrence, attention)]
+NARROW = [case for case, (ours, _) in kernels.CASES.items() if ours in (recurrence, attention, norms)]
 
 
 @pytest.mark.parametrize("case", [*NARROW, kernels.log_sums], ids=lambda case: case.__name__)

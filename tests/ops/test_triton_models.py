@@ -26,13 +26,15 @@ pytestmark = [
     pytest.mark.skipif(test_triton.DEVICE == "cuda", reason="tests/train/test_cuda.py runs models there"),
 ]
 CELLS = {"gru", "gru_backward"}
+NORMS = {"norm", "norm_backward"}
 SCORES = {"AdditiveScores", "attend_step", "attend_step_backward"}
 MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "input_feeding": ({}, CELLS | SCORES),
     "heads": ({"attention": {"name": "additive", "heads": 2}}, CELLS | SCORES),
     "conditional": ({"decoder": {"cell": "lstm", "wiring": "conditional"}}, {"lstm", "lstm_backward", *SCORES}),
     "dot": ({"attention": {"name": "scaled_dot", "heads": 2}}, CELLS | SCORES - {"AdditiveScores"}),
-    "lstm_ln": ({"decoder": {"cell": "lstm_ln"}}, {"lstm", "lstm_backward"} | SCORES),
+    "lstm_ln": ({"decoder": {"cell": "lstm_ln"}}, {"lstm", "lstm_backward", *NORMS, *SCORES}),
+    "gru_ln": ({"encoder": {"cell": "gru_ln"}}, CELLS | NORMS),
 }
 
 

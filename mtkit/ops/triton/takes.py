@@ -16,6 +16,7 @@ from mtkit.ops.compute import current
 
 MAX_SHORT, MAX_HEAD = 64, 128  # positions of a sentence, and the width of a head, that fit into a program
 MAX_POSITIONS = 1024  # of a source: a program holds the weights of a whole row
+MAX_WIDTH = 8192  # of what has a mean and a variance
 MAX_CANDIDATES = 1024  # the best of all hypotheses of a sentence
 
 DEVICE = "cuda"
@@ -30,6 +31,23 @@ def steps(given: tuple[Any, ...]) -> bool:
         return False
     lead = first.shape[:-1]
     return all(one is None or one.shape[:-1] == lead for one in given) and ready()
+
+
+def norm(given: tuple[Any, ...]) -> bool:
+    """Rows of stretches that a program can hold."""
+    x = given[0]
+    return x.is_cuda and 2 <= x.dim() <= 3 and x.numel() > 0 and given[1] <= MAX_WIDTH and _fit(given) and ready()
+
+
+def norm_backward(given: tuple[Any, ...]) -> bool:
+    """The same, and what `norm` gave."""
+    grad = given[0]
+    if not grad.is_cuda:
+        return False
+    unit, rstd = given[1]
+    if grad.shape != unit.shape or not unit.is_contiguous() or not rstd.is_contiguous():
+        return False
+    return norm((grad, unit.shape[-1] // rstd.shape[-1])) and _fit(given)
 
 
 def additive(given: tuple[Any, ...]) -> bool:
@@ -49,8 +67,8 @@ def weighed_step(given: tuple[Any, ...]) -> bool:
 
 def loss(given: tuple[Any, ...]) -> bool:
     """Rows of logits, and a bias in the type of the sums."""
-    logits, bias, *_ = given
-    if not logits.is_cuda or bias.dtype is not torch.float32 or not logits.is_contiguous():
+    logits = given[0]
+    if not logits.is_cuda or given[1].dtype is not torch.float32 or not logits.is_contiguous():
         return False
     return _fit(given) and ready()
 
