@@ -2,10 +2,12 @@
 
 A process that has loaded everything, and done nothing, forks for each command: the child gets its folder, its
 environment, its own stdin, stdout and stderr, and ends with the command's exit code, as a fresh process would. Whoever
-asks connects to a socket; `shim` is a command `mtkit` that does so, for shells.
+asks connects to a socket; `shim` is a command `mtkit` that does so, for shells and terminals. What a fresh process
+alone has (signals switched off before it, streams closed before it, what Python does at its end) is tested with some.
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -15,18 +17,30 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 from select import select
 
-LOADED = ("torch", "mtkit.cli.main", "mtkit.jobs.train", "mtkit.jobs.evaluate", "mtkit.jobs.info", "mtkit.jobs.export")
+LOADED = (
+    "torch",
+    "torch._dynamo",  # which torch loads with its first optimiser, or to count operations, in two seconds
+    "mtkit.cli.main",
+    "mtkit.jobs.train",
+    "mtkit.jobs.evaluate",
+    "mtkit.jobs.info",
+    "mtkit.jobs.export",
+)
 REQUEST = 1 << 16  # bytes at most
 ROOT = Path(__file__).parents[2]
+MTKIT = "from mtkit.cli.main import main\nmain()\n"
 SHIM = """#!{python} -SE
 import json, os, socket, sys
 end = socket.socket(socket.AF_UNIX)
 end.connect({address!r})
-request = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
+request = {{
+    "code": {code!r}, "arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)
+}}
 socket.send_fds(end, [json.dumps(request).encode()], [0, 1, 2])
 answers = end.makefile()
 answers.readline()
@@ -60,26 +74,68 @@ class Server:
     def shim(self) -> Path:
         """A folder with a command `mtkit` that this process runs."""
         command = self.folder / "mtkit"
-        command.write_text(SHIM.format(python=sys.executable, address=self.address))
+        command.write_text(SHIM.format(python=sys.executable, address=self.address, code=MTKIT))
         command.chmod(0o755)
         return self.folder
 
 
 class Command:
-    """A running command, `mtkit ARGUMENTS` in a folder, on stdin, stdout and stderr."""
+    """Running Python code, with arguments in a folder, on stdin, stdout and stderr; killed after `limit` seconds."""
 
-    def __init__(self, arguments: list[str], folder: Path, environment: dict[str, str], streams: list[int]) -> None:
+    def __init__(
+        self,
+        code: str,
+        arguments: list[str],
+        folder: Path,
+        environment: dict[str, str],
+        streams: list[int],
+        limit: float,
+    ) -> None:
         self._end = socket.socket(socket.AF_UNIX)
         self._end.connect(server().address)
-        request = {"arguments": arguments, "folder": str(folder), "environment": environment}
+        request = {"code": code, "arguments": arguments, "folder": str(folder), "environment": environment}
         socket.send_fds(self._end, [json.dumps(request).encode()], streams)
         self._answers = self._end.makefile()
         self.pid = int(self._answers.readline())
+        self._ended: int | None = None
+        self._timer = threading.Timer(limit, self.kill)
+        self._timer.daemon = True
+        self._timer.start()
 
     def wait(self) -> int:
         """Its exit code; negative: the signal that ended it."""
-        with self._end, self._answers:
-            return int(self._answers.readline())
+        if self._ended is None:
+            with self._end, self._answers:
+                self._ended = int(self._answers.readline())
+            self._timer.cancel()
+        return self._ended
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal, unless it has ended."""
+        if self._ended is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+class Piped(Command):
+    """Running code whose streams are pipes."""
+
+    def __init__(
+        self, code: str, arguments: list[str], folder: Path, environment: dict[str, str], limit: float
+    ) -> None:
+        (stdin, given), (got, stdout), (told, stderr) = (os.pipe() for _ in range(3))
+        super().__init__(code, arguments, folder, environment, [stdin, stdout, stderr], limit)
+        for end in (stdin, stdout, stderr):
+            os.close(end)
+        self.stdin, self.stdout, self.stderr = open(given, "wb"), open(got, "rb"), open(told, "rb")  # noqa: SIM115
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self.kill()
+        self.wait()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 @functools.cache
@@ -132,9 +188,7 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
     )
     code = 0
     try:
-        from mtkit.cli.main import main
-
-        main()
+        exec(str(request["code"]), {"__name__": "__main__"})
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     except BaseException:

@@ -5,8 +5,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from mtkit.registry import CHOICES
 from mtkit.train import averaging
 from mtkit.train.state import Progress
 from tests.system.test_train import checkpoint, events
-from tests.system.toy import ENVIRONMENT, mtkit, ran
+from tests.system.toy import mtkit, ran
 
 
 class Told(Silent):
@@ -125,8 +123,6 @@ def deadly(log, event):
         os.kill(os.getpid(), signal.SIGKILL)
     write(log, event)
 write, Log.write = Log.write, deadly
-from mtkit.cli.main import main
-main()
 """
 
 
@@ -140,7 +136,7 @@ def test_killed_inside_the_average_it_is_made_once(
     assert events(tmp_path / "whole", "average")[0]["kept"]
     # First when the bundle stands already, and the checkpoint does not speak of it.
     command = ["train", "-q", *(part for one in sets for part in ("-s", one))]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *command], cwd=folder, capture_output=True, env=ENVIRONMENT)
+    killed = mtkit(folder, *command, before=KILLED)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert same(folder / "runs/toy/best", mean_of_kept(folder))
     # Then asked to end while the average is validated.

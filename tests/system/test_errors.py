@@ -1,14 +1,13 @@
 """What users get wrong: one or two lines, exit code 1, and nothing half-written."""
 
 import json
-import resource
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.system.toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
+from tests.system.toy import failed, mtkit, ran
 
 
 def rewrite(path: Path, old: str, new: str) -> None:
@@ -108,14 +107,8 @@ def test_damaged_bundles(trained: Path, tmp_path: Path) -> None:
 
 def limited(folder: Path, size: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A command that may write no file larger than `size` bytes: to it, the disk is full."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-    )
+    code = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+    return mtkit(folder, *arguments, before=code)
 
 
 def test_a_full_disk(folder: Path) -> None:

@@ -4,7 +4,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,11 +18,10 @@ KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"
 # A run that kills itself with SIGKILL at its Nth dealing with the disk: inside a checkpoint, between the files of
 # one, between the renames that publish it, inside a bundle, inside the log, before an old one is removed.
 KILLER = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, shutil, signal
 from mtkit import files
 from mtkit.store import bundle, checkpoint, log
 from mtkit.train import averaging
-left = int(sys.argv.pop(1))
 def deadly(function):
     def called(*args, **kwargs):
         global left
@@ -40,9 +38,6 @@ bundle.save_file, averaging.save_file = deadly(original_write), deadly(original_
 files.sync, files.seal = deadly(files.sync), deadly(files.seal)
 pathlib.Path.rename, shutil.rmtree = deadly(pathlib.Path.rename), deadly(shutil.rmtree)
 log.Log.write = deadly(log.Log.write)
-from mtkit.cli.main import main
-sys.argv = ["mtkit", "train", "-q"]
-main()
 """
 
 
@@ -70,8 +65,8 @@ def same(folder: Path, whole: Path) -> None:
 
 
 def kill_at(folder: Path, count: int) -> int:
-    done = subprocess.run([sys.executable, "-c", KILLER, str(count)], cwd=folder, capture_output=True, env=ENVIRONMENT)
-    assert b"Traceback" not in done.stderr, done.stderr
+    done = mtkit(folder, "train", "-q", before=f"left = {count}\n{KILLER}")
+    assert "Traceback" not in done.stderr, done.stderr
     return done.returncode
 
 

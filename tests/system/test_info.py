@@ -20,7 +20,7 @@ from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Config, Model, Train
 from mtkit.train.loss import Objective
-from tests.system.toy import COMMAND, ENVIRONMENT, failed, mtkit, ran
+from tests.system.toy import ENVIRONMENT, failed, mtkit, ran, terminal
 
 TRANSFORMER = {"name": "transformer", "ffn_dim": 96}
 FAMILY: dict[str, dict[str, Any]] = {
@@ -353,19 +353,10 @@ def test_keys_are_listed_with_type_default_and_meaning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["runs/toy"], ["--list"], ["--keys", "filter"]], ids=" ".join)
 def test_on_a_terminal_it_fits_and_nothing_is_cut(trained: Path, arguments: list[str]) -> None:
-    environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"}
+    environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"} | {"TERM": "xterm"}
 
     def shown(columns: int) -> list[str]:
-        command = [*COMMAND, "info", *arguments]
-        child = pexpect.spawn(
-            command[0],
-            command[1:],
-            cwd=trained,
-            env=environment | {"TERM": "xterm"},
-            dimensions=(50, columns),
-            encoding="utf-8",
-            timeout=60,
-        )
+        child = terminal(trained, "info", *arguments, environment=environment, rows=50, columns=columns)
         child.expect(pexpect.EOF)
         text: str = child.before or ""
         child.close()

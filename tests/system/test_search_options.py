@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.system.toy import COMMAND, WORDS, failed, make, mtkit, ran
+from tests.system.toy import COMMAND, WORDS, failed, make, mtkit, ran, terminal
 
 LINES = [" ".join(list(WORDS)[i * 7 % 20] for i in range(n, n + 1 + n * 5 % 8)) for n in range(60)]
 TEXT = "".join(line + "\n" for line in LINES)
@@ -255,9 +255,7 @@ def test_an_exported_bundle(trained: Path, tmp_path: Path) -> None:
 
 
 def test_a_prompt(trained: Path) -> None:
-    child = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], "translate", "--interactive"], cwd=str(trained), encoding="utf-8", timeout=60
-    )
+    child = terminal(trained, "translate", "--interactive")
     child.expect("type a sentence")
     child.expect("en> ")
     child.sendline("two cat")

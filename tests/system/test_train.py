@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from mtkit import files
-from tests.system.toy import COMMAND, ENVIRONMENT, failed, hear, mtkit, ran
+from tests.system.server import Piped
+from tests.system.toy import COMMAND, ENVIRONMENT, begin, failed, mtkit, ran, terminal
 
 
 def checkpoint(folder: Path, run: str = "toy") -> dict[str, bytes]:
@@ -98,13 +99,7 @@ def test_another_config_is_refused_with_the_difference(folder: Path) -> None:
         assert ran(mtkit(folder, "translate", "-m", f"runs/{old}", stdin="\n")) == "\n"
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [*COMMAND, "train", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=hear
-    )
-
-
-def wait_for(process: "subprocess.Popen[str]", part: str) -> None:
+def wait_for(process: "Piped | subprocess.Popen[bytes]", part: bytes) -> None:
     assert process.stderr is not None
     while part not in (line := process.stderr.readline()):
         assert line, f"ended before it said {part!r}"
@@ -126,14 +121,15 @@ def test_a_signal_saves_and_the_rest_is_the_same(
 ) -> None:
     shutil.copytree(folder, tmp_path / "whole")
     ran(mtkit(tmp_path / "whole", "train", *arguments))
-    process = start(folder, *arguments)
-    wait_for(process, "update 1 ")
+    process = begin(folder, "train", *arguments)
+    wait_for(process, b"update 1 ")
     time.sleep(0.3)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert "all is saved; mtkit train goes on from here" in errors
-    assert "Traceback" not in errors
+    process.kill(number)
+    errors = process.stderr.read()
+    assert process.wait() == code
+    assert b"all is saved; mtkit train goes on from here" in errors
+    assert b"Traceback" not in errors
+    process.close()
     done = mtkit(folder, "train", *arguments)
     ran(done)
     assert "going on from update" in done.stderr
@@ -150,22 +146,20 @@ def test_an_ignored_interrupt_stays_ignored(folder: Path) -> None:
         [*COMMAND, "train", "-s", "train.max_updates=30"],
         cwd=folder,
         stderr=subprocess.PIPE,
-        text=True,
         env=ENVIRONMENT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
-    wait_for(process, "update 1 ")
+    wait_for(process, b"update 1 ")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, "finished: max_updates = 30" in errors) == (0, True)
+    assert (process.returncode, b"finished: max_updates = 30" in errors) == (0, True)
 
 
 def test_another_process_is_kept_out(folder: Path) -> None:
-    process = start(folder, "-s", "train.max_updates=100000")
-    wait_for(process, "update 1 ")
+    process = begin(folder, "train", "-s", "train.max_updates=100000")
+    wait_for(process, b"update 1 ")
     failed(mtkit(folder, "train", "-q"), f"is in use by process {process.pid}")
-    process.kill()
-    process.communicate()
+    process.close()
     done = mtkit(folder, "train", "-s", "train.max_updates=3")  # a crash leaves no lock behind
     ran(done)
 
@@ -241,15 +235,7 @@ def test_korean_falls_back_to_characters(trained: Path, tmp_path: Path) -> None:
 
 
 def test_the_live_view(folder: Path) -> None:
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], "train"],
-        cwd=str(folder),
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(40, 110),
-        env=os.environ | {"TERM": "xterm-256color"},
-    )
+    child = terminal(folder, "train", environment=os.environ | {"TERM": "xterm-256color"}, rows=40, columns=110)
     for part in ("epoch", "whole", "loss", "tokens/s", "learning rate", "gradient", "dev BLEU", "source", "reference"):
         child.expect(part)
     child.expect("best at update")

@@ -13,7 +13,7 @@ import pytest
 
 import mtkit as package
 from mtkit.translator.request import Request
-from tests.system.toy import COMMAND, WORDS, failed, hear, mtkit, ran
+from tests.system.toy import COMMAND, WORDS, begin, failed, hear, mtkit, ran, terminal
 
 SENTENCE = "the small dog sees the red house"
 EXPECTED = " ".join(WORDS[word] for word in SENTENCE.split())
@@ -163,23 +163,19 @@ def test_the_python_api(trained: Path) -> None:
 
 
 def test_a_slow_pipe_is_answered_at_once(trained: Path) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "translate", "-q"], cwd=trained, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
+    process = begin(trained, "translate", "-q")
     for _ in range(2):
         process.stdin.write(b"two cat\n")
         process.stdin.flush()
         assert select.select([process.stdout], [], [], 30)[0], "no answer while the pipe is open"
         assert process.stdout.readline() == b"zwei Katze\n"
     process.stdin.close()
-    assert process.wait(30) == 0
-    process.stdout.close()
+    assert process.wait() == 0
+    process.close()
 
 
 def test_a_line_typed_at_a_terminal_is_answered_at_once(trained: Path) -> None:
-    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], "translate"], cwd=str(trained), encoding="utf-8", timeout=30)
+    child = terminal(trained, "translate")
     child.expect("type a sentence")
     child.sendline("two cat")
     child.expect("zwei Katze")

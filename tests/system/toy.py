@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from tests.system.server import Command
+import pexpect
+
+from tests.system.server import MTKIT, Command, Piped, server
 
 WORDS = dict(
     zip(
@@ -118,21 +119,51 @@ ENVIRONMENT = {**os.environ} | {"COLUMNS": "100", "OMP_NUM_THREADS": "1"}
 
 
 def mtkit(
-    folder: Path, *arguments: str, stdin: str | bytes = b"", limit: float = 120
+    folder: Path, *arguments: str, stdin: str | bytes = b"", limit: float = 120, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder; stdout and stderr as text, decoded as UTF-8 and split by nobody."""
+    """Run a command in a folder, after some Python code; its stdout and stderr as text."""
+    return python(before + "\n" + MTKIT, *arguments, folder=folder, stdin=stdin, limit=limit)
+
+
+def python(
+    code: str,
+    *arguments: str,
+    folder: Path,
+    environment: dict[str, str] = ENVIRONMENT,
+    stdin: str | bytes = b"",
+    limit: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """Run Python code; stdout and stderr as text, decoded as UTF-8 and split by nobody."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin.encode() if isinstance(stdin, str) else stdin)
         given.seek(0)
         streams = [given.fileno(), out.fileno(), err.fileno()]
-        command = Command(list(arguments), folder, ENVIRONMENT, streams)
-        timer = threading.Timer(limit, os.kill, (command.pid, signal.SIGKILL))
-        timer.start()
-        code = command.wait()
-        timer.cancel()
+        done = Command(code, list(arguments), folder, environment, streams, limit).wait()
         out.seek(0)
         err.seek(0)
-        return subprocess.CompletedProcess(["mtkit", *arguments], code, out.read().decode(), err.read().decode())
+        return subprocess.CompletedProcess(["mtkit", *arguments], done, out.read().decode(), err.read().decode())
+
+
+def begin(folder: Path, *arguments: str, limit: float = 120) -> Piped:
+    """A command that runs, with pipes to it."""
+    return Piped(MTKIT, list(arguments), folder, ENVIRONMENT, limit)
+
+
+def terminal(
+    folder: Path, *arguments: str, environment: dict[str, str] | None = None, rows: int = 24, columns: int = 80
+) -> "pexpect.spawn[str]":
+    """A command that runs at a terminal."""
+    environment = dict(os.environ) if environment is None else environment
+    shim = str(server().shim() / "mtkit")
+    return pexpect.spawn(
+        shim,
+        list(arguments),
+        cwd=str(folder),
+        env=environment,
+        dimensions=(rows, columns),
+        encoding="utf-8",
+        timeout=60,
+    )
 
 
 def ran(done: subprocess.CompletedProcess[str]) -> str:
