@@ -1,8 +1,6 @@
 """The C compiler and the cache of what it makes: what is missing is told, what others could write is not loaded."""
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from mtkit.ops import native
 from mtkit.ops.native import cache, compiler
+from tests.system.toy import python
 
 here = pytest.mark.skipif(not native.status().ready, reason="no C compiler, or no OpenMP in torch, on this machine")
 FAILING = "#!/bin/sh\necho first >&2; echo 'fatal error: stdint.h: no such file' >&2\nexit 1\n"
@@ -19,7 +18,7 @@ def told(environment: dict[str, str], before: str = "") -> str:
     """The status in a process of its own, which must say nothing else."""
     imports = "from mtkit.ops import native\nfrom mtkit.ops.native import cache, compiler"
     code = f"{imports}\n{before}\nprint(native.status())"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = python(code, folder=Path.cwd(), environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
