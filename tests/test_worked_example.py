@@ -131,7 +131,8 @@ def test_it_keeps_every_contract_of_a_model(
 @pytest.mark.parametrize("wiring", SOME_WIRINGS)
 def test_it_keeps_the_contracts_of_its_kind_in_wirings(keys: dict[str, Any], wiring: str, float64: None) -> None:
     if (cell := keys.get("decoder__cell")) is not None:
-        contracts.test_fast_path_equals_autograd_with_dropout(cell, wiring)
+        for norm in ("none", "layer"):
+            contracts.test_fast_path_equals_autograd_with_dropout(cell, wiring, norm)
     for attention in ("additive", "location") if cell else (keys["attention__name"],):
         contracts.test_truncated_gradients(cell or "gru", wiring, attention)
 

@@ -8,10 +8,11 @@ import dataclasses
 import functools
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
@@ -139,6 +140,13 @@ def _cover(drawn: list[dict[str, Any]], pairs: list[set[Pair]]) -> list[dict[str
     return chosen
 
 
+def paired(*values: Sequence[Any]) -> list[Any]:
+    """Of all combinations so many as hold every two values, as a test's parameters; the others are slow ones."""
+    named = [{str(i): value for i, value in enumerate(one)} for one in itertools.product(*values)]
+    few = _cover(named, list(map(_pairs, named)))
+    return [pytest.param(*one.values(), marks=[] if one in few else pytest.mark.slow) for one in named]
+
+
 def name_of(choice: dict[str, Any]) -> str:
     """A name for a test's parameter."""
     return "-".join(str(value) for key, value in choice.items() if key.endswith(("name", "cell", "wiring", "norm")))
@@ -207,4 +215,5 @@ def assert_same(one: Outcome, other: Outcome) -> None:
     assert abs(one[0] - other[0]) < 1e-9
     assert one[1].keys() == other[1].keys()
     for name, gradient in one[1].items():
-        torch.testing.assert_close(gradient, other[1][name], atol=1e-9, rtol=0, msg=lambda text: f"{name}: {text}")  # noqa: B023
+        assert gradient.shape == other[1][name].shape, name
+        assert (gradient - other[1][name]).abs().max() < 1e-9, name
