@@ -44,7 +44,7 @@ def test_help_imports_no_torch(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["train", "--help"], ["info", "--help"], ["info", "--list"]], ids=" ".join)
 def test_help_is_quick(arguments: list[str]) -> None:
-    assert min(_seconds("-m", "mtkit", *arguments) for _ in range(5)) < 0.3
+    assert any(_seconds("-m", "mtkit", *arguments) < 0.3 for _ in range(5))
 
 
 def _seconds(*arguments: str) -> float:

@@ -1,7 +1,6 @@
 """Choices from outside: registering, modules named by --plugin, and packages that are installed."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 from mtkit import plugins, registry
 from mtkit.errors import ConfigError
 from mtkit.registry import CHOICES, Choice, register
-from tests.system.toy import COMMAND, ENVIRONMENT, failed, make, mtkit, ran
+from tests.system.toy import failed, make, mtkit, ran
 
 CELL = '''"""The minimal gated unit (Zhou et al. 2016)."""
 
@@ -113,18 +112,13 @@ def test_a_module_named_on_the_command_line(tmp_path: Path) -> None:
     """As a module of the folder, and as a file elsewhere."""
     folder = make(tmp_path / "toy")
     (folder / "my_cell.py").write_text(CELL.format(module="my_cell"))
-    environment = ENVIRONMENT | {"PYTHONSAFEPATH": "1"}  # as the command is, which has no folder on its path
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
-
-    done = run("info", "--json", "-s", "model.encoder.cell=mgu", "--plugin", "my_cell")
+    done = mtkit(folder, "info", "--json", "-s", "model.encoder.cell=mgu", "--plugin", "my_cell")
     assert json.loads(ran(done))["architecture"]["encoder"] == "1 layer of mgu, both ways"
     (folder / "my_cell.py").rename(tmp_path / "my_cell.py")
-    listed = ran(run("info", "--list", "--plugin", "../my_cell.py"))
+    listed = ran(mtkit(folder, "info", "--list", "--plugin", "../my_cell.py"))
     (line,) = (line for line in listed.splitlines() if line.split()[:2] == ["cell", "mgu"])
     assert line.split()[-5:] == ["Zhou", "et", "al.", "2016", "../my_cell.py"]
-    failed(run("info", "--plugin", "my_cell"), "there is no plug-in 'my_cell'")
+    failed(mtkit(folder, "info", "--plugin", "my_cell"), "there is no plug-in 'my_cell'")
 
 
 HELLO = """def command(name: str) -> None:
@@ -167,10 +161,9 @@ def test_a_package_that_is_installed(tmp_path: Path) -> None:
     subprocess.run([*pip, "install", *offline, "--target", str(site), str(built)], check=True, capture_output=True)
 
     folder = make(tmp_path / "toy")
-    environment = ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*COMMAND, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+        return mtkit(folder, *arguments, before=f"import sys\nsys.path.insert(0, {str(site)!r})")
 
     listed = json.loads(ran(run("info", "--list", "--json")))
     assert listed["cell"]["mgu"]["from"] == listed["metric"]["exact"]["from"] == "mtkit-mine 1.2"

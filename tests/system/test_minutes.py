@@ -1,22 +1,17 @@
 """The comparison by the clock: mtkit's side of it on the bundled text, and wrong usage."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import minutes
-
-COMMAND = [sys.executable, "-m", "benchmarks.minutes"]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(minutes.__file__).parents[1])}
+from tests.system.toy import python
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, env=ENVIRONMENT)
+    return python("from benchmarks.minutes import main\nmain()", *arguments, folder=folder)
 
 
 @pytest.mark.slow

@@ -196,7 +196,7 @@ def test_the_python_example(own_text: Path) -> None:
 
 def test_make_demo_in_little_time(tmp_path: Path) -> None:
     """The whole of `make demo` with seconds instead of minutes, and the command that the README has after it."""
-    out = sh(f"make --no-print-directory demo MINUTES=0.1 DEMO={tmp_path}/demo", ROOT)
+    out = sh(f"make --no-print-directory demo MINUTES=0.1 DEMO={tmp_path}/demo BIN={server().shim()}", ROOT)
     assert [out.count(word) for word in ("\nsource  ", "\nmtkit  ", "\nreference  ")] == [10, 10, 10]
     for name in ("BLEU\t", "chrF\t", "nrefs:1|case:mixed"):
         assert name in out
