@@ -191,6 +191,8 @@ def _become(request: dict[str, object], streams: list[int]) -> None:
         exec(str(request["code"]), {"__name__": "__main__"})
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+        if isinstance(leave.code, str):
+            print(leave.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
         code = 1
