@@ -44,8 +44,8 @@ def start(trained: Path) -> Iterator[Start]:
     """Starts the command; whatever becomes of the test, it ends and its pipes are closed."""
     started: list[Piped] = []
 
-    def start(*arguments: str) -> Piped:
-        started.append(begin(trained, "translate", "-q", *arguments))
+    def start(*arguments: str, before: str = "") -> Piped:
+        started.append(begin(trained, "translate", "-q", *arguments, before=before))
         return started[-1]
 
     yield start
@@ -140,7 +140,8 @@ def test_a_worker_that_dies_ends_it_and_names_the_lines(start: Start) -> None:
 
 
 def test_what_is_not_done_is_named_when_an_idle_worker_dies(start: Start) -> None:
-    process = start("--workers", "2")
+    # So long it waits for one that was told to end and, being stopped, does not.
+    process = start("--workers", "2", before="from mtkit.translator import workers\nworkers.STOP_SECONDS = 0.5")
     pids = ready(process)
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)

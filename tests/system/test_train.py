@@ -166,11 +166,8 @@ def test_another_process_is_kept_out(folder: Path) -> None:
 
 def test_the_best_is_kept_when_later_ones_are_worse(folder: Path) -> None:
     """With the peak lr far too high after a good start, the bundle stays that of the best validation."""
-    ran(
-        mtkit(
-            folder, "train", "-s", "train.patience=2", "-s", "train.max_updates=2000", "-s", "train.schedule=constant"
-        )
-    )
+    sets = ("train.lr=0.03", "train.patience=2", "train.max_updates=2000", "train.schedule=constant")
+    ran(mtkit(folder, "train", *(part for one in sets for part in ("-s", one))))
     scores = {int(event["update"]): float(event["bleu"]) for event in events(folder, "validation")}  # type: ignore[call-overload, arg-type]
     (finished,) = events(folder, "finished")
     assert finished["reason"] == "patience = 2"

@@ -144,9 +144,9 @@ def python(
         return subprocess.CompletedProcess(["mtkit", *arguments], done, out.read().decode(), err.read().decode())
 
 
-def begin(folder: Path, *arguments: str, limit: float = 120) -> Piped:
+def begin(folder: Path, *arguments: str, limit: float = 120, before: str = "") -> Piped:
     """A command that runs, with pipes to it."""
-    return Piped(MTKIT, list(arguments), folder, ENVIRONMENT, limit)
+    return Piped(before + "\n" + MTKIT, list(arguments), folder, ENVIRONMENT, limit)
 
 
 def terminal(
