@@ -19,6 +19,9 @@ class DecoderState:
     by giving itself anew with a function applied to each of them.
     """
 
+    grows: ClassVar[bool] = False
+    """Whether a step makes its tensors larger."""
+
     @abstractmethod
     def each(self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]) -> Any:
         """The state with one function applied to the tensors of sentences, the other to those of hypotheses."""

@@ -4,6 +4,7 @@ Must not know text.
 """
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import torch
 
 from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
+from mtkit.ops.recording import CudaRecorder, Recorder
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.rules import rules
 from mtkit.search.rules.rule import Context
@@ -159,7 +161,9 @@ def _batch(
     made = rules.make(context, wanted.ruled)
     given = encoded.step, encoded.state, made, Ranking.of(decode), _selection(decode, wanted, sentences, device)
     if in_tables(device) and not (wanted.details or wanted.attention or decode.coverage_penalty):
-        found = search_in_tables(*given, bos=context.bos, n_best=wanted.n_best, device=device)
+        found = search_in_tables(
+            *given, bos=context.bos, n_best=wanted.n_best, device=device, recorder=recorder(device)
+        )
     else:
         found = search(
             *given,
@@ -183,6 +187,19 @@ def _batch(
 def in_tables(device: torch.device) -> bool:
     """Whether a look at results makes the device wait."""
     return device.type != "cpu"
+
+
+_own = threading.local()
+
+
+def recorder(device: torch.device) -> Recorder | None:
+    """Of this thread, on this device; None: nothing is recorded there."""
+    if device.type != "cuda":
+        return None
+    kept: dict[torch.device, Recorder] = vars(_own).setdefault("recorders", {})
+    if device not in kept:
+        kept[device] = CudaRecorder(device)
+    return kept[device]
 
 
 def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:

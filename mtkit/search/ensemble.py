@@ -38,6 +38,36 @@ class EnsembleState:
         ruled_out_BC = None if self.ruled_out_BC is None else self.ruled_out_BC[sentences]
         return EnsembleState(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC)
 
+    @property
+    def grows(self) -> bool:
+        """Whether a step makes its tensors larger."""
+        return any(part.grows for part in self.parts)
+
+    def copied(self) -> "EnsembleState":
+        """The same, with tensors of its own of the hypotheses."""
+        return replace(self, parts=tuple(part.each(lambda x: x, _own) for part in self.parts))
+
+    def put(self, other: "EnsembleState") -> None:
+        """Take over the tensors of the hypotheses of another one of the same shape."""
+        for mine, theirs in zip(self.parts, other.parts, strict=True):
+            for place, x in zip(_of_hypotheses(mine), _of_hypotheses(theirs), strict=True):
+                place.copy_(x)
+
+
+def _own(x: Tensor) -> Tensor:
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def _of_hypotheses(part: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+
+    def note(x: Tensor) -> Tensor:
+        found.append(x)
+        return x
+
+    part.each(lambda x: x, note)
+    return found
+
 
 class Ensemble:
     """What is asked for the next piece.

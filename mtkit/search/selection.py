@@ -5,7 +5,7 @@ Dimensions: B sentences, K hypotheses of each, V vocabulary, M hypotheses afterw
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ MASK = 0xFFFFFFFF
 
 class Selection(Protocol):
     """Which hypotheses go on after a step."""
+
+    timeless: ClassVar[bool]
+    """Whether it does the same at every step."""
 
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
@@ -43,6 +46,7 @@ class Selection(Protocol):
 class Beam:
     """The best ones over all hypotheses of a sentence; an ended one keeps its place."""
 
+    timeless: ClassVar[bool] = True
     size: int
 
     @classmethod
@@ -79,6 +83,7 @@ class Sample:
         seeds_B: of each sentence, below 2^32.
     """
 
+    timeless: ClassVar[bool] = False  # the length is part of what chance depends on
     draws: int
     temperature: float
     top_k: int

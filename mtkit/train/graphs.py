@@ -9,9 +9,8 @@ generator anew.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from torch.func import functional_call
 from mtkit.corpus.batch import Batch, FixedBatch
 from mtkit.corpus.shapes import Shape
 from mtkit.errors import out_of_memory
+from mtkit.ops.recording import CudaRecorder, Recorded, Recorder
 from mtkit.schema import Train
 from mtkit.train import precision
 from mtkit.train.loss import Objective, batch_loss
@@ -28,46 +28,6 @@ from mtkit.train.updates import Results, Updates
 
 MOST = 64  # shapes that are recorded at a time; those that were not met for longest go
 LOOK = 8  # updates
-
-
-class Recorded(Protocol):
-    """Work that can be done again, on the tensors that it was done on."""
-
-    def replay(self) -> Any:
-        """Do it."""
-
-
-class Recorder(Protocol):
-    """How work is recorded."""
-
-    def eagerly(self, work: Callable[[], None]) -> None:
-        """Do it, as Python calls it."""
-
-    def record(self, work: Callable[[], None]) -> Recorded:
-        """Record it, without doing it."""
-
-
-class CudaRecorder:
-    """CUDA graphs with one pool of memory; what is recorded ran on the same stream before, as torch wants it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
-
-    def eagerly(self, work: Callable[[], None]) -> None:
-        """See Recorder."""
-        current = torch.cuda.current_stream(self.stream.device)
-        self.stream.wait_stream(current)
-        with torch.cuda.stream(self.stream):
-            work()
-        current.wait_stream(self.stream)
-
-    def record(self, work: Callable[[], None]) -> Recorded:
-        """See Recorder."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
-            work()
-        return graph
 
 
 class CudaResults(Results):

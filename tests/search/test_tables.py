@@ -23,9 +23,11 @@ from mtkit.search.selection import Beam
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
 from tests.contract.family import cover, make, name_of
+from tests.recording import Again
 from tests.search.test_search import BOS, EOS, NEVER, SOURCES, step, table
 
 CPU = torch.device("cpu")
+
 Found = list[list[tuple[Any, ...]]]
 
 
@@ -90,6 +92,8 @@ class Watched:
             return real(*given, **named)
 
         monkeypatch.setattr(batched, "search_in_tables", counted)
+        self.recorder = Again()
+        monkeypatch.setattr(batched, "recorder", lambda device: self.recorder)
         monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width: Room(0, 0, width))
 
     def translate(self, ensemble: Ensemble, in_tables: bool, decode: dict[str, Any], **options: Any) -> list[Any]:
@@ -114,7 +118,11 @@ class Watched:
 @pytest.mark.parametrize("choice", cover()[::4], ids=name_of)
 @pytest.mark.parametrize("beam", [1, 4])
 def test_models(choice: dict[str, Any], beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    Watched(monkeypatch).compare(Ensemble([make(choice)], [2]), {"beam_size": beam}, n_best=min(2, beam))
+    watched, model = Watched(monkeypatch), make(choice)
+    watched.compare(Ensemble([model], [2]), {"beam_size": beam}, n_best=min(2, beam))
+    # A cache of keys and values grows; all else is played back but for two steps of each shape.
+    assert bool(watched.recorder.recorded) == (choice["decoder.name"] == "recurrent")
+    assert watched.recorder.replayed > 3 * watched.recorder.recorded or not watched.recorder.recorded
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -10,9 +10,9 @@ from mtkit.errors import ConfigError
 from mtkit.jobs import train as job
 from mtkit.store.log import Validation, read
 from mtkit.train import graphs, precision
+from tests.recording import Again
 from tests.system.test_memory import Messages
 from tests.system.toy import make
-from tests.train.test_fixed import Again
 
 
 def run(folder: Path, *sets: str) -> tuple[Any, Messages]:

@@ -18,12 +18,14 @@ from mtkit.corpus.shapes import Shape, rounded, shape_of
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops.fixed import FixedPacking
 from mtkit.ops.packing import Packing
+from mtkit.ops.recording import Recorded
 from mtkit.train import graphs, loop
 from mtkit.train.graphs import Graphs
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Training
 from mtkit.train.updates import Updates
 from tests.contract.family import BOS, EOS, SOURCES, TARGETS, assert_same, batch_of, cover, make, name_of
+from tests.recording import Again
 from tests.train.bench import Bench
 
 LENGTHS = np.array([3, 1, 5, 4])
@@ -34,28 +36,6 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
-
-
-class Again:
-    """Stands for CUDA graphs: what was recorded is done again by doing it."""
-
-    def __init__(self) -> None:
-        self.recorded = self.replayed = self.eager = 0
-
-    def eagerly(self, work: Callable[[], None]) -> None:
-        self.eager += 1
-        work()
-
-    def record(self, work: Callable[[], None]) -> graphs.Recorded:
-        self.recorded += 1
-        again = self
-
-        class Play:
-            def replay(self) -> None:
-                again.replayed += 1
-                work()
-
-        return Play()
 
 
 def fixed_batch(copies: int = 1) -> FixedBatch:
@@ -222,7 +202,7 @@ def test_at_most_so_many_shapes_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_what_cannot_be_recorded_runs_by_itself_and_that_is_said_once(tmp_path: Path) -> None:
     class Refusing(Again):
-        def record(self, work: Callable[[], None]) -> graphs.Recorded:
+        def record(self, work: Callable[[], None]) -> Recorded:
             raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     class RefusingBench(FixedBench):

@@ -8,6 +8,7 @@ E embed_dim, H hidden_dim, A heads, D = H / A.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,7 @@ KeysValues = tuple[Tensor, Tensor]
 class TransformerState(DecoderState):
     """What a Transformer decoder knows between steps."""
 
+    grows: ClassVar[bool] = True
     memories: tuple[KeysValues, ...]
     """Of each block."""
     bias_BS: Tensor

@@ -15,6 +15,8 @@ class Never(Rule):
         pieces: search's numbers of them.
     """
 
+    timeless = True
+
     def __init__(self, pieces: Sequence[int]) -> None:
         self._stretches = _stretches(pieces)
 

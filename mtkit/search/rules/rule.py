@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -75,6 +76,9 @@ class Context:
 
 class Rule(ABC):
     """Rules pieces out at every step. It is never changed: what follows from a step is another rule."""
+
+    timeless: ClassVar[bool] = False
+    """Whether it rules out the same at every step, whatever was said: then a step can be recorded with it."""
 
     @abstractmethod
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:

@@ -29,6 +29,13 @@ class Rules:
         """The most pieces of each sentence, its end not counted; in the processor's own memory."""
         return self.forced.limits_B
 
+    @property
+    def free_until(self) -> int:
+        """Pieces before which nothing is ruled out that depends on what was said, or on how much; 0: it does."""
+        if self.forced.prefix_BP is not None or not all(rule.timeless for rule in self.rules):
+            return 0
+        return int(self.forced.limits_B.min())
+
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
         """See Rule."""
         held = self.forced.held(logits_BKV, pieces_BKL.shape[2])
