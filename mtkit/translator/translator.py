@@ -257,13 +257,15 @@ class Translator:
             attention=request.align,
             ruled=not forced,
         )
+        ranking = Ranking.of(decode)
         for rows, found in found_in_batches:
+            texts = iter(target.decode_all([one.pieces for hypotheses in found for one in hypotheses]))
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]
-                job.found[place] = [self._candidate(job, place, one, request) for one in hypotheses]
+                job.found[place] = [self._candidate(job, place, one, next(texts), request) for one in hypotheses]
                 if all(job.found):
-                    candidates = joined(job, Ranking.of(decode), self.target_lang)
+                    candidates = joined(job, ranking, self.target_lang)
                     done[number] = Translation(sources[number], candidates, job.warnings)
             while following in done:
                 yield done.pop(following)
@@ -305,8 +307,8 @@ class Translator:
                 self._ensembles[precision] = Ensemble([one.model for one in self._members], eos, precision)
             return self._ensembles[precision]
 
-    def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, request: Request) -> Candidate:
-        target, text = self._segmenter.target, self._segmenter.target.decode(hypothesis.pieces)
+    def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, text: str, request: Request) -> Candidate:
+        target = self._segmenter.target
         made = Candidate(text, hypothesis.score, hypothesis.logprob, target.pieces(hypothesis.pieces))
         if request.details:
             made = replace(made, token_logprobs=hypothesis.piece_logprobs)

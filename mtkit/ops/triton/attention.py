@@ -8,7 +8,7 @@ from mtkit.ops.triton.launch import blocks, launch, power
 # What a program has in hand at once, positions times numbers of a head, and the warps that share it:
 SCORES = 2048, 4  # of scores, up to 512 numbers of each position
 SLOPES = 1024, 4  # going back, up to 64 of each
-WIDE = 4096, 8  # where it has all positions of a row
+WIDE = 8192, 8  # where it has all positions of a row
 
 
 def additive_scores(query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor, energy_A: Tensor, heads: int) -> Tensor:
