@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor
 
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
@@ -23,13 +24,22 @@ class Ema:
         self._means = [pair for pair in pairs if pair[0].is_floating_point()]
         self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
-    @torch.no_grad()
-    def follow(self, updates: int) -> None:
-        """Take in the model after an update, `updates` having been made.
+    def weight(self, updates: int) -> float:
+        """What the model counts after so many updates, beside the mean so far.
 
         The decay grows from 2/11 to what was asked for, so that random initial values are soon forgotten.
         """
-        decay = min(self.decay, (1 + updates) / (10 + updates))
-        torch._foreach_lerp_([mean for mean, _ in self._means], [value for _, value in self._means], 1 - decay)
+        return 1 - min(self.decay, (1 + updates) / (10 + updates))
+
+    @torch.no_grad()
+    def follow(self, weight: float | Tensor) -> None:
+        """Take in the model after an update; a weight on a device is not waited for."""
+        means, values = [mean for mean, _ in self._means], [value for _, value in self._means]
+        if isinstance(weight, Tensor):
+            moves = torch._foreach_sub(values, means)
+            torch._foreach_mul_(moves, weight)
+            torch._foreach_add_(means, moves)
+        else:
+            torch._foreach_lerp_(means, values, weight)
         for count, value in self._counts:
             count.copy_(value)

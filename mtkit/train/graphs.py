@@ -9,7 +9,7 @@ generator anew.
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +28,7 @@ from mtkit.train.updates import Results, Updates
 
 MOST = 64  # shapes that are recorded at a time; those that were not met for longest go
 LOOK = 8  # updates
+EAGER = 2  # steps of the optimiser before one is recorded: the first ones make its state
 
 
 class CudaResults(Results):
@@ -109,6 +110,10 @@ class Graphs(Updates):
         self.work = Pass(training.model, self.objective, activations)
         self.totals = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.loss_sum, self.tokens = (torch.zeros((), device=self.device) for _ in range(2))
+        self.norm, self.weight = (torch.zeros((), device=self.device) for _ in range(2))
+        self.fixes_rate = self._prepare()
+        self.applied = 0
+        self.applying: Recorded | None = None
         self.recordings: OrderedDict[Shape, _Recording] = OrderedDict()
         self.met: set[Shape] = set()
         self.recording = True
@@ -134,6 +139,54 @@ class Graphs(Updates):
     def clear(self) -> None:
         """See Updates.clear."""
         torch._foreach_zero_(self.totals)
+
+    def apply(self, lr: float) -> Tensor:
+        """See Updates.apply; that a gradient is not finite is seen later, when results are read."""
+        training = self.training
+        for group in training.optimizer.param_groups:
+            group["lr"] = lr if self.fixes_rate else group["lr"].fill_(lr)
+        if training.ema:
+            self.weight.fill_(training.ema.weight(training.progress.update + 1))
+        if self.applied >= EAGER and self.recording and not self.fixes_rate and self.applying is None:
+            self.applying = self._recorded(self._apply)
+        if self.applying is None:
+            self.recorder.eagerly(self._apply)
+        else:
+            self.applying.replay()
+        self.applied += 1
+        return self.norm.clone()
+
+    def _apply(self) -> None:
+        self.norm.copy_(self.clip())
+        self.training.optimizer.step()
+        self.clear()
+        if self.training.ema:
+            self.training.ema.follow(self.weight)
+
+    def _prepare(self) -> bool:
+        """Have the optimiser read its rate from the device; whether it is one that takes a number alone."""
+        optimizer = self.training.optimizer
+        if "capturable" not in optimizer.defaults and not isinstance(optimizer, torch.optim.SGD):
+            return True
+        for group in optimizer.param_groups:
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
+            if "capturable" in group:
+                group["capturable"] = self.device.type == "cuda"
+        for values in optimizer.state.values():
+            if "step" in values and self.device.type == "cuda":
+                values["step"] = values["step"].to(self.device)
+        return False
+
+    def _recorded(self, work: Callable[[], None]) -> Recorded | None:
+        """None: it cannot be recorded, and from now on nothing is."""
+        try:
+            return self.recorder.record(work)
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            self.recording = False
+            self.refused = str(error).strip().split("\n")[0]
+            return None
 
     def results(self, numbers: Sequence[Tensor | float]) -> Results:
         """See Updates.results."""
@@ -175,13 +228,9 @@ class Graphs(Updates):
         def work() -> None:  # all that depends on lengths is made in it, and so made anew when it is played
             self._add(FixedBatch.of(numbers, batch.shape))
 
-        try:
-            self.recordings[batch.shape] = _Recording(numbers, self.recorder.record(work))
-        except RuntimeError as error:
-            if out_of_memory(error):
-                raise
-            self.recording = False
-            self.refused = str(error).strip().split("\n")[0]
+        recorded = self._recorded(work)
+        if recorded is not None:
+            self.recordings[batch.shape] = _Recording(numbers, recorded)
 
     def _add(self, batch: Batch) -> None:
         loss, gradients = self.work.gradients(batch, self.tokens)

@@ -5,7 +5,6 @@ the plan of a time budget, made once, and its hard stop; the randomness of an up
 (seed, update), the order of the data one of (seed, epoch).
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from mtkit.errors import RunError
 from mtkit.registry import resolve
 from mtkit.schema import Train
 from mtkit.train.state import Progress
-from mtkit.train.updates import Results, Updates
+from mtkit.train.updates import Results, Updates, check
 
 # A time budget becomes a number of updates after PLAN_AFTER updates or PLAN_SHARE of it, whichever is later. What does
 # not fit is cut off before the learning rate has fallen; and machines that are shared run a tenth faster or slower from
@@ -111,8 +110,7 @@ def train(
     Raises:
         RunError: a gradient is not finite, or there is no memory for a single sentence.
     """
-    training, settings = updates.training, updates.settings
-    progress = training.progress
+    progress, settings = updates.training.progress, updates.settings
     schedule = resolve("schedule", settings.schedule)
     plan = _Plan(settings, sampler, per_epoch)
     made = _Made(updates, progress)
@@ -142,13 +140,8 @@ def train(
             if updates.refused != refused:
                 refused = updates.refused
                 yield Refused(refused)
-            grad_norm = updates.clip()
-            made.add(loss_sum, grad_norm, lr, tokens)
-            updates.step(lr)
-
+            made.add(loss_sum, updates.apply(lr), lr, tokens)
             progress.step(len(pairs), tokens)
-            if training.ema:
-                training.ema.follow(progress.update)
             if not following:
                 progress.end_epoch()
             seconds, clock = time.monotonic() - clock, time.monotonic()
@@ -198,9 +191,7 @@ class _Made:
         self.asked: deque[_Asked] = deque()
 
     def add(self, loss_sum: Tensor | float, grad_norm: Tensor, lr: float, tokens: int) -> None:
-        """Note an update. Where its results are at hand, it is stopped before it spoils the model."""
-        if self.updates.look == 1:
-            _check(float(grad_norm), self.progress.update + 1)
+        """Note an update."""
         self.numbers += [loss_sum, grad_norm]
         self.lr = lr
         self.tokens.append(tokens)
@@ -221,7 +212,7 @@ class _Made:
             numbers = one.results.read()
             sums, norms = numbers[::2], numbers[1::2]
             for update, norm in enumerate(norms, one.last - len(norms) + 1):
-                _check(norm, update)
+                check(norm, update)
             ready.append(
                 replace(
                     one.told,
@@ -232,15 +223,6 @@ class _Made:
                 )
             )
         yield from ready
-
-
-def _check(grad_norm: float, update: int) -> None:
-    if not math.isfinite(grad_norm):
-        raise RunError(
-            f"the gradient of update {update} is not finite (its norm is {grad_norm}); "
-            "start anew with a lower train.lr, or with train.clip_norm set",
-            remedy="fresh",
-        )
 
 
 def in_parts(pairs: list[Pairs], parts: int, batcher: Callable[..., Batch]) -> list[Batch]:

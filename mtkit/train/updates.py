@@ -11,12 +11,26 @@ import torch
 from torch import Tensor
 
 from mtkit.corpus.batch import Batch
-from mtkit.errors import out_of_memory
+from mtkit.errors import RunError, out_of_memory
 from mtkit.ops import compute
 from mtkit.schema import Train
 from mtkit.train import precision
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Training
+
+
+def check(grad_norm: float, update: int) -> None:
+    """Stop where there is no way to go.
+
+    Raises:
+        RunError: the norm of an update's gradient is not finite.
+    """
+    if not math.isfinite(grad_norm):
+        raise RunError(
+            f"the gradient of update {update} is not finite (its norm is {grad_norm}); "
+            "start anew with a lower train.lr, or with train.clip_norm set",
+            remedy="fresh",
+        )
 
 
 class Results:
@@ -88,13 +102,22 @@ class Updates:
             del loss  # and its graph, before the next one is made
         return loss_sum
 
-    def step(self, lr: float) -> None:
-        """Go the way that the (clipped) gradients show, and forget them."""
-        optimizer = self.training.optimizer
-        for group in optimizer.param_groups:
+    def apply(self, lr: float) -> Tensor:
+        """Go the way that the clipped gradients show, and forget them; returns their norm before they were clipped.
+
+        Raises:
+            RunError: it is not finite; the model is as it was.
+        """
+        training = self.training
+        norm = self.clip()
+        check(float(norm), training.progress.update + 1)
+        for group in training.optimizer.param_groups:
             group["lr"] = lr
-        optimizer.step()
+        training.optimizer.step()
         self.clear()
+        if training.ema:
+            training.ema.follow(training.ema.weight(training.progress.update + 1))
+        return norm
 
     def clear(self) -> None:
         """Forget all gradients."""

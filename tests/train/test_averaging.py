@@ -70,7 +70,7 @@ def test_the_running_mean_of_buffers() -> None:
         model.weight.fill_(12.0)
         model.mean.fill_(12.0)
         model.count.fill_(2)
-    ema.follow(1)
+    ema.follow(ema.weight(1))
     weight, mean, count = tensors.named(ema.model).values()
     assert weight.tolist() == pytest.approx([10.0] * 2)  # 2/11 of 1 and 9/11 of 12
     assert mean.tolist() == pytest.approx([10.0] * 3)

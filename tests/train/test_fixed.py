@@ -19,6 +19,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops.fixed import FixedPacking
 from mtkit.ops.packing import Packing
 from mtkit.ops.recording import Recorded
+from mtkit.registry import CHOICES
 from mtkit.train import graphs, loop
 from mtkit.train.graphs import Graphs
 from mtkit.train.loss import Objective, batch_loss
@@ -166,6 +167,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "accumulated": {"accumulate": 3},
     "ema": {"ema": 0.9},
     "clipped": {"clip_value": 0.01},
+    **{name: {"optimizer": name} for name in CHOICES["optimizer"]},
     "validated": {"validate_every": 5},
 }
 
@@ -189,7 +191,7 @@ def test_recorded_updates_are_those_of_the_plain_form(name: str, tmp_path: Path)
         torch.testing.assert_close(one, other, atol=1e-8, rtol=0)
     recorder = ours.recorder
     assert recorder.recorded
-    assert recorder.replayed > recorder.eager  # each shape once by itself, then recorded
+    assert recorder.replayed > recorder.recorded  # each shape once by itself, then recorded
 
 
 def test_at_most_so_many_shapes_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
