@@ -11,6 +11,9 @@ class Again:
     def __init__(self) -> None:
         self.recorded = self.replayed = self.eager = 0
 
+    def forget(self) -> None:
+        self.forgotten = True
+
     def eagerly(self, work: Callable[[], None]) -> None:
         self.eager += 1
         work()

@@ -32,13 +32,16 @@ class Recorder(Protocol):
             RuntimeError: it cannot be recorded, or there is no memory for it.
         """
 
+    def forget(self) -> None:
+        """Give back the memory of recordings, none of which is played any more."""
+
 
 class CudaRecorder:
     """CUDA graphs with one pool of memory, of which one is played at a time, recorded on a stream of their own."""
 
     def __init__(self, device: torch.device) -> None:
         self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
+        self.forget()
 
     def eagerly(self, work: Callable[[], None]) -> None:
         """See Recorder."""
@@ -67,4 +70,10 @@ class CudaRecorder:
         finally:
             if collecting:
                 gc.enable()
+        self.last = graph
         return graph
+
+    def forget(self) -> None:
+        """See Recorder."""
+        self.last: Recorded | None = None  # a pool of which there is no recording is gone
+        self.pool = torch.cuda.graph_pool_handle()

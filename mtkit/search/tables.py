@@ -8,12 +8,14 @@ Dimensions: B sentences still searched, K hypotheses of each, V vocabulary, L pi
 the most pieces that there can be, their end included.
 """
 
+import logging
 from math import inf
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mtkit.errors import out_of_memory
 from mtkit.ops.logits import log_sums
 from mtkit.ops.recording import Recorded, Recorder
 from mtkit.search.pick import pick
@@ -21,6 +23,7 @@ from mtkit.search.rules.rules import Rules
 from mtkit.search.search import WORTHWHILE, Hypothesis, Ranking, Step
 from mtkit.search.selection import Selection
 
+LOG = logging.getLogger(__name__)
 LOOK = 8  # steps between two looks at which sentences are done
 ANEW = 0.5  # of the sentences must be done before a recording is made anew for the others
 
@@ -48,8 +51,15 @@ def search_in_tables(
     recorded: Recorded | None = None
     ran = False  # a step of these shapes has been made, so that it can be recorded
     for length in range(1, walk.most + 2):  # of the hypotheses after this step, their end included
-        if recorder is not None and ran and length <= until:
-            recorded = recorded or recorder.record(walk.recording())
+        if recorder is not None and recorded is None and ran and length <= until:
+            try:
+                recorded = recorder.record(walk.recording())
+            except RuntimeError as error:
+                if out_of_memory(error):
+                    raise
+                LOG.debug("a step of search cannot be recorded: %s", error)
+                recorder = None
+        if recorded is not None and length <= until:
             recorded.replay()
         else:
             recorded = None
@@ -126,13 +136,15 @@ class _Walk:
 
         def work() -> None:
             settle()
-            self.advance(1)
-            for name, place in places.items():
-                place.copy_(getattr(self, name))
-            for place, table in zip(best, self.best.tables(), strict=True):
-                place.copy_(table)
-            state.put(self.state)
-            settle()
+            try:
+                self.advance(1)
+                for name, place in places.items():
+                    place.copy_(getattr(self, name))
+                for place, table in zip(best, self.best.tables(), strict=True):
+                    place.copy_(table)
+                state.put(self.state)
+            finally:
+                settle()
 
         settle()
         return work

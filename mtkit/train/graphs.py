@@ -129,6 +129,8 @@ class Graphs(Updates):
             if out_of_memory(error):
                 self.recordings.clear()
                 self.met.clear()
+                self.applying, self.applied = None, 0
+                self.recorder.forget()
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
             raise

@@ -1,6 +1,7 @@
 """Search in tables finds what the other one finds: the same hypotheses with the same scores."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mtkit.ops.recording import Recorded
 from mtkit.schema import Decode
 from mtkit.search import batched, tables
 from mtkit.search.batched import Room, Sampling, room_of, translate_ids
@@ -123,6 +125,22 @@ def test_models(choice: dict[str, Any], beam: int, monkeypatch: pytest.MonkeyPat
     # A cache of keys and values grows; all else is played back but for two steps of each shape.
     assert bool(watched.recorder.recorded) == (choice["decoder.name"] == "recurrent")
     assert watched.recorder.replayed > 3 * watched.recorder.recorded or not watched.recorder.recorded
+
+
+def test_what_cannot_be_recorded_is_made_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(Again):
+        def record(self, work: Callable[[], None]) -> Recorded:
+            def half(*given: Any) -> Any:
+                raise RuntimeError("operation not permitted when stream is capturing")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(tables._Best, "add", half)
+                work()
+            raise AssertionError
+
+    watched = Watched(monkeypatch)
+    watched.recorder = Refusing()
+    watched.compare(Ensemble([make()], [2]), {"beam_size": 3})
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

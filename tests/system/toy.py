@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import pexpect
+from typing import TYPE_CHECKING
 
 from tests.system.server import MTKIT, Command, Piped, server
+
+if TYPE_CHECKING:
+    import pexpect
 
 WORDS = dict(
     zip(
@@ -153,6 +155,8 @@ def terminal(
     folder: Path, *arguments: str, environment: dict[str, str] | None = None, rows: int = 24, columns: int = 80
 ) -> "pexpect.spawn[str]":
     """A command that runs at a terminal."""
+    import pexpect  # most tests need none
+
     environment = dict(os.environ) if environment is None else environment
     shim = str(server().shim() / "mtkit")
     return pexpect.spawn(
