@@ -41,6 +41,7 @@ class CudaRecorder:
 
     def __init__(self, device: torch.device) -> None:
         self.stream = torch.cuda.Stream(device)
+        self.last: Recorded | None = None
         self.forget()
 
     def eagerly(self, work: Callable[[], None]) -> None:
@@ -75,5 +76,5 @@ class CudaRecorder:
 
     def forget(self) -> None:
         """See Recorder."""
-        self.last: Recorded | None = None  # a pool of which there is no recording is gone
+        self.last = None  # a pool of which there is no recording is gone
         self.pool = torch.cuda.graph_pool_handle()
