@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import torch
+from torch._C._autograd import DeviceType
 
 from mtkit.translator.request import Line
 from mtkit.translator.translator import Translator
@@ -28,7 +29,7 @@ def kernels(translator: Translator, lines: list[Line]) -> list[str]:
     counts: collections.Counter[str] = collections.Counter()
     times: collections.Counter[str] = collections.Counter()
     for event in profile.events() or []:
-        if event.device_type == torch.autograd.DeviceType.CUDA:
+        if event.device_type == DeviceType.CUDA:
             counts[event.name] += 1
             times[event.name] += event.time_range.elapsed_us()
     told = [f"    {counts.total():,} kernels, {times.total() / 1e3:.1f} ms, for {len(lines):,} lines"]
