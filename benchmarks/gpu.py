@@ -219,7 +219,7 @@ class Bench:
 
     def quality(self) -> None:
         data, toy = self.options.data, self.options.toy
-        settings = ["name=gpu-quality", f"train.max_minutes={TOY_MINUTES if toy else MINUTES}", "train.max_epochs=0"]
+        settings = ["name=gpu-quality", f"train.max_minutes={TOY_MINUTES if toy else MINUTES}"]
         settings += [f'data.{key}="{data}/{part}"' for key, part in zip(("train", "dev", "test"), PARTS, strict=True)]
         if toy:
             settings += [f"tokenizer.vocab_size={TOY_PIECES}", "model.embed_dim=16", "model.hidden_dim=16"]

@@ -1,6 +1,7 @@
 """Options that the commands share, and what follows from them."""
 
 import functools
+import gc
 import inspect
 import os
 import sys
@@ -147,7 +148,9 @@ def load_translator(
         decode = loaded.config.decode
         if not models:
             models = [trained(loaded.run_folder)]
-    return Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    gc.freeze()  # what is loaded stays, and need not be looked through again and again
+    return translator
 
 
 def _with_flags(decode: "Decode", flags: Flags) -> "Decode":

@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 # On a GPU a batch has so many sentences and rows of logits at most, since more make it no faster; and their logits,
 # with all that is made of them, take no more than this share of the memory that is free.
-SENTENCES, ROWS = 2048, 10_240
+SENTENCES, ROWS = 8192, 10_240
 BYTES = 24  # of a number among the logits
 SHARE = 0.5
 

@@ -25,7 +25,7 @@ from mtkit.search.selection import Selection
 
 LOG = logging.getLogger(__name__)
 LOOK = 8  # steps between two looks at which sentences are done
-ANEW = 0.5  # of the sentences must be done before a recording is made anew for the others
+ANEW = 7 / 8  # of the sentences must be done before a recording is made anew for the others: it takes some dozen steps
 
 
 @torch.inference_mode()
@@ -47,11 +47,12 @@ def search_in_tables(
         recorder: of steps; None: none is recorded.
     """
     walk = _Walk(step, state, rules, ranking, selection, bos, n_best, device)
-    until = 0 if recorder is None or not selection.timeless or getattr(state, "grows", True) else rules.free_until
+    if not (rules.timeless and selection.timeless) or getattr(state, "grows", True):
+        recorder = None
     recorded: Recorded | None = None
     ran = False  # a step of these shapes has been made, so that it can be recorded
     for length in range(1, walk.most + 2):  # of the hypotheses after this step, their end included
-        if recorder is not None and recorded is None and ran and length <= until:
+        if recorder is not None and recorded is None and ran:
             try:
                 recorded = recorder.record(walk.recording())
             except RuntimeError as error:
@@ -59,10 +60,9 @@ def search_in_tables(
                     raise
                 LOG.debug("a step of search cannot be recorded: %s", error)
                 recorder = None
-        if recorded is not None and length <= until:
+        if recorded is not None:
             recorded.replay()
         else:
-            recorded = None
             walk.advance(length)
             ran = length > 1  # the first step has one hypothesis a sentence
         if length % LOOK and length <= walk.most:
@@ -95,7 +95,8 @@ class _Walk:
         B, self.most = len(rules.limits_B), int(rules.limits_B.max())
         normals = [ranking.normal(length) for length in range(self.most + 3)]
         self.normals_T = torch.tensor(normals, dtype=torch.float64, device=device)
-        self.at_limit_B = self.normals_T[(rules.limits_B + 1).to(device)]
+        self.limits_B = rules.limits_B.to(device)
+        self.at_limit_B = self.normals_T[self.limits_B + 1]
         self.length_1 = torch.ones(1, dtype=torch.long, device=device)  # after the next step
         self.ended_B = torch.zeros(B, dtype=torch.long, device=device)
         self.totals_BK = torch.zeros(B, 1, device=device)
@@ -104,11 +105,14 @@ class _Walk:
         self.best = _Best(B, n_best, self.most + 1, self.totals_BK)
 
     def advance(self, length: int) -> None:
-        """A step, to hypotheses of this length."""
+        """A step, to hypotheses of this length; 0: one that does what any step does, to be recorded."""
         logits_BKV, state, _ = self.step(self.last_BK, self.state)
         logits_BKV = logits_BKV.float()
         added_BK = self.totals_BK - log_sums(logits_BKV)
-        self.rules.apply(logits_BKV, self.pieces_BKT[:, :, : length - 1])
+        if length:
+            self.rules.apply(logits_BKV, self.pieces_BKT[:, :, : length - 1])
+        else:
+            self.rules.apply_anywhere(logits_BKV, self.limits_B, self.length_1 - 1)
         best_BK, parents_BK, last_BK = self.selection(logits_BKV, added_BK, self.ended_B, length)
 
         pieces_BKT = pick(self.pieces_BKT, parents_BK)
@@ -124,7 +128,7 @@ class _Walk:
         self.length_1 = self.length_1 + 1
 
     def recording(self) -> Any:
-        """A step that begins and ends with the same tensors, to be recorded; nothing in it depends on the length."""
+        """A step that begins and ends with the same tensors, to be recorded."""
         names = ("length_1", "ended_B", "totals_BK", "last_BK", "pieces_BKT")
         places = {name: getattr(self, name).clone(memory_format=torch.contiguous_format) for name in names}
         state, best = self.state.copied(), [table.clone() for table in self.best.tables()]
@@ -137,7 +141,7 @@ class _Walk:
         def work() -> None:
             settle()
             try:
-                self.advance(1)
+                self.advance(0)
                 for name, place in places.items():
                     place.copy_(getattr(self, name))
                 for place, table in zip(best, self.best.tables(), strict=True):
@@ -162,7 +166,8 @@ class _Walk:
         self.state, self.rules = self.state.keep(rows), self.rules.keep(rows.cpu(), rows)
         self.selection = self.selection.keep(rows)
         self.best.keep(rows)
-        self.ended_B, self.at_limit_B, self.last_BK = self.ended_B[rows], self.at_limit_B[rows], self.last_BK[rows]
+        self.limits_B, self.at_limit_B = self.limits_B[rows], self.at_limit_B[rows]
+        self.ended_B, self.last_BK = self.ended_B[rows], self.last_BK[rows]
         self.totals_BK, self.pieces_BKT = self.totals_BK[rows], self.pieces_BKT[rows]
 
 

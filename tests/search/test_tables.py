@@ -146,6 +146,7 @@ def test_what_cannot_be_recorded_is_made_step_by_step(monkeypatch: pytest.Monkey
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "rules": ({"min_length": 4, "no_repeat_ngram": 2}, {}),
     "short": ({"max_ratio": 0.2}, {}),
+    "very short": ({"max_ratio": 0.01}, {}),
     "prefixes": ({}, {"prefixes": [[4, 5], (), [6], (), [7, 8, 9]]}),
     "sampling": ({}, {"sampling": Sampling(1.5, 5, 3), "n_best": 3}),
     "shortlist": (
@@ -200,7 +201,7 @@ def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Room(100, 0, 5).has(2, 10)
     assert not Room(100, 0, 5).has(3, 10)
     monkeypatch.setattr(batched, "in_tables", lambda device: True)
-    for free, width, sentences in ((1 << 40, 1, 2048), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
+    for free, width, sentences in ((1 << 40, 1, 8192), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1 << 50))
         assert room_of(ensemble, Decode(), width) == Room(0, sentences, width)
     assert room_of(ensemble, Decode.model_validate({"batch_tokens": 100}), 5) == Room(100, 0, 5)  # as asked

@@ -1,7 +1,9 @@
 """All rules of a batch, in the order in which they act. Must not know models, nor what any rule says."""
 
 from collections.abc import Sequence
+from math import inf
 
+import torch
 from torch import Tensor
 
 from mtkit.registry import CHOICES, resolve
@@ -30,11 +32,18 @@ class Rules:
         return self.forced.limits_B
 
     @property
-    def free_until(self) -> int:
-        """Pieces before which nothing is ruled out that depends on what was said, or on how much; 0: it does."""
-        if self.forced.prefix_BP is not None or not all(rule.timeless for rule in self.rules):
-            return 0
-        return int(self.forced.limits_B.min())
+    def timeless(self) -> bool:
+        """Whether they are the same at every step, but for the end at the greatest length."""
+        return self.forced.prefix_BP is None and all(rule.timeless for rule in self.rules)
+
+    def apply_anywhere(self, logits_BKV: Tensor, limits_B: Tensor, said_1: Tensor) -> None:
+        """`apply` of timeless rules, after so many pieces as the device alone knows; limits_B lies there, too."""
+        end_BK = logits_BKV[:, :, self.eos].clone()
+        for rule in self.rules:
+            rule.apply(logits_BKV, said_1.expand(*end_BK.shape, 0))
+        over_B1 = (limits_B <= said_1).unsqueeze(1)
+        logits_BKV.masked_fill_(over_B1.unsqueeze(2), -inf)
+        logits_BKV[:, :, self.eos] = torch.where(over_B1, end_BK, logits_BKV[:, :, self.eos])
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
         """See Rule."""
