@@ -30,7 +30,7 @@ def test_shards_give_back_what_was_written(tmp_path: Path) -> None:
     for number in range(len(split.shards)):
         shard = split.open(number)
         assert shard.source.ids.dtype == np.uint16
-        assert isinstance(shard.source.ids, np.memmap)
+        assert isinstance(shard.source.ids.base, np.memmap)
         read += [(shard.source[i].tolist(), shard.target[i].tolist()) for i in range(len(shard))]
     assert read == PAIRS
 
