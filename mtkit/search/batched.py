@@ -173,14 +173,13 @@ def _batch(
     asked: dict[str, Any] = {
         "bos": context.bos,
         "n_best": wanted.n_best,
-        "device": device,
         "source_lengths": encoded.source_lengths,
         "details": wanted.details,
         "attention": wanted.attention,
     }
     found: Found
     if in_tables(device):
-        found = yield from search_in_tables(*given, **asked, recorder=recorder(device))
+        found = yield from search_in_tables(*given, **asked, device=device, recorder=recorder(device))
     else:
         found = search(*given, **asked).__getitem__
 

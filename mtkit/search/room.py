@@ -13,7 +13,7 @@ from mtkit.decoding import Decoding
 from mtkit.ops.recording import CudaRecorder, Recorder
 from mtkit.search.ensemble import Ensemble
 
-SENTENCES, ROWS = 8192, 10_240
+SENTENCES, ROWS = 4096, 10_240
 SHARE = 0.5
 BYTES = 24  # of a number among the logits, with all that is made of it
 KEPT_BYTES = 16  # of a number that a state keeps of every piece, and that is moved with its hypothesis

@@ -47,14 +47,13 @@ def both(seed: int, limits: list[int], beam: int, n_best: int, alpha: float, rul
             Beam(beam),
             bos=BOS,
             n_best=n_best,
-            device=CPU,
         )
         made.append([[astuple(h) for h in some] for some in found])
     return made
 
 
 def in_tables(*given: Any, **named: Any) -> list[list[Hypothesis]]:
-    return tables.finished(tables.search_in_tables(*given, **named))(slice(None))
+    return tables.finished(tables.search_in_tables(*given, device=CPU, **named))(slice(None))
 
 
 @pytest.mark.parametrize("look", [1, 2, 8])
@@ -226,7 +225,7 @@ def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Room(100, 0, 5).has(2, 10)
     assert not Room(100, 0, 5).has(3, 10)
     monkeypatch.setattr(rooms, "in_tables", lambda device: True)
-    for free, width, sentences in ((1 << 40, 1, 8192), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
+    for free, width, sentences in ((1 << 40, 1, 4096), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1 << 50))
         found = room_of(ensemble, Decode(), width)
         assert found.has(sentences, 1)
