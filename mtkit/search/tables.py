@@ -26,7 +26,10 @@ from mtkit.search.selection import Selection
 
 LOG = logging.getLogger(__name__)
 LOOK = 8  # steps between two looks at which sentences are done
-ANEW = 7 / 8  # of the sentences must be done before a recording is made anew for the others: it takes some dozen steps
+ANEW, ROWS = (
+    1 / 2,
+    2048,
+)  # of the sentences, and hypotheses, must be done before a recording is made anew for the others
 ROOM = 16  # steps for which a state that grows is given room at a time: a step reads, and moves, all of it
 
 Found = Callable[[slice], list[list[Hypothesis]]]
@@ -93,7 +96,8 @@ def search_in_tables(
         if not len(rows):
             break
         gone = len(walk.ended_B) - len(rows)
-        if gone >= (WORTHWHILE if recorded is None else ANEW) * len(walk.ended_B):
+        least = WORTHWHILE if recorded is None else ANEW
+        if gone >= least * len(walk.ended_B) and (recorded is None or gone * walk.last_BK.shape[1] >= ROWS):
             walk.keep(rows)
             recorded, ran = None, False
     fetched = walk.best.fetched()

@@ -106,6 +106,7 @@ class Watched:
 
         monkeypatch.setattr(batched, "search_in_tables", counted)
         self.recorder = Again()
+        monkeypatch.setattr(tables, "ROWS", 1)
         monkeypatch.setattr(batched, "recorder", lambda device: self.recorder)
         monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width, attention: Room(0, 0, width))
 
