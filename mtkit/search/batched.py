@@ -25,7 +25,7 @@ from mtkit.search.shortlist import Shortlist
 from mtkit.search.tables import Found, search_in_tables
 
 LOG = logging.getLogger(__name__)
-TOGETHER = 512  # sentences whose hypotheses are made before it is seen to that a device has work
+TOGETHER = 256  # sentences whose hypotheses are made before it is seen to that a device has work
 
 
 @dataclass(frozen=True)

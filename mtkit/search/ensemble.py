@@ -20,6 +20,7 @@ from mtkit.model.seq2seq import Seq2Seq, ToLogits
 from mtkit.ops.operand import Operand
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import precision
+from mtkit.ops.wide import operands
 from mtkit.search.shortlist import Listed
 
 
@@ -88,6 +89,8 @@ class Ensemble:
     def __init__(self, models: list[Seq2Seq], source_eos: list[int], precision: str = "fp32") -> None:
         self.models, self.source_eos, self.precision = models, source_eos, precision
         self._kept: dict[int, Operand] = {}
+        if precision == "bf16":
+            self._kept |= operands(parameter for model in models for parameter in model.parameters())
 
     @property
     def device(self) -> torch.device:
