@@ -22,10 +22,10 @@ from mtkit.search.search import Hypothesis, Ranking, search
 from mtkit.search.selection import Beam, Sample, Selection
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
-from mtkit.search.tables import Found, search_in_tables
+from mtkit.search.tables import Found, Passed, search_in_tables
 
 LOG = logging.getLogger(__name__)
-TOGETHER = 256  # sentences whose hypotheses are made before it is seen to that a device has work
+TOGETHER = 256  # sentences whose hypotheses are made before it is seen whether a device has no work any more
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def translate_ids(
         following: _Running | None = None
         failed = False
         try:
-            next(this.work)
+            come = next(this.work)
             following = begun(this.end)
             while True:
-                if done:
+                while done and not come():
                     yield done.popleft()()
-                next(this.work)
+                come = next(this.work)
         except StopIteration as end:
             step = TOGETHER if in_tables(ensemble.device) else len(this.rows)
             done.extend(_part(this.rows, end.value, slice(i, i + step)) for i in range(0, len(this.rows), step))
@@ -138,7 +138,7 @@ class _Running:
 
     rows: list[int]
     end: int
-    work: Generator[None, None, Found]
+    work: Generator[Passed, None, Found]
 
 
 def _part(rows: list[int], found: Found, part: slice) -> Callable[[], tuple[list[int], list[list[Hypothesis]]]]:
@@ -152,11 +152,11 @@ def _batch(
     vocabulary: Vocabulary,
     shortlist: Shortlist | None,
     wanted: Wanted,
-) -> Generator[None, None, Found]:
-    """Translate some sentences; yields when it is ready to begin, and then wherever another device has work to do."""
+) -> Generator[Passed, None, Found]:
+    """Translate some sentences; yields when it is ready to begin, and then wherever a device would be waited for."""
     device = ensemble.device
     if not in_tables(device):
-        yield
+        yield lambda: True
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
@@ -167,7 +167,7 @@ def _batch(
     made = rules.make(context, wanted.ruled)
     ranking, selection = Ranking.of(decode), _selection(decode, wanted, sentences, device)
     if in_tables(device):
-        yield
+        yield lambda: True
     encoded = ensemble.encode(padded, listed)
     given = encoded.step, encoded.state, made, ranking, selection
     asked: dict[str, Any] = {

@@ -34,6 +34,8 @@ ROOM = 16  # steps for which a state that grows is given room at a time: a step 
 
 Found = Callable[[slice], list[list[Hypothesis]]]
 """Makes the hypotheses of some of a batch's sentences, without asking a device."""
+Passed = Callable[[], bool]
+"""Whether a device has done what it was given."""
 
 
 @torch.inference_mode()
@@ -51,10 +53,10 @@ def search_in_tables(
     details: bool = False,
     attention: bool = False,
     recorder: Recorder | None = None,
-) -> Generator[None, None, Found]:
+) -> Generator[Passed, None, Found]:
     """Find the best translations of each sentence, best first; see `mtkit.search.search.search`.
 
-    It yields whenever the device has work and would be waited for.
+    It yields whenever the device would be waited for.
 
     Args:
         recorder: of steps; None: none is recorded.
@@ -90,9 +92,9 @@ def search_in_tables(
         room -= length > 1 and room > 0
         if length % LOOK and length <= walk.most:
             continue
-        rows_done = walk.done(length)
-        yield
-        rows = (~rows_done).nonzero().squeeze(1)
+        done_B = walk.done(length)
+        yield passed(device)
+        rows = (~done_B).nonzero().squeeze(1)
         if not len(rows):
             break
         gone = len(walk.ended_B) - len(rows)
@@ -104,7 +106,16 @@ def search_in_tables(
     return lambda part: hypotheses(fetched, part, ranking, source_lengths, details, attention)
 
 
-def finished(search: Generator[None, None, Found]) -> Found:
+def passed(device: torch.device) -> Passed:
+    """Of what a device was given up to here."""
+    if device.type != "cuda":
+        return lambda: True
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(device))
+    return event.query
+
+
+def finished(search: Generator[Passed, None, Found]) -> Found:
     """What a search gives in the end, waiting for the device."""
     while True:
         try:

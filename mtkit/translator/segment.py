@@ -94,6 +94,8 @@ class Segmenter:
     def _length(self, ids: Sequence[list[int]]) -> int:
         """Of a text as each model's tokenizer makes it, as pieces of the first model: its share of the longest sentence
         that a model was trained on, of whichever model that is the largest."""
+        if len(ids) == 1:
+            return len(ids[0])
         lengths = zip(ids, self.members, strict=True)
         return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
 
