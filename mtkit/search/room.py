@@ -70,7 +70,7 @@ def room_of(ensemble: Ensemble, decode: Decoding, width: int, attention: bool = 
         0,
         max(1, min(SENTENCES, ROWS // width)),
         width,
-        int(free * SHARE),
+        max(1, int(free * SHARE)),
         BYTES * max(len(model.output.bias_V) for model in ensemble.models),
         KEPT_BYTES * sum(model.decoder.kept for model in ensemble.models),
         LOOKED_BYTES * attention,

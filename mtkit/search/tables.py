@@ -8,7 +8,7 @@ most pieces that there can be, their end included, X anything.
 """
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from math import inf
 from typing import Any
 
@@ -26,10 +26,9 @@ from mtkit.search.selection import Selection
 
 LOG = logging.getLogger(__name__)
 LOOK = 8  # steps between two looks at which sentences are done
-ANEW, ROWS = (
-    1 / 2,
-    2048,
-)  # of the sentences, and hypotheses, must be done before a recording is made anew for the others
+# A recording is made anew for sentences that are left where such a share is done, and so many hypotheses: it takes some
+# dozen steps.
+ANEW = ((1 / 2, 4096), (7 / 8, 512))
 ROOM = 16  # steps for which a state that grows is given room at a time: a step reads, and moves, all of it
 
 Found = Callable[[slice], list[list[Hypothesis]]]
@@ -98,12 +97,19 @@ def search_in_tables(
         if not len(rows):
             break
         gone = len(walk.ended_B) - len(rows)
-        least = WORTHWHILE if recorded is None else ANEW
-        if gone >= least * len(walk.ended_B) and (recorded is None or gone * walk.last_BK.shape[1] >= ROWS):
+        if _worthwhile(gone, walk.last_BK.shape, recorded is not None):
             walk.keep(rows)
             recorded, ran = None, False
     fetched = walk.best.fetched()
     return lambda part: hypotheses(fetched, part, ranking, source_lengths, details, attention)
+
+
+def _worthwhile(gone: int, shape: Sequence[int], recorded: bool) -> bool:
+    """Whether the other sentences are to be moved together, of so many with so many hypotheses."""
+    sentences, width = shape
+    if not recorded:
+        return gone >= WORTHWHILE * sentences
+    return any(gone >= share * sentences and gone * width >= rows for share, rows in ANEW)
 
 
 def passed(device: torch.device) -> Passed:

@@ -106,7 +106,7 @@ class Watched:
 
         monkeypatch.setattr(batched, "search_in_tables", counted)
         self.recorder = Again()
-        monkeypatch.setattr(tables, "ROWS", 1)
+        monkeypatch.setattr(tables, "ANEW", ((0.5, 1),))
         monkeypatch.setattr(batched, "recorder", lambda device: self.recorder)
         monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width, attention: Room(0, 0, width))
 
@@ -246,6 +246,22 @@ def test_what_is_kept_of_pieces_takes_room(
     assert plain.has(1000, 50)
     assert found.has(100, 10)
     assert not found.has(1000, 50)
+
+
+@pytest.mark.parametrize(
+    ("gone", "shape", "recorded", "worthwhile"),
+    [
+        (1, (16, 5), False, True),
+        (1, (17, 5), False, False),
+        (900, (1800, 5), True, True),
+        (900, (1801, 5), True, False),
+        (900, (1800, 1), True, False),  # a step would take as long as before
+        (900, (1000, 1), True, True),
+        (90, (100, 5), True, False),
+    ],
+)
+def test_when_sentences_are_moved_together(gone: int, shape: tuple[int, int], recorded: bool, worthwhile: bool) -> None:
+    assert tables._worthwhile(gone, shape, recorded) == worthwhile
 
 
 def test_hypotheses_are_made_while_the_next_batch_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
