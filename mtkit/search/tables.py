@@ -121,16 +121,6 @@ def passed(device: torch.device) -> Passed:
     return event.query
 
 
-def finished(search: Generator[Passed, None, Found]) -> Found:
-    """What a search gives in the end, waiting for the device."""
-    while True:
-        try:
-            next(search)
-        except StopIteration as end:
-            found: Found = end.value
-            return found
-
-
 class _Walk:
     """The hypotheses of all sentences, from step to step."""
 
