@@ -26,6 +26,11 @@ class DecoderState:
     def each(self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]) -> Any:
         """The state with one function applied to the tensors of sentences, the other to those of hypotheses."""
 
+    def with_room(self, steps: int) -> Any:
+        """Of a state that grows, the same with room for so many steps, which write into its tensors: so only what
+        `step` gives can be gone on from. None: it has no such form."""
+        return None
+
     def reorder(self, parents_BK: Tensor) -> Any:
         """The state in which hypothesis k of a sentence goes on from its hypothesis parents[k]."""
         B, K = parents_BK.shape
@@ -58,6 +63,11 @@ class Decoder(nn.Module):
     """Whether it has attention."""
     rounds: ClassVar[bool] = False
     """See `Encoder.rounds`."""
+
+    @property
+    def kept(self) -> int:
+        """Numbers that a state keeps of every piece of a hypothesis."""
+        return 0
 
     @abstractmethod
     def start(self, memory: Memory) -> Any:

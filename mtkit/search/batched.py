@@ -4,31 +4,28 @@ Must not know text.
 """
 
 import logging
-import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
-from mtkit.ops.recording import CudaRecorder, Recorder
 from mtkit.search.ensemble import Ensemble
+from mtkit.search.room import forget, in_tables, recorder, room_of
 from mtkit.search.rules import rules
 from mtkit.search.rules.rule import Context
+from mtkit.search.rules.rules import Rules
 from mtkit.search.search import Hypothesis, Ranking, search
 from mtkit.search.selection import Beam, Sample, Selection
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
-from mtkit.search.tables import search_in_tables
+from mtkit.search.tables import Found, Passed, search_in_tables
 
 LOG = logging.getLogger(__name__)
-
-# On a GPU a batch has so many sentences and rows of logits at most, since more make it no faster; and their logits,
-# with all that is made of them, take no more than this share of the memory that is free.
-SENTENCES, ROWS = 8192, 10_240
-BYTES = 24  # of a number among the logits
-SHARE = 0.5
+TOGETHER = 256  # sentences whose hypotheses are made before it is seen whether a device has no work any more
 
 
 @dataclass(frozen=True)
@@ -44,40 +41,6 @@ class Sampling:
     temperature: float = 1.0
     top_k: int = 0
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Room:
-    """How much is translated together.
-
-    Attributes:
-        tokens: source pieces times hypotheses, at most; 0: any.
-        sentences: at most; 0: any.
-        width: hypotheses of a sentence.
-    """
-
-    tokens: int
-    sentences: int
-    width: int
-
-    def has(self, sentences: int, longest: int) -> bool:
-        """Whether so many sentences, the longest of so many source pieces, go together."""
-        if self.sentences and sentences > self.sentences:
-            return False
-        return not self.tokens or sentences * longest * self.width <= self.tokens
-
-    def halved(self, sentences: int) -> "Room":
-        """For half as many as these, which were too many."""
-        return replace(self, sentences=sentences // 2)
-
-
-def room_of(ensemble: Ensemble, decode: Decoding, width: int) -> Room:
-    """By decode.batch_tokens; on a GPU, where that is what it always is, as much as keeps it busy and fits."""
-    if not in_tables(ensemble.device) or decode.batch_tokens != Decoding.batch_tokens:
-        return Room(decode.batch_tokens, 0, width)
-    free, _ = torch.cuda.mem_get_info(ensemble.device)
-    a_row = BYTES * max(len(model.output.bias_V) for model in ensemble.models)
-    return Room(0, max(1, min(SENTENCES, ROWS // width, int(free * SHARE) // (a_row * width))), width)
 
 
 @dataclass(frozen=True)
@@ -122,24 +85,64 @@ def translate_ids(
     wanted = Wanted(n_best, sampling, details, attention, ruled)
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
     width = n_best if sampling else decode.beam_size
-    room = room_of(ensemble, decode, width)
-    start = 0
-    while start < len(order):
+    room = room_of(ensemble, decode, width, attention)
+
+    def begun(start: int) -> _Running | None:
+        if start == len(order):
+            return None
         end = start + 1
         while end < len(order) and room.has(end + 1 - start, len(sentences[order[end]].sources[0]) + 1):
             end += 1
         rows = order[start:end]
+        work = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
+        next(work)
+        return _Running(rows, end, work)
+
+    done: deque[Callable[[], tuple[list[int], list[list[Hypothesis]]]]] = deque()  # to be made while a device works
+    start, this = 0, begun(0)
+    while this is not None:
+        following: _Running | None = None
+        failed = False
         try:
-            found = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
+            come = next(this.work)
+            following = begun(this.end)
+            while True:
+                while done and not come():
+                    yield done.popleft()()
+                come = next(this.work)
+        except StopIteration as end:
+            step = TOGETHER if in_tables(ensemble.device) else len(this.rows)
+            done.extend(_part(this.rows, end.value, slice(i, i + step)) for i in range(0, len(this.rows), step))
+            start = this.end
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error) or len(rows) == 1 or not in_tables(ensemble.device):
+            if not out_of_memory(error) or len(this.rows) == 1 or not in_tables(ensemble.device):
                 raise
-            room = room.halved(len(rows))
+            room, failed = room.halved(len(this.rows)), True
+        if failed:
             LOG.warning("memory ran out; from now on at most %d sentences are translated together", room.sentences)
-            torch.cuda.empty_cache()
-            continue
-        start = end
-        yield rows, found
+            this = following = None
+            forget(ensemble.device)
+        while done and (following is None or not in_tables(ensemble.device)):
+            yield done.popleft()()
+        this = following or begun(start)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A batch that is searched.
+
+    Attributes:
+        rows: its sentences.
+        end: the place in the order where the next one begins.
+    """
+
+    rows: list[int]
+    end: int
+    work: Generator[Passed, None, Found]
+
+
+def _part(rows: list[int], found: Found, part: slice) -> Callable[[], tuple[list[int], list[list[Hypothesis]]]]:
+    return lambda: (rows[part], found(part))
 
 
 def _batch(
@@ -149,57 +152,53 @@ def _batch(
     vocabulary: Vocabulary,
     shortlist: Shortlist | None,
     wanted: Wanted,
-) -> list[list[Hypothesis]]:
+) -> Generator[Passed, None, Found]:
+    """Translate some sentences; yields when it is ready to begin, and then wherever a device would be waited for."""
     device = ensemble.device
+    if not in_tables(device):
+        yield lambda: True
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
         needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
         listed = shortlist.listed(sources[0], needed, device)
-    encoded = ensemble.encode(sources, listed)
+    padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)
     made = rules.make(context, wanted.ruled)
-    given = encoded.step, encoded.state, made, Ranking.of(decode), _selection(decode, wanted, sentences, device)
-    if in_tables(device) and not (wanted.details or wanted.attention or decode.coverage_penalty):
-        found = search_in_tables(
-            *given, bos=context.bos, n_best=wanted.n_best, device=device, recorder=recorder(device)
-        )
+    ranking, selection = Ranking.of(decode), _selection(decode, wanted, sentences, device)
+    if in_tables(device):
+        yield lambda: True
+    encoded = ensemble.encode(padded, listed)
+    given = encoded.step, encoded.state, made, ranking, selection
+    asked: dict[str, Any] = {
+        "bos": context.bos,
+        "n_best": wanted.n_best,
+        "source_lengths": encoded.source_lengths,
+        "details": wanted.details,
+        "attention": wanted.attention,
+    }
+    found: Found
+    if in_tables(device):
+        found = yield from search_in_tables(*given, **asked, device=device, recorder=recorder(device))
     else:
-        found = search(
-            *given,
-            bos=context.bos,
-            n_best=wanted.n_best,
-            device=device,
-            source_lengths=encoded.source_lengths,
-            details=wanted.details,
-            attention=wanted.attention,
-        )
-    if not all(found):
-        if obeyed := [str(rule) for rule in made.rules if str(rule)]:
-            verb, advice = ("leave", "lower the one or raise the other") if obeyed[1:] else ("leaves", "ask less of it")
-            raise ConfigError(f"{' and '.join(obeyed)} {verb} nothing to say: {advice}")
-        raise BundleError("the model's scores are not numbers: it was damaged in training; use another one")
-    if listed is None:
-        return found
-    return [[replace(h, pieces=listed.pieces[h.pieces].tolist()) for h in some] for some in found]
+        found = search(*given, **asked).__getitem__
+
+    def checked(part: slice) -> list[list[Hypothesis]]:
+        some = found(part)
+        if not all(some):
+            raise _nothing_said(made)
+        if listed is None:
+            return some
+        return [[replace(h, pieces=listed.pieces[h.pieces].tolist()) for h in hypotheses] for hypotheses in some]
+
+    return checked
 
 
-def in_tables(device: torch.device) -> bool:
-    """Whether a look at results makes the device wait."""
-    return device.type != "cpu"
-
-
-_own = threading.local()
-
-
-def recorder(device: torch.device) -> Recorder | None:
-    """Of this thread, on this device; None: nothing is recorded there."""
-    if device.type != "cuda":
-        return None
-    kept: dict[torch.device, Recorder] = vars(_own).setdefault("recorders", {})
-    if device not in kept:
-        kept[device] = CudaRecorder(device)
-    return kept[device]
+def _nothing_said(made: Rules) -> ConfigError | BundleError:
+    if obeyed := [str(rule) for rule in made.rules if str(rule)]:
+        verb, advice = ("leave", "lower the one or raise the other") if obeyed[1:] else ("leaves", "ask less of it")
+        return ConfigError(f"{' and '.join(obeyed)} {verb} nothing to say: {advice}")
+    return BundleError("the model's scores are not numbers: it was damaged in training; use another one")
 
 
 def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:

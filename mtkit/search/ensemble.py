@@ -18,7 +18,9 @@ from torch import Tensor
 from mtkit.corpus.batch import pad
 from mtkit.model.seq2seq import Seq2Seq, ToLogits
 from mtkit.ops.operand import Operand
+from mtkit.ops.packing import Packing
 from mtkit.ops.products import precision
+from mtkit.ops.wide import operands
 from mtkit.search.shortlist import Listed
 
 
@@ -43,6 +45,11 @@ class EnsembleState:
         """Whether a step makes its tensors larger."""
         return any(part.grows for part in self.parts)
 
+    def with_room(self, steps: int) -> "EnsembleState | None":
+        """See DecoderState.with_room."""
+        parts = [part.with_room(steps) if part.grows else part for part in self.parts]
+        return None if any(part is None for part in parts) else replace(self, parts=tuple(parts))
+
     def copied(self) -> "EnsembleState":
         """The same, with tensors of its own of the hypotheses."""
         return replace(self, parts=tuple(part.each(lambda x: x, _own) for part in self.parts))
@@ -51,7 +58,8 @@ class EnsembleState:
         """Take over the tensors of the hypotheses of another one of the same shape."""
         for mine, theirs in zip(self.parts, other.parts, strict=True):
             for place, x in zip(_of_hypotheses(mine), _of_hypotheses(theirs), strict=True):
-                place.copy_(x)
+                if not place.is_set_to(x):
+                    place.copy_(x)
 
 
 def _own(x: Tensor) -> Tensor:
@@ -81,6 +89,8 @@ class Ensemble:
     def __init__(self, models: list[Seq2Seq], source_eos: list[int], precision: str = "fp32") -> None:
         self.models, self.source_eos, self.precision = models, source_eos, precision
         self._kept: dict[int, Operand] = {}
+        if precision == "bf16":
+            self._kept |= operands(parameter for model in models for parameter in model.parameters())
 
     @property
     def device(self) -> torch.device:
@@ -92,17 +102,23 @@ class Ensemble:
         with torch.inference_mode(), precision(self.precision, self._kept):
             yield
 
-    def encode(self, sources: list[list[list[int]]], listed: Listed | None = None) -> "Encoded":
-        """Encode sentences.
+    def padded(self, sources: list[list[list[int]]]) -> list[tuple[Tensor, Packing]]:
+        """Sentences as `encode` takes them: for each model a table and where real positions are.
 
         Args:
             sources: ids of each sentence as each model's source tokenizer makes them; none may be empty.
+        """
+        return [pad(ids, eos) for ids, eos in zip(sources, self.source_eos, strict=True)]
+
+    def encode(self, padded: list[tuple[Tensor, Packing]], listed: Listed | None = None) -> "Encoded":
+        """Encode sentences.
+
+        Args:
             listed: pieces that may be produced; None: all.
         """
         with self.entered():
             states, lengths = [], []
-            for model, ids, eos in zip(self.models, sources, self.source_eos, strict=True):
-                source_BS, packing = pad(ids, eos)
+            for model, (source_BS, packing) in zip(self.models, padded, strict=True):
                 memory = model.encode(source_BS.to(self.device), packing.to(self.device))
                 states.append(model.decoder.start(memory))
                 lengths.append(memory.packing.lengths.tolist())

@@ -1,5 +1,7 @@
 """Batched search over a step function: beam search, of which greedy search is a beam of one, and sampling.
 
+This is the form for a processor, where to look at results costs nothing; `mtkit.search.tables` is the other one.
+
 Dimensions: B sentences still searched, K hypotheses of each, V vocabulary, S source positions, L pieces so far.
 
 A hypothesis that ends keeps its place in the beam: a sentence is done when as many hypotheses as the beam is
@@ -24,8 +26,6 @@ from mtkit.search.selection import Beam, Selection
 
 LEAST_COVERED = 1e-10  # what a position was looked at in sum counts as at least so much
 WORTHWHILE = 1 / 16  # of the sentences must be done before the others are moved together
-STEPS = {"cpu": 1}  # between two looks at what has ended, ...
-STEPS_ELSEWHERE = 8  # ... since every look makes another device wait
 S = TypeVar("S", bound="State")
 
 
@@ -105,7 +105,6 @@ def search(
     *,
     bos: int,
     n_best: int = 1,
-    device: torch.device | None = None,
     source_lengths: list[int] | None = None,
     details: bool = False,
     attention: bool = False,
@@ -115,7 +114,6 @@ def search(
     Args:
         state: before the first piece, one hypothesis a sentence.
         rules: what a translation may be.
-        device: where the step function computes; default: the processor.
         selection: of hypotheses after a step; default: a beam of one.
         source_lengths: positions that attention sees of each sentence; for attention and the coverage penalty.
         details: tell the scores of pieces.
@@ -124,17 +122,15 @@ def search(
     Returns:
         At most n_best hypotheses a sentence; fewer where fewer were found.
     """
-    selection, device = selection or Beam(1), device or torch.device("cpu")
+    selection = selection or Beam(1)
     B = len(rules.limits_B)
     longest = rules.limits_B.tolist()
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
     sentences = list(range(B))  # numbers of those still searched
-    ended_B = torch.zeros(B, dtype=torch.long, device=device)
-    totals_BK = torch.zeros(B, 1, device=device)
-    pieces_BKL = torch.full((B, 1, 1), bos, device=device)
+    ended_B = torch.zeros(B, dtype=torch.long)
+    totals_BK = torch.zeros(B, 1)
+    pieces_BKL = torch.full((B, 1, 1), bos)
     history = _History(details, attention or bool(ranking.coverage_penalty))
-    unseen: list[_Ended] = []
-    patience = STEPS.get(device.type, STEPS_ELSEWHERE)
 
     for length in range(1, max(longest) + 2):  # of the hypotheses after this step, their end included
         logits_BKV, state, weights_BKS = step(pieces_BKL[:, :, -1], state)
@@ -146,17 +142,13 @@ def search(
         pieces_BKL = torch.cat([pick(pieces_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
         history = history.grown(best_BK, weights_BKS, parents_BK)
         ends_BK = (last_BK == rules.eos) & (best_BK > -inf)
-        unseen.append(_Ended(ends_BK, best_BK, pieces_BKL, history))
+        ended = _Ended(ends_BK, best_BK, pieces_BKL, history)
+        for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, attention):
+            found[sentences[b]].append(hypothesis)
         ended_B = ended_B + ends_BK.sum(1)
         totals_BK = best_BK.masked_fill(last_BK == rules.eos, -inf)
         state, rules = state.reorder(parents_BK), rules.reorder(parents_BK, last_BK)
-        if length % patience and length <= max(longest):
-            continue
 
-        for ended in unseen:
-            for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, attention):
-                found[sentences[b]].append(hypothesis)
-        unseen.clear()
         alive_B = totals_BK.max(1).values.tolist()
         left = [
             b
@@ -171,14 +163,13 @@ def search(
         if not left:
             break
         gone = len(sentences) - len(left)
-        here = torch.tensor(left, dtype=torch.long)
-        rows = here.to(device)
+        rows = torch.tensor(left)
         if 0 < gone < WORTHWHILE * len(sentences):
-            still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool, device=device).index_fill_(0, rows, True)
+            still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool).index_fill_(0, rows, True)
             totals_BK = totals_BK.masked_fill(~still_B1, -inf)
         elif gone:
             sentences = [sentences[b] for b in left]
-            state, rules = state.keep(rows), rules.keep(here, rows)
+            state, rules = state.keep(rows), rules.keep(rows, rows)
             selection, history = selection.keep(rows), history.keep(rows)
             ended_B, totals_BK, pieces_BKL = ended_B[rows], totals_BK[rows], pieces_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
@@ -214,7 +205,7 @@ def _longer(before_BKL: Tensor | None, now_BK: Tensor, parents_BK: Tensor) -> Te
 
 @dataclass(frozen=True)
 class _Ended:
-    """What has ended in a step, to be read when the device is waited for."""
+    """What has ended in a step."""
 
     ends_BK: Tensor
     totals_BK: Tensor

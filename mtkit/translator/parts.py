@@ -18,7 +18,7 @@ class Job:
     found: list[list[Candidate]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.found = [[] for _ in self.parts]
+        self.found = [[]] * len(self.parts)  # each is replaced, none is written into
 
 
 def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:

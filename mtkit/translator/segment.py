@@ -5,6 +5,8 @@ A blank line, and one that the tokenizers make nothing of, never reaches the mod
 
 from collections.abc import Sequence
 
+import torch
+
 from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence
 from mtkit.text import sentences
@@ -22,6 +24,12 @@ class Segmenter:
         self.members = members
         self.target = members[0].target_tokenizer
         self.longest = members[0].max_pieces
+
+    @property
+    def threads(self) -> int:
+        """Of tokenizers: where another device computes, all."""
+        here = self.members[0].model.source_VE.device.type == "cpu"
+        return 1 if here else torch.get_num_threads()
 
     def jobs(self, lines: Sequence[Line]) -> dict[int, Job]:
         """What is to be done for each line that is not blank; place -> job.
@@ -56,7 +64,7 @@ class Segmenter:
 
     def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
         """The ids of each model, of the texts that are more than space to every one of them."""
-        ids = [one.source_tokenizer.encode(texts) for one in self.members]
+        ids = [one.source_tokenizer.encode(texts, self.threads) for one in self.members]
         of_models = ([own[number] for own in ids] for number in range(len(texts)))
         return {number: whole for number, whole in enumerate(of_models) if texts[number].strip() and all(whole)}
 
@@ -86,6 +94,8 @@ class Segmenter:
     def _length(self, ids: Sequence[list[int]]) -> int:
         """Of a text as each model's tokenizer makes it, as pieces of the first model: its share of the longest sentence
         that a model was trained on, of whichever model that is the largest."""
+        if len(ids) == 1:
+            return len(ids[0])
         lengths = zip(ids, self.members, strict=True)
         return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
 

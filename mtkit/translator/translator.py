@@ -193,12 +193,12 @@ class Translator:
             ConfigError: a request that cannot be met.
             TypeError: a line that is no string.
         """
-        window: list[Line] = []
+        most, window = self.window_lines, list[Line]()
         for number, text in enumerate(lines):
             if not isinstance(text, str):
                 raise TypeError(f"line {number + 1} is no string but {type(text).__name__}")
             window.append(Line(text, number=number))
-            if len(window) == self.window_lines:
+            if len(window) == most:
                 yield from self.window(window, decode, request)
                 window = []
         yield from self.window(window, decode, request)
@@ -259,7 +259,8 @@ class Translator:
         )
         ranking = Ranking.of(decode)
         for rows, found in found_in_batches:
-            texts = iter(target.decode_all([one.pieces for hypotheses in found for one in hypotheses]))
+            pieces = [one.pieces for hypotheses in found for one in hypotheses]
+            texts = iter(target.decode_all(pieces, self._segmenter.threads))
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]

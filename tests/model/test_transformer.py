@@ -271,6 +271,29 @@ def test_state_is_reordered_and_kept(positions: type[Positions]) -> None:
             torch.testing.assert_close(weights_BKS[row, k, : SOURCE[b]], weights_11S[0, 0], atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_a_cache_with_room_is_the_one_that_grows(positions: type[Positions]) -> None:
+    decoder = make_decoder(positions)
+    _, growing, _ = decoder.step(torch.randn(4, 1, E), decoder.start(make_memory(SOURCE)))
+    parents_BK = torch.tensor([[0, 0, 0]] * 4)
+    kept = torch.arange(4)
+    roomy = growing = growing.reorder(parents_BK)
+    for step in range(7):
+        if step in (0, 2, 5):
+            roomy = roomy.with_room(2 if step == 0 else 3)
+        x_BKE = torch.randn(4, 3, E)[kept]
+        expected_BKH, growing, expected_BKS = decoder.step(x_BKE, growing)
+        y_BKH, roomy, weights_BKS = decoder.step(x_BKE, roomy)
+        torch.testing.assert_close(y_BKH, expected_BKH, atol=1e-12, rtol=0)
+        torch.testing.assert_close(weights_BKS, expected_BKS, atol=1e-12, rtol=0)
+        assert [cache.shape[2] for cache in roomy.cache] == [(3, 3, 6, 6, 6, 9, 9)[step]] * 2
+        parents_BK = torch.randint(3, (len(kept), 3))
+        growing, roomy = growing.reorder(parents_BK), roomy.reorder(parents_BK)
+        if step == 3:
+            kept = torch.tensor([1, 3])
+            growing, roomy = growing.keep(kept), roomy.keep(kept)
+
+
 def test_a_step_leaves_the_state_that_it_was_given() -> None:
     """Two words tried from one state do not see each other."""
     decoder = make_decoder()

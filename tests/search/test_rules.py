@@ -127,16 +127,3 @@ def test_draws_depend_on_seed_and_sentence_only() -> None:
     other = run(state, [LONGEST] * 3, selection=Sample(6, 1.0, 0, seeds + 1), n_best=6)
     assert [[h.pieces for h in row] for row in other] != [[h.pieces for h in row] for row in whole]
     assert Beam(3).keep(seeds) == Beam(3)
-
-
-def test_looking_seldom_at_what_has_ended_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is on a GPU, where each look makes it wait."""
-    from mtkit.search import search as module
-
-    state = table(5, 9)
-    for beam_size in (1, 3, 6):
-        often = run(state, [5, 1, 4, 0, 3], beam_size=beam_size, n_best=min(3, beam_size))
-        for steps in (2, 3, 100):
-            monkeypatch.setattr(module, "STEPS", {"cpu": steps})
-            assert run(state, [5, 1, 4, 0, 3], beam_size=beam_size, n_best=min(3, beam_size)) == often
-            monkeypatch.undo()

@@ -12,8 +12,11 @@ import torch
 from mtkit.ops.recording import Recorded
 from mtkit.schema import Decode
 from mtkit.search import batched, tables
-from mtkit.search.batched import Room, Sampling, room_of, translate_ids
+from mtkit.search import room as rooms
+from mtkit.search.batched import Sampling, translate_ids
+from mtkit.search.ended import Ended
 from mtkit.search.ensemble import Ensemble
+from mtkit.search.room import Room, room_of
 from mtkit.search.rules.forced import Forced
 from mtkit.search.rules.min_length import MinLength
 from mtkit.search.rules.never import Never
@@ -35,7 +38,7 @@ Found = list[list[tuple[Any, ...]]]
 
 def both(seed: int, limits: list[int], beam: int, n_best: int, alpha: float, rules: list[Rule]) -> list[Found]:
     made: list[Found] = []
-    for one in (search, tables.search_in_tables):
+    for one in (search, in_tables):
         found = one(
             step,
             table(len(limits), seed),
@@ -44,10 +47,18 @@ def both(seed: int, limits: list[int], beam: int, n_best: int, alpha: float, rul
             Beam(beam),
             bos=BOS,
             n_best=n_best,
-            device=CPU,
         )
         made.append([[astuple(h) for h in some] for some in found])
     return made
+
+
+def in_tables(*given: Any, **named: Any) -> list[list[Hypothesis]]:
+    searching = tables.search_in_tables(*given, device=CPU, **named)
+    while True:
+        try:
+            assert next(searching)()  # no device has work
+        except StopIteration as end:
+            return end.value(slice(None))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("look", [1, 2, 8])
@@ -78,7 +89,12 @@ def alike(ours: Found, theirs: Found) -> None:
     for one, other in zip(ours, theirs, strict=True):
         assert [pieces for pieces, *_ in one] == [pieces for pieces, *_ in other]
         for (_, *numbers), (_, *wanted) in zip(one, other, strict=True):
-            assert numbers == pytest.approx(wanted, abs=1e-3)
+            assert numbers == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+
+def told(one: Hypothesis) -> list[float]:
+    """What a hypothesis tells of its pieces."""
+    return [*(one.piece_logprobs or []), *(one.attention.flatten().tolist() if one.attention is not None else [])]
 
 
 class Watched:
@@ -95,8 +111,9 @@ class Watched:
 
         monkeypatch.setattr(batched, "search_in_tables", counted)
         self.recorder = Again()
+        monkeypatch.setattr(tables, "ANEW", ((0.5, 1),))
         monkeypatch.setattr(batched, "recorder", lambda device: self.recorder)
-        monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width: Room(0, 0, width))
+        monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width, attention: Room(0, 0, width))
 
     def translate(self, ensemble: Ensemble, in_tables: bool, decode: dict[str, Any], **options: Any) -> list[Any]:
         self.patch.setattr(batched, "in_tables", lambda device: in_tables)
@@ -110,7 +127,7 @@ class Watched:
         for rows, some in translate_ids(ensemble, wanted, Decode.model_validate(decode), words, **options):
             for row, hypotheses in zip(rows, some, strict=True):
                 found[row] = hypotheses
-        return [[(h.pieces, h.logprob, h.score) for h in some] for some in found]
+        return [[(h.pieces, h.logprob, h.score, *told(h)) for h in some] for some in found]
 
     def compare(self, ensemble: Ensemble, decode: dict[str, Any], **options: Any) -> None:
         alike(*(self.translate(ensemble, here, decode, **options) for here in (True, False)))
@@ -121,10 +138,9 @@ class Watched:
 @pytest.mark.parametrize("beam", [1, 4])
 def test_models(choice: dict[str, Any], beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
     watched, model = Watched(monkeypatch), make(choice)
-    watched.compare(Ensemble([model], [2]), {"beam_size": beam}, n_best=min(2, beam))
-    # A cache of keys and values grows; all else is played back but for two steps of each shape.
-    assert bool(watched.recorder.recorded) == (choice["decoder.name"] == "recurrent")
-    assert watched.recorder.replayed > 3 * watched.recorder.recorded or not watched.recorder.recorded
+    watched.compare(Ensemble([model], [2]), {"beam_size": beam, "max_ratio": 8}, n_best=min(2, beam))
+    # All is played back but for two steps of each shape.
+    assert watched.recorder.replayed > 3 * watched.recorder.recorded > 0
 
 
 def test_what_cannot_be_recorded_is_made_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +150,7 @@ def test_what_cannot_be_recorded_is_made_step_by_step(monkeypatch: pytest.Monkey
                 raise RuntimeError("operation not permitted when stream is capturing")
 
             with monkeypatch.context() as patch:
-                patch.setattr(tables._Best, "add", half)
+                patch.setattr(Ended, "add", half)
                 work()
             raise AssertionError
 
@@ -167,11 +183,25 @@ def test_an_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
     Watched(monkeypatch).compare(Ensemble(models, [2, 2]), {"beam_size": 3}, n_best=3)
 
 
-@pytest.mark.parametrize("asked", [{"details": True}, {"attention": True}])
-def test_what_is_more_than_tables_hold_is_searched_otherwise(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(monkeypatch)
-    watched.translate(Ensemble([make()], [2]), True, {}, **asked)
-    assert not watched.searched
+@pytest.mark.parametrize("beam", [1, 4])
+@pytest.mark.parametrize("decoder", ["recurrent", "transformer"])
+def test_what_is_told_of_pieces(decoder: str, beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensemble, decode = Ensemble([make({"decoder.name": decoder})], [2]), {"beam_size": beam}
+    for asked in ({"details": True}, {"attention": True}, {"details": True, "attention": True}):
+        watched = Watched(monkeypatch)
+        watched.compare(ensemble, decode, n_best=min(2, beam), **asked)
+        assert watched.recorder.replayed
+        ((*_, first), *_), *_ = watched.translate(ensemble, True, decode, **asked)
+        assert isinstance(first, float)
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_coverage(attention: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched, ensemble = Watched(monkeypatch), Ensemble([make()], [2])
+    decode = {"beam_size": 4, "coverage_penalty": 2.0}
+    watched.compare(ensemble, decode, n_best=4, attention=attention)
+    plain = watched.translate(ensemble, True, {"beam_size": 4})
+    assert plain != watched.translate(ensemble, True, decode)
 
 
 def test_memory_that_runs_out_halves_the_batch(
@@ -200,10 +230,61 @@ def test_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert room_of(ensemble, Decode(), 5) == Room(4096, 0, 5)
     assert Room(100, 0, 5).has(2, 10)
     assert not Room(100, 0, 5).has(3, 10)
-    monkeypatch.setattr(batched, "in_tables", lambda device: True)
-    for free, width, sentences in ((1 << 40, 1, 8192), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
+    monkeypatch.setattr(rooms, "in_tables", lambda device: True)
+    for free, width, sentences in ((1 << 40, 1, 4096), (1 << 40, 5, 2048), (1 << 40, 10, 1024), (24 * 17 * 50, 5, 5)):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1 << 50))
-        assert room_of(ensemble, Decode(), width) == Room(0, sentences, width)
+        found = room_of(ensemble, Decode(), width)
+        assert found.has(sentences, 1)
+        assert not found.has(sentences + 1, 1)
     assert room_of(ensemble, Decode.model_validate({"batch_tokens": 100}), 5) == Room(100, 0, 5)  # as asked
-    assert Room(0, 5, 5).has(5, 1000)
-    assert not Room(0, 5, 5).has(6, 1)
+
+
+@pytest.mark.parametrize(("choice", "attention"), [({}, True), ({"decoder.name": "transformer"}, False)])
+def test_what_is_kept_of_pieces_takes_room(
+    choice: dict[str, Any], attention: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "in_tables", lambda device: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1 << 24, 1 << 50))
+    found, plain = (
+        room_of(Ensemble([make(one)], [2]), Decode(), 5, looked) for one, looked in ((choice, attention), ({}, False))
+    )
+    assert plain.has(1000, 50)
+    assert found.has(100, 10)
+    assert not found.has(1000, 50)
+
+
+@pytest.mark.parametrize(
+    ("gone", "shape", "recorded", "worthwhile"),
+    [
+        (1, (16, 5), False, True),
+        (1, (17, 5), False, False),
+        (900, (1800, 5), True, True),
+        (900, (1801, 5), True, False),
+        (900, (1800, 1), True, False),  # a step would take as long as before
+        (900, (1000, 1), True, True),
+        (90, (100, 5), True, False),
+    ],
+)
+def test_when_sentences_are_moved_together(gone: int, shape: tuple[int, int], recorded: bool, worthwhile: bool) -> None:
+    assert tables._worthwhile(gone, shape, recorded) == worthwhile
+
+
+def test_hypotheses_are_made_while_the_next_batch_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched, done = Watched(monkeypatch), list[str]()
+    monkeypatch.setattr(tables, "passed", lambda device: lambda: False)
+    monkeypatch.setattr(batched, "room_of", lambda ensemble, decode, width, attention: Room(0, 2, width))
+    real = tables.search_in_tables
+
+    def noted(*given: Any, **named: Any) -> Any:
+        done.append("begun")
+        found = yield from real(*given, **named)
+
+        def made(part: slice) -> Any:
+            done.append("made")
+            return found(part)
+
+        return made
+
+    monkeypatch.setattr(batched, "search_in_tables", noted)
+    watched.translate(Ensemble([make()], [2]), True, {})
+    assert done == ["begun", "begun", "made", "begun", "made", "made"]

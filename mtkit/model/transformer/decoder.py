@@ -44,6 +44,8 @@ class TransformerState(DecoderState):
     bias_BS: Tensor
     cache: tuple[Tensor, ...]
     """Of each block, self-attention's keys and values of the pieces so far, BKL2AD."""
+    time_1: Tensor | None = None
+    """Where in a cache that has room the next piece comes, which makes it one more; None: caches have no room."""
 
     def each(
         self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]
@@ -53,7 +55,15 @@ class TransformerState(DecoderState):
             tuple((of_sentence(keys), of_sentence(values)) for keys, values in self.memories),
             of_sentence(self.bias_BS),
             tuple(of_hypothesis(cache) for cache in self.cache),
+            self.time_1,
         )
+
+    def with_room(self, steps: int) -> "TransformerState":
+        """See DecoderState.with_room; what is in the room before a step has written there is seen by nobody."""
+        cache = tuple(nn.functional.pad(one, (0, 0, 0, 0, 0, 0, 0, steps)) for one in self.cache)
+        said = self.cache[0].shape[2]
+        time_1 = torch.full((1,), said, device=self.bias_BS.device) if self.time_1 is None else self.time_1
+        return replace(self, cache=cache, time_1=time_1)
 
 
 class Block(nn.Module):
@@ -87,17 +97,31 @@ class Block(nn.Module):
         return x_NH + drop(self.ffn(self.ffn_norm(x_NH), drop))
 
     def step(
-        self, x_BKH: Tensor, cache_BKL2AD: Tensor, memory: KeysValues, bias_BS: Tensor, turn: Turn
+        self,
+        x_BKH: Tensor,
+        cache_BKL2AD: Tensor,
+        memory: KeysValues,
+        bias_BS: Tensor,
+        turn: Turn,
+        room: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One piece of every hypothesis: x_BKH -> BKH, the cache with this piece in it, weights_BKS."""
+        """One piece of every hypothesis: x_BKH -> BKH, the cache with this piece in it, weights_BKS.
+
+        Args:
+            room: where in the cache the piece is put, and True at the pieces up to it, a row a hypothesis; None: at the
+                end.
+        """
         y_BKH = self.self_norm(x_BKH)
         maps = self.self_attention
-        now_BK2AD = torch.stack([turn(maps.keys(y_BKH)), maps.values(y_BKH)], 2)
-        cache_BKL2AD = torch.cat([cache_BKL2AD, now_BK2AD.unsqueeze(2)], 2)
+        now_BK12AD = torch.stack([turn(maps.keys(y_BKH)), maps.values(y_BKH)], 2).unsqueeze(2)
+        if room is None:
+            cache_BKL2AD = torch.cat([cache_BKL2AD, now_BK12AD], 2)
+        else:
+            cache_BKL2AD.index_copy_(2, room[0], now_BK12AD)
         # Each hypothesis asks alone, with one query.
         keys, values = cache_BKL2AD.flatten(0, 1).permute(2, 0, 3, 1, 4)
         queries_BKAD = turn(maps.queries(y_BKH))
-        context = attend(queries_BKAD.flatten(0, 1).unsqueeze(2), keys, values)
+        context = attend(queries_BKAD.flatten(0, 1).unsqueeze(2), keys, values, None if room is None else room[1])
         x_BKH = x_BKH + maps.merge(context.reshape(queries_BKAD.shape))
 
         # The hypotheses of a sentence ask as the positions of a sentence do.
@@ -144,6 +168,11 @@ class TransformerDecoder(Decoder):
         )
         self.norm = nn.LayerNorm(hidden_dim)
 
+    @property
+    def kept(self) -> int:
+        """See Decoder.kept: keys and values."""
+        return 2 * len(self.blocks) * self.norm.normalized_shape[0]
+
     def start(self, memory: Memory) -> TransformerState:
         """See Decoder.start; the memory is turned into keys and values here, once."""
         states_BSH = memory.states_BSH
@@ -155,12 +184,19 @@ class TransformerDecoder(Decoder):
 
     def step(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
         """See Decoder.step; the weights are those of the last block. Without dropout, which is for whole sentences."""
-        time_1 = torch.full((1,), state.cache[0].shape[2], device=x_BKE.device)
+        time_1, room = state.time_1, None
+        if time_1 is None:
+            time_1 = torch.full((1,), state.cache[0].shape[2], device=x_BKE.device)
+        else:
+            seen_L = torch.arange(state.cache[0].shape[2], device=x_BKE.device) <= time_1
+            room = time_1, seen_L.expand(x_BKE.shape[0] * x_BKE.shape[1], -1)
         x_BKH, turn = self.input(x_BKE, time_1)
         grown = []
         for block, cache, memory in zip(self._blocks, state.cache, state.memories, strict=True):
-            x_BKH, cache, weights_BKS = block.step(x_BKH, cache, memory, state.bias_BS, turn)
+            x_BKH, cache, weights_BKS = block.step(x_BKH, cache, memory, state.bias_BS, turn, room)
             grown.append(cache)
+        if state.time_1 is not None:
+            state.time_1.add_(1)
         return self.norm(x_BKH), replace(state, cache=tuple(grown)), weights_BKS
 
     def forward_fast(self, x_NE: Tensor, packing: Packing, state: TransformerState) -> Tensor:

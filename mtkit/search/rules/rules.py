@@ -36,14 +36,19 @@ class Rules:
         """Whether they are the same at every step, but for the end at the greatest length."""
         return self.forced.prefix_BP is None and all(rule.timeless for rule in self.rules)
 
-    def apply_anywhere(self, logits_BKV: Tensor, limits_B: Tensor, said_1: Tensor) -> None:
-        """`apply` of timeless rules, after so many pieces as the device alone knows; limits_B lies there, too."""
-        end_BK = logits_BKV[:, :, self.eos].clone()
+    def apply_anywhere(self, logits_BKV: Tensor, said_1: Tensor, limits_B: Tensor | None) -> None:
+        """`apply` of timeless rules, after so many pieces as the device alone knows.
+
+        Args:
+            limits_B: on the device, too; None: no sentence is at its limit.
+        """
+        end_BK = None if limits_B is None else logits_BKV[:, :, self.eos].clone()
         for rule in self.rules:
-            rule.apply(logits_BKV, said_1.expand(*end_BK.shape, 0))
-        over_B1 = (limits_B <= said_1).unsqueeze(1)
-        logits_BKV.masked_fill_(over_B1.unsqueeze(2), -inf)
-        logits_BKV[:, :, self.eos] = torch.where(over_B1, end_BK, logits_BKV[:, :, self.eos])
+            rule.apply(logits_BKV, said_1.expand(*logits_BKV.shape[:2], 0))
+        if limits_B is not None and end_BK is not None:
+            over_B1 = (limits_B <= said_1).unsqueeze(1)
+            logits_BKV.masked_fill_(over_B1.unsqueeze(2), -inf)
+            logits_BKV[:, :, self.eos] = torch.where(over_B1, end_BK, logits_BKV[:, :, self.eos])
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
         """See Rule."""
