@@ -6,7 +6,6 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
@@ -14,9 +13,10 @@ import torch
 
 from mtkit import files, registry
 from mtkit.config import Loaded
-from mtkit.corpus.batch import Batch, Batcher, FixedBatcher
+from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.errors import ConfigError, Stopped, out_of_memory
+from mtkit.errors import Stopped
+from mtkit.jobs import choosing
 from mtkit.jobs.best import Best
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.signals import Signals
@@ -34,7 +34,7 @@ from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop, precision
 from mtkit.train.graphs import Graphs
-from mtkit.train.loss import Objective, batch_loss
+from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
 from mtkit.train.updates import Updates
 
@@ -123,6 +123,7 @@ class _Job:
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
+        choosing.refuse(self.config.train.precision, self.device, self.training.model)
         for warning in (self.validator.warning, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
@@ -231,69 +232,14 @@ class _Job:
         progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
-        wanted = self.config.train.precision
-        if wanted != precision.on(self.device, wanted):
-            raise ConfigError(f"train.precision = {wanted} is for CUDA devices; on a CPU use fp32, bf16 or auto")
-        if precision.WAYS.get(wanted, precision.Way()).activations and not self.training.model.rounds:
-            raise ConfigError(
-                f"train.precision = {wanted} is for Transformers, since states of a recurrence add up what rounding "
-                "loses; use bf16 or auto"
-            )
-        if wanted != "auto":
-            choice = precision.Choice(wanted, "as asked")
-        else:
-            buffers = [(buffer, buffer.clone()) for buffer in self.training.model.buffers()]
-            while (measured := self.measure_precision(progress)) is None:
-                self.handle(loop.Halved(progress.parts), progress)
-            choice = measured
-            for buffer, before in buffers:  # what was only measured leaves no trace in running statistics
-                buffer.copy_(before)
+        some = choosing.Choosing(self.training, self.config.train, self.config.seed, self.device, self.shaped)
+        pairs = list(islice(self.sampler.epoch(0), PROBES))
+        while (choice := some.choice(loop.in_parts(pairs, progress.parts, self.batcher))) is None:
+            loop.halve(progress, pairs)
+            self.handle(loop.Halved(progress.parts), progress)
         progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))
-
-    def measure_precision(self, progress: Progress) -> precision.Choice | None:
-        """None: memory ran out, and batches are smaller now."""
-        pairs = list(islice(self.sampler.epoch(0), PROBES))
-        batches = loop.in_parts(pairs, progress.parts, self.batcher)
-        try:
-            if self.shaped:
-                return self.measure_on_gpu(sorted(batches, key=lambda batch: batch.target_tokens)[len(batches) // 2])
-            return precision.choose(self.device, self.probe, batches)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        self.training.optimizer.zero_grad()
-        loop.halve(progress, pairs)
-        return None
-
-    def measure_on_gpu(self, batch: Batch) -> precision.Choice:
-        """The pass of a batch as training will make it, in each precision that there is."""
-        works = {}
-        for name in ("tf32", *(["bf16"] if precision.has_bf16(self.device) else ())):
-            works[name] = self.recorded(name, batch)
-        if "bf16" in works and self.training.model.rounds:
-            works["amp"] = self.recorded("amp", batch)
-        choice = precision.choose_on_gpu(self.device, works)
-        self.training.optimizer.zero_grad()
-        return choice
-
-    def recorded(self, name: str, batch: Batch) -> Callable[[], None]:
-        training = replace(self.training, progress=Progress(precision=name))
-        updates = Graphs(training, self.config.train, self.config.seed)
-
-        def work() -> None:
-            if updates.gradients([batch], batch.target_tokens) is None:
-                raise MemoryError("out of memory")
-
-        for _ in range(2):  # once kernel by kernel, once to record
-            work()
-        return work
-
-    def probe(self, batch: Batch) -> None:
-        loss, count = batch_loss(self.training.model, batch, self.objective)
-        torch.autograd.backward(loss / count)
-        self.training.optimizer.zero_grad()
 
     def validate(self, progress: Progress) -> None:
         gain, sample = self.best.validate(self.training)

@@ -196,29 +196,24 @@ class Graphs(Updates):
 
     def _one(self, batch: Batch) -> None:
         """Add the gradients of a batch to the totals."""
-        shape = batch.shape if isinstance(batch, FixedBatch) else None
-        if shape in self.recordings:
-            assert isinstance(batch, FixedBatch)
-            self._play(shape, batch)  # type: ignore[arg-type]
-            return
-        began = time.monotonic()
-        if isinstance(batch, FixedBatch) and shape in self.met and self.recording:
+        assert isinstance(batch, FixedBatch), "what is recorded has a shape that comes again"
+        began, new = time.monotonic(), batch.shape not in self.recordings
+        if new and batch.shape in self.met and self.recording:
             self._record(batch)
-        if shape in self.recordings:
-            assert isinstance(batch, FixedBatch)
-            self._play(shape, batch)  # type: ignore[arg-type]
+        if batch.shape in self.recordings:
+            self._play(batch)
         else:
             here = batch.to(self.device)
             self.recorder.eagerly(lambda: self._add(here))
-            if shape is not None:
-                self.met.add(shape)
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        self.once += time.monotonic() - began
+            self.met.add(batch.shape)
+        if new:
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            self.once += time.monotonic() - began
 
-    def _play(self, shape: Shape, batch: FixedBatch) -> None:
-        self.recordings.move_to_end(shape)
-        recording = self.recordings[shape]
+    def _play(self, batch: FixedBatch) -> None:
+        self.recordings.move_to_end(batch.shape)
+        recording = self.recordings[batch.shape]
         recording.numbers.copy_(batch.numbers, non_blocking=True)
         recording.graph.replay()
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from mtkit.config import load
-from mtkit.jobs import train as job
-from mtkit.jobs import validate
+from mtkit.jobs import choosing, validate
 from mtkit.jobs.train import train
 from mtkit.jobs.view import Silent
 from mtkit.train import precision, updates
@@ -44,7 +43,7 @@ def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("CUDA error: out of memory")
         return batch_loss(model, batch, *objective)
 
-    for module in (job, updates, validate):
+    for module in (choosing, updates, validate):
         monkeypatch.setattr(module, "batch_loss", small)
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)  # so that it is measured
     folder = make(tmp_path)
