@@ -166,8 +166,7 @@ class Train(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
     precision: Literal["auto", "fp32", "tf32", "bf16", "amp"] = "auto"
-    """Of the matrix products (tf32: on CUDA); amp: of all but the parameters, bf16, of a Transformer; auto is measured,
-    decided once a run and logged."""
+    """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: measured, once a run."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
 
