@@ -1,4 +1,4 @@
-"""docs/reference.md: every command, key and choice, from what the code itself says (`make reference`; a test compares)."""
+"""docs/reference.md: every command, key and choice, from what the code itself says (`make reference`)."""
 
 import sys
 from pathlib import Path
