@@ -16,7 +16,7 @@ from mtkit.jobs.listener import Listener
 from mtkit.jobs.preparing.encode import Encoder
 from mtkit.jobs.preparing.inputs import Corpus, find, standing
 from mtkit.jobs.preparing.plan import make_plan
-from mtkit.jobs.preparing.report import make_report, say_copies, warn_much_lost
+from mtkit.jobs.preparing.report import make_report, say_copies, say_folded, warn_much_lost
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
@@ -75,6 +75,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener) -
     for side, lines in zip(SIDES, zip(*dev_text, strict=True), strict=True):
         (folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
     say_copies(report, listener)
+    say_folded(report, listener)
     text_of_report = files.to_json(report.model_dump(mode="json", exclude_none=True))
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
     manifest = _manifest(config, corpus, names, [one.part for one in train], dev.part, folder)
@@ -109,7 +110,7 @@ def _given_dev(dev: Reader, config: Config) -> list[Pair]:
         DataError: there is none.
     """
     rules = filters.TextRules(config.filter.max_chars, drop_copies=False)
-    pairs = [pair for pair in dev if not rules.broken(*pair)]
+    pairs = [pair for pair in dev.folded() if not rules.broken(*pair)]
     if not pairs:
         raise DataError(f"{dev.files[0]} holds no pair; data.dev needs text, or leave it out")
     return pairs
@@ -117,7 +118,7 @@ def _given_dev(dev: Reader, config: Config) -> list[Pair]:
 
 def _overlap(tests: Sequence[Reader], dev: list[Pair] | None) -> Overlap:
     """What the training text is compared with; dev, where it is given."""
-    test = [pair for reader in tests for pair in reader if pair[0].strip() and pair[1].strip()]
+    test = [pair for reader in tests for pair in reader.folded() if pair[0].strip() and pair[1].strip()]
     return Overlap({"test": test} if dev is None else {"test": test, "dev": dev})
 
 

@@ -124,6 +124,8 @@ class Report(Record):
     duplicates: int
     crlf_lines: Counts
     """File -> lines that ended in CRLF."""
+    folded: int = 0
+    """Pairs of the training text that folding changed; not counted in reports of before."""
     splits: dict[str, Lengths]
     train_overlap: dict[str, Overlap]
     vocab_size: tuple[int, int]

@@ -8,7 +8,7 @@ from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.errors import DataError
 from mtkit.store.prepared import MANIFEST, Prepared
-from mtkit.text import case, filters
+from mtkit.text import case, filters, fold
 from mtkit.text.readers.reader import Pair, Reader, locate
 
 
@@ -33,7 +33,7 @@ class TrainingText:
 
     def judged(self, entry: Entry) -> Iterator[tuple[Pair, str | None]]:
         """Read an entry: each pair, and the rule that it breaks."""
-        for pair in entry.reader:
+        for pair in entry.reader.folded():
             yield pair, self.rules.broken(*pair)
 
     def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
@@ -78,6 +78,7 @@ def find(loaded: Loaded) -> Corpus:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
     settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.prepared()]
+    settings.append({"fold": fold.VERSION})
     named = [path for part in [*train, *([dev] if dev else [])] for path in part.files] + models
     sums = [files.sha256(path) for path in named]
     test_files = [path for part in test for path in part.files]

@@ -54,6 +54,7 @@ def make_report(
         crlf_lines={
             shown(Path(name)): count for entry in corpus.train.entries for name, count in entry.reader.crlf.items()
         },
+        folded=sum(entry.reader.changed for entry in corpus.train.entries),
         splits={split: prepared.Lengths.model_validate(some.summary()) for split, some in lengths.items()},
         train_overlap={name: prepared.Overlap.model_validate(counts) for name, counts in overlap.counts.items()},
         vocab_size=vocab_size,
@@ -68,6 +69,14 @@ def say_copies(report: prepared.Report, listener: Listener) -> None:
         listener.say(
             f"copies added to train: {copies.upper:,} in upper case, {copies.title:,} in title case "
             f"({sum(copies.dropped.values()):,} dropped)"
+        )
+
+
+def say_folded(report: prepared.Report, listener: Listener) -> None:
+    """Say how many pairs were read as others that look the same, if any."""
+    if report.folded:
+        listener.say(
+            f"spaces, invisible characters and accents made uniform in {report.folded:,} of {report.pairs_read:,} pairs"
         )
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from mtkit import registry
 from mtkit.errors import DataError
 from mtkit.text import compression
+from mtkit.text.fold import fold
 from mtkit.text.lines import lines
 
 Pair = tuple[str, str]
@@ -29,6 +30,7 @@ class Reader(ABC):
         expects: what a file of this format holds, for messages.
         files: what is read, for whoever hashes or lists it.
         crlf: file -> lines that ended in CRLF, whose "\\r" was dropped; of the last time that the text was read.
+        changed: pairs that folding changed; of the last time that the text was read folded.
 
     Raises:
         DataError: a file does not exist; says which names were looked for.
@@ -40,6 +42,7 @@ class Reader(ABC):
     def __init__(self, path: Path, languages: Pair) -> None:
         self.path, self.languages = path, languages
         self.crlf: dict[str, int] = {}
+        self.changed = 0
         self.files = self.find()
 
     @classmethod
@@ -64,6 +67,15 @@ class Reader(ABC):
     def __iter__(self) -> Iterator[Pair]:
         self.crlf.clear()
         return self.pairs()
+
+    def folded(self) -> Iterator[Pair]:
+        """The pairs as models see them; see `fold`."""
+        self.changed = 0
+        for source, target in self:
+            pair = fold(source), fold(target)
+            if pair != (source, target):
+                self.changed += 1
+            yield pair
 
     def lines(self, path: Path) -> Iterator[str]:
         """Yield the lines of a file of the text, without their ends."""
