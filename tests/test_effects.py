@@ -172,7 +172,7 @@ def test_they_change_no_fingerprint(tmp_path: Path) -> None:
 
     def fingerprint(**tokenizer: object) -> str:
         table = merged(tokenizer={"model": "a.model"} | tokenizer)
-        return find(Loaded(config=parse(table, "x", whole=True), folder=tmp_path, origin="x")).fingerprint
+        return find(Loaded(config=parse(table, "x", whole=True), folder=tmp_path, origin="x")).identity
 
     assert fingerprint(vocab_size=9, normalization="nfkc", byte_fallback=False) == fingerprint()
     assert fingerprint(model=["a.model", "t.en"], shared=False) != fingerprint()

@@ -30,6 +30,8 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mtkit.jobs.preparing.overlap import shares
+
     report = prepared.report()
     console = Console(stderr=True, highlight=False, soft_wrap=False)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
@@ -48,11 +50,8 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
                 markup=False,
             )
     for split, shared in report.train_overlap.items():
-        if shared.source or shared.target or shared.pair:
-            console.print(
-                f"training pairs that share with {split}: the source {shared.source:,}, "
-                f"the target {shared.target:,}, both {shared.pair:,}"
-            )
+        if told := shares(split, shared):
+            console.print(told, markup=False)
     for name, count in report.crlf_lines.items():
         console.print(f"{name}: {count:,} lines ended in CRLF; the \\r was dropped")
     if report.held_out:

@@ -18,7 +18,8 @@ from mtkit.corpus.sampler import Sampler
 from mtkit.errors import Stopped
 from mtkit.jobs import choosing
 from mtkit.jobs.best import Best
-from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.preparing.inputs import Corpus, find
+from mtkit.jobs.preprocess import preprocess, with_vocabulary
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Validator
 from mtkit.jobs.view import Facts, View
@@ -61,10 +62,12 @@ def train(
     """
     chosen = choose_device(device)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
-    prepared, made = preprocess(loaded, view)
+    folder = loaded.run_folder
+    corpus = find(loaded) if fresh else going_on(loaded)
+    prepared, made = preprocess(loaded, view, corpus)
+    loaded = with_vocabulary(loaded, prepared)
     if made:
         view.prepared(prepared)
-    folder = loaded.run_folder
     if fresh:  # only now, when nothing of the user's is wrong any more
         with files.lock(folder):
             if aside := Run(folder).set_aside():
@@ -72,6 +75,22 @@ def train(
     signals = Signals()
     with files.lock(folder), signals.caught():
         return _Job(loaded, prepared, Run(folder), view, chosen, signals, command).run()
+
+
+def going_on(loaded: Loaded) -> Corpus:
+    """The text of a config, as the run that it names was begun on it.
+
+    Raises:
+        RunError: that run is in use, or was begun with other settings or on other text: it is refused before any work.
+    """
+    run = Run(loaded.run_folder)
+    if not run.begun:
+        return find(loaded)
+    with files.lock(run.folder):
+        run.check(loaded.config)
+    corpus = find(loaded).known_as(run.identity)
+    run.check(loaded.config, corpus.identity)
+    return corpus
 
 
 class _Job:

@@ -156,8 +156,8 @@ def train(lines: Iterable[str], *, kind: str, vocab_size: int, normalization: st
         if not vocab_size:
             return trainer.train(wrong.largest)
         raise ConfigError(
-            f"tokenizer.vocab_size = {vocab_size} is too large for this text: the largest that works is "
-            f"{wrong.largest}, the smallest {trainer.smallest()}; leave it out for one by the size of the text"
+            f"tokenizer.vocab_size = {vocab_size} is too large for this text; leave it out for one that fits, or take "
+            f"one from {trainer.smallest()} on: the largest that works is {wrong.largest}"
         ) from None
     except _TooSmall:
         smallest = trainer.smallest()
