@@ -87,9 +87,9 @@ def going_on(loaded: Loaded) -> Corpus:
     if not run.begun:
         return find(loaded)
     with files.lock(run.folder):
-        run.check(loaded.config)
+        run.agree(loaded.config)
     corpus = find(loaded).known_as(run.identity)
-    run.check(loaded.config, corpus.identity)
+    run.agree(loaded.config, corpus.identity)
     return corpus
 
 

@@ -85,7 +85,7 @@ class Run:
         """
         return self._noted()[1]
 
-    def check(self, config: Config, identity: str = "") -> dict[str, tuple[Any, Any]]:
+    def agree(self, config: Config, identity: str = "") -> dict[str, tuple[Any, Any]]:
         """Check that a config may go on with this run, and change nothing; returns the harmless keys that differ.
 
         Args:
@@ -122,12 +122,12 @@ class Run:
         """Clear up, and note the harmless keys that a config changes; returns them.
 
         Raises:
-            RunError: it would not be the same run; see `check`.
+            RunError: it would not be the same run; see `agree`.
         """
         files.sweep(self.folder)
         files.sweep(self.checkpoints)
         files.sweep(self.kept)
-        if changed := self.check(config, identity):
+        if changed := self.agree(config, identity):
             self.begin(config, identity)
         return changed
 
