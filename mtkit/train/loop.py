@@ -212,7 +212,7 @@ class _Made:
             numbers = one.results.read()
             sums, norms = numbers[::2], numbers[1::2]
             for update, norm in enumerate(norms, one.last - len(norms) + 1):
-                check(norm, update)
+                check(norm, update, self.updates.settings)
             ready.append(
                 replace(
                     one.told,

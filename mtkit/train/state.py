@@ -48,6 +48,10 @@ class Progress:
     best: float | None = None
     """Best validation score (of loss: its negative)."""
     best_update: int = 0
+    diverged: bool = False
+    """Whether the best validation is that of a training which has diverged; see `mtkit.train.divergence`."""
+    first_loss: float = 0.0
+    """Of the first update, a target token; 0: not known."""
     without_gain: int = 0
     """Validations since the best one."""
     setbacks: int = 0
@@ -94,6 +98,18 @@ class Progress:
     def halve(self) -> None:
         """From now on a batch is taken in twice as many parts."""
         self.parts *= 2
+
+    def begin_with(self, loss: float) -> None:
+        """Enter the loss of an update, if it is the first."""
+        self.first_loss = self.first_loss or loss
+
+    def forget_best(self) -> None:
+        """The best model is not there any more: the next validation is the best one, and is due."""
+        self.best, self.best_update, self.best_scores, self.validated = None, 0, {}, 0
+
+    def judge(self, diverged: bool) -> None:
+        """Enter whether the best validation is that of a training which has diverged."""
+        self.diverged = diverged
 
     def is_gain(self, score: float, scores: dict[str, float]) -> bool:
         """Whether a validation (of a score where more is better) is better than the best so far."""
