@@ -193,10 +193,12 @@ class _Job:
                     self.save()
             case loop.Due():
                 self.validate(progress)
-            case loop.Planned(updates):
+            case loop.Planned(updates, before):
                 self.log.write(log.Planned(update=progress.update, updates=updates))
                 self.save()
-                self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
+                instead = f", not {before:,}" if before else ""
+                minutes = f"{self.config.train.max_minutes:g} minutes"
+                self.view.say(f"{minutes} are {updates:,} updates at this speed{instead}")
             case loop.Halved(parts):
                 self.log.write(log.Halved(update=progress.update, parts=parts))
                 tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts

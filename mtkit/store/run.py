@@ -87,9 +87,8 @@ class Run:
         """Whether there is something of a run at a path, which a new start would not make again."""
         if path.is_dir():
             return any(not one.name.startswith(files.TEMPORARY) for one in path.iterdir())
-        if (
-            path == self.log.path and self.begun and path.is_file()
-        ):  # killed before its first checkpoint, a run has logged what it chose
+        if path == self.log.path and self.begun and path.is_file():
+            # Killed before its first checkpoint, a run has logged what it chose.
             return any(mark in path.read_bytes() for mark in (b'"event": "update"', b'"event": "validation"'))
         return path.exists() or path.is_symlink()
 

@@ -129,6 +129,8 @@ def test_the_best_model_outlives_the_newest_checkpoints(run: Path) -> None:
     view = start(run, "train.max_updates=252", "train.validate_every=250")
     assert "best is of update 500, from before a checkpoint was lost, and better" in view.warned[0]
     assert contents(run / "best") == before
+    shutil.rmtree(run)
+    run.with_name("kept").rename(run)
     start(run)  # to the same end
     assert (run / "best/model.safetensors").read_bytes() == before["model.safetensors"]
 
