@@ -16,19 +16,21 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import RunError, Stopped
-from mtkit.jobs import choosing
+from mtkit.jobs import choosing, origin
 from mtkit.jobs.best import Best
+from mtkit.jobs.origin import resolved
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Validator
 from mtkit.jobs.view import Facts, View
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS
+from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
-from mtkit.store import checkpoint, log
+from mtkit.store import bundle, checkpoint, log
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -61,6 +63,7 @@ def train(
         RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
         Stopped: a signal came; all is saved.
     """
+    loaded = resolved(loaded)
     chosen = choose_device(device)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
     prepared, made = preprocess(loaded, view)
@@ -97,6 +100,7 @@ class _Job:
         signals: Signals,
         command: str,
     ) -> None:
+        self.loaded = loaded
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest.identity
@@ -143,6 +147,8 @@ class _Job:
             self.resume()
         else:
             self.run_folder.begin(self.config, self.identity)
+        if self.config.train.init_from and not checkpoint.names(self.run_folder.checkpoints):
+            self.begin_from()
         progress = self.training.progress
         measured = progress.validated == progress.update  # and what it said still stands
         if progress.finished and measured and (reached := loop.limit(progress, self.config.train)):
@@ -241,6 +247,21 @@ class _Job:
             "mtkit train goes on from here",
             self.signals.received,
         )
+
+    def begin_from(self) -> None:
+        """Take the weights of another model, with a fresh optimiser."""
+        found = bundle.load(origin.find(self.loaded), torch.device("cpu"))
+        tensors.assign(self.training.model, tensors.named(found.model))
+        weights = found.folder / "model.safetensors"
+        progress = Progress(begun_from={f"{self.config.train.init_from}: {weights.name}": files.sha256(weights)})
+        self.training = Training.begin(self.training.model, self.config.train, progress)
+        languages = (self.config.data.source_lang, self.config.data.target_lang)
+        if languages != (found.source_lang, found.target_lang):
+            self.view.warn(
+                f"train.init_from translates {found.source_lang} to {found.target_lang}, and this run "
+                f"{languages[0]} to {languages[1]}"
+            )
+        self.view.say(f"beginning with the weights of {self.config.train.init_from}")
 
     def resume(self) -> None:
         changed = self.run_folder.resume(self.config, self.identity)

@@ -28,8 +28,8 @@ HARMLESS = (
     "eval.",
 )
 
-RUN = Format("run", 2, error=RunError)
-"""Of config.json. Version 1 did not say its version."""
+RUN = Format("run", 3, error=RunError)
+"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from."""
 
 
 def harmless(key: str) -> bool:
