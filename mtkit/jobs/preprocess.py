@@ -13,6 +13,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.jobs.listener import Listener
+from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.encode import Encoder
 from mtkit.jobs.preparing.inputs import Corpus, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
@@ -39,6 +40,7 @@ def preprocess(loaded: Loaded, listener: Listener, corpus: Corpus | None = None)
         DataError: text that is missing, not UTF-8, of unequal length or empty after filtering.
         ConfigError: a vocabulary that the text cannot fill; names the largest that works.
     """
+    loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
     tests = TestSets(corpus)
     prepared, made = standing(corpus), False

@@ -7,7 +7,7 @@ Knows strings only; a line a kind of oddity, so that nothing is said twice.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtkit.errors import DataError
@@ -98,10 +98,6 @@ class Side:
             if character.isalpha():
                 found[unicodedata.name(character, "").partition(" ")[0]] += count
         return found
-
-    @property
-    def words(self) -> Counter[str]:
-        return Counter(word for line in self.lines for word in line.lower().split() if word.isalpha())
 
     def most(self, fits: Callable[[str], object], share: float, least: int, what: str, advice: str) -> Iterator[str]:
         """Say something of lines of which so many fit."""
@@ -198,12 +194,17 @@ def _of_languages(source: Side, target: Side) -> Iterator[str]:
     else:
         for side, script, _ in wrong:
             yield f"{side.where}: hardly a letter of it is one that {side.language} is written in, most are {script}"
-    words = source.words, target.words
+    apart = [(a, b) for a, b in zip(source.lines, target.lines, strict=True) if a.strip() != b.strip()]
+    words = [_words(some) for some in zip(*apart, strict=True)] or [Counter(), Counter()]
     totals = words[0].total(), words[1].total()
-    if min(totals) >= WORDS and source.lines != target.lines:
+    if min(totals) >= WORDS:
         common = sum(min(words[0][word] / totals[0], words[1][word] / totals[1]) for word in words[0])
         if common > SAME_WORDS:
             yield f"{source.where} and {target.where} share {common:.0%} of their words: are they one language?"
+
+
+def _words(lines: Iterable[str]) -> Counter[str]:
+    return Counter(word for line in lines for word in line.lower().split() if word.isalpha())
 
 
 def _mojibake(line: str) -> bool:
