@@ -1,16 +1,25 @@
 """`mtkit preprocess`."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
 
 if TYPE_CHECKING:
+    from mtkit.config import Loaded
     from mtkit.store.prepared import Counts, Lengths, Prepared, Report
 
 
 def command(
-    config: ConfigOption = None, set_: SetOption = None, quiet: QuietOption = False, verbose: VerboseOption = False
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove prepared texts of these languages that no run here uses.")
+    ] = False,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Filter parallel text, train its tokenizer, and write the prepared corpus and a data report."""
     from mtkit.jobs.preprocess import preprocess
@@ -23,12 +32,29 @@ def command(
             show(prepared, verbose)
     else:
         messages.say(f"nothing has changed: {shown(prepared.folder)} stands as it is")
+    _spare(loaded, prepared, prune, messages)
+
+
+def _spare(loaded: "Loaded", prepared: "Prepared", prune: bool, messages: Messages) -> None:
+    """Say how much lies in what no run uses any more, or remove it."""
+    from mtkit.jobs.preparing import spare
+
+    if not (folders := spare.spare(loaded, prepared)):
+        return
+    told = f"{len(folders)} other prepared text(s), {spare.size(folders) / 1e6:,.1f} MB, that no run here uses"
+    if prune:
+        spare.remove(folders)
+        messages.say(f"removed {told}: {', '.join(folder.name for folder in folders)}")
+    else:
+        messages.say(f"{shown(prepared.folder.parent)} holds {told}; --prune removes them")
 
 
 def show(prepared: "Prepared", verbose: bool = False) -> None:
     """Print the data report as a table on stderr; where train has several parts, each has a row beside all of it."""
     from rich.console import Console
     from rich.table import Table
+
+    from mtkit.jobs.preparing.overlap import shares
 
     report = prepared.report()
     console = Console(stderr=True, highlight=False, soft_wrap=False)
@@ -48,11 +74,8 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
                 markup=False,
             )
     for split, shared in report.train_overlap.items():
-        if shared.source or shared.target or shared.pair:
-            console.print(
-                f"training pairs that share with {split}: the source {shared.source:,}, "
-                f"the target {shared.target:,}, both {shared.pair:,}"
-            )
+        if told := shares(split, shared):
+            console.print(told, markup=False)
     for name, count in report.crlf_lines.items():
         console.print(f"{name}: {count:,} lines ended in CRLF; the \\r was dropped")
     if report.held_out:

@@ -11,6 +11,16 @@ from pathlib import Path
 from mtkit.errors import DataError
 
 SUFFIXES = (".gz", ".xz", ".zst")
+BEGINNINGS = {  # of what is taken for text by mistake
+    b"\x1f\x8b": "compressed (gzip)",
+    b"\xfd7zXZ": "compressed (xz)",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd)",
+    b"BZh": "compressed (bzip2)",
+    b"PK\x03\x04": "an archive (zip), as documents of Office are, too",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 def bare(path: Path) -> str:
@@ -19,6 +29,18 @@ def bare(path: Path) -> str:
     for suffix in SUFFIXES:
         name = name.removesuffix(suffix)
     return name
+
+
+def told(beginning: bytes) -> str:
+    """What a file is that begins so, and what to do; "": nothing that is known."""
+    what = next((what for mark, what in BEGINNINGS.items() if beginning.startswith(mark)), "")
+    if what.startswith("compressed"):
+        what += "; decompress it first, or name a file with its ending, .gz, .xz or .zst"
+    elif what == "UTF-16":
+        what += "; convert it first, e.g. with iconv -f UTF-16 -t UTF-8"
+    elif what:
+        what += "; save its text as plain text first"
+    return what
 
 
 @contextmanager

@@ -45,6 +45,8 @@ def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tu
         try:
             yield raw.decode("utf-8"), crlf
         except UnicodeDecodeError as error:
+            if number == 1 and (told := compression.told(raw)):
+                raise DataError(f"{name} is no plain text but {told}") from None
             raise DataError(
                 f"{name}, line {number}, byte {error.start + 1}: 0x{raw[error.start]:02x} is not UTF-8; "
                 "convert the text to UTF-8 first, e.g. with iconv"
