@@ -31,7 +31,7 @@ def card(config: Config, facts: TrainingFacts) -> str:
         "",
         f"`mtkit train`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
         f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}; "
-        "the whole config follows.",
+        f"computed in {facts.precision}; the whole config follows.",
         *(["", f"Begun with the weights of `{config.train.init_from}`."] if config.train.init_from else []),
         "",
         "```json",
