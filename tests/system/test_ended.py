@@ -4,9 +4,16 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mtkit.config import load
+from mtkit.errors import Stopped
+from mtkit.jobs.train import train
+from mtkit.jobs.validate import Validator
+from mtkit.store import checkpoint
+from tests.system.test_memory import Messages
 from tests.system.test_train import wait_for
 from tests.system.toy import begin, mtkit, terminal
 
@@ -44,6 +51,39 @@ def test_a_terminal_that_is_gone_keeps_nothing_from_being_saved(folder: Path) ->
             break
         time.sleep(0.05)
     assert saved(folder) > 0
+
+
+def signalled(where: str, patch: pytest.MonkeyPatch) -> None:
+    """Let SIGTERM come in validations, or in saving."""
+    measure, save = Validator.measure, checkpoint.save
+
+    def measured(validator: Validator, model: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return measure(validator, model)
+
+    def kept(*given: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        save(*given)
+        signal.raise_signal(signal.SIGTERM)
+
+    if where == "validation":
+        patch.setattr(Validator, "measure", measured)
+    else:
+        patch.setattr(checkpoint, "save", kept)
+
+
+@pytest.mark.parametrize(("where", "update"), [("validation", 20), ("saving", 1)])
+def test_a_signal_that_comes_while_something_else_is_done(
+    where: str, update: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(str(folder / "mtkit.toml"), ["train.max_updates=22"])
+    with monkeypatch.context() as patch:
+        signalled(where, patch)
+        with pytest.raises(Stopped, match=f"stopped at update {update} by SIGTERM, all is saved") as caught:
+            train(loaded, Messages(), device="cpu")
+    assert (caught.value.exit_code, saved(folder)) == (143, update)
+    progress = train(loaded, Messages(), device="cpu")
+    assert (progress.update, progress.validated) == (22, 22)
 
 
 @pytest.mark.parametrize("command", ["preprocess", "train"])
