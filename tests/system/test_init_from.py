@@ -53,7 +53,7 @@ def test_a_run_goes_on_with_the_weights_of_another(toy: Path) -> None:
     assert "Begun with the weights of `runs/toy`." in card
     assert weights in card
     assert after.training.scores["bleu"] > 80
-    described = of_config(load(str(toy / "mtkit.toml"), ["train.init_from=runs/toy"]))
+    described = of_config(load(str(toy / "mtkit.toml"), ["name=next", "train.init_from=runs/toy"]))
     assert described.parameters == sum(value.size for value in load_file(run / "best/model.safetensors").values())
     start(toy, "train.lr=0.001", "model.dropout=0.3", "train.ema=0.9", "train.max_updates=4")  # it goes on as itself
     assert [event.update for event in log.read(run / "log.jsonl") if isinstance(event, log.Begin)] == [0, 2]
