@@ -81,7 +81,7 @@ class Progress:
 
     def tell(self) -> None:
         """Say it where nothing is drawn, if it is time."""
-        if self._live or time.monotonic() - self._said < LINE_SECONDS or not self._there.expected:
+        if self._live or time.monotonic() - self._said < LINE_SECONDS or self.done >= self._there.expected:
             return
         self._said = time.monotonic()
         self._messages.say(", ".join(self._words()))
