@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
     os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is imported, and when a kernel is
-pytest.importorskip("triton")
+pytest.importorskip("triton", minversion="3.6")
 
 # numpy, with which the interpreter computes, warns of what is no number even where it is not taken.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
