@@ -254,7 +254,7 @@ class Translator:
             self._in_precision(decode.precision),
             [jobs[number].sentences[place] for number, place in parts],
             decode,
-            Vocabulary(target.bos, target.eos, target.never, target.names),
+            Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
             None if forced else self._members[0].shortlist,
             n_best=request.n_best,
             sampling=request.sampling,
