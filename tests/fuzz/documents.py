@@ -89,7 +89,7 @@ def _near(draw: Draw, before: Any) -> Any:
 
 def _as_other_type(draw: Draw, before: Any) -> Any:
     """What looks like it and is of another type."""
-    others = [str(before), [before], {"value": before}, None]
+    others: list[Any] = [str(before), [before], {"value": before}, None]
     if isinstance(before, int) and not isinstance(before, bool):
         others += [float(before), bool(before), before + 0.5]
     return draw(st.sampled_from(others))

@@ -13,22 +13,8 @@ Field = tuple[int, int, bytes]
 """Number, wire type, and what follows its tag (of bytes: without their length)."""
 PIECE, TRAINER, NORMALIZER = 1, 2, 3
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-TEXTS = [
-    "",
-    "\n",
-    "\r",
-    "\x00",
-    "▁",
-    "▁a b",
-    "</s>",
-    "<unk>",
-    "<0x0A>",
-    "<0xZZ>",
-    "\x1b[0m",
-    "\ud7ff",
-    "a" * 3000,
-    "e\u0301",
-]
+SPECIAL = ["</s>", "<unk>", "<0x0A>", "<0xZZ>"]
+TEXTS = ["", "\n", "\r", "\x00", "▁", "▁a b", "\x1b[0m", "\ud7ff", "a" * 3000, "e\u0301", *SPECIAL]
 NUMBERS = [0, 1, 2, 3, 4, 5, 6, 7, 100, (1 << 31) - 1, (1 << 32) - 1, (1 << 64) - 1, (1 << 64) - 2]
 SCORES = [0.0, float("nan"), float("inf"), float("-inf"), 1e38, -1e38]
 

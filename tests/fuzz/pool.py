@@ -168,8 +168,8 @@ def table(outcomes: Counter[tuple[str, str]]) -> str:
     """Kind x verdict, as a table."""
     verdicts = ("right", "refused", "else")
     kinds = sorted({kind for kind, _ in outcomes})
-    rows = [(kind, *(outcomes[kind, one] for one in verdicts)) for kind in kinds]
-    rows.append(("all", *(sum(outcomes[kind, one] for kind in kinds) for one in verdicts)))
+    rows = [(kind, [outcomes[kind, one] for one in verdicts]) for kind in kinds]
+    rows.append(("all", [sum(outcomes[kind, one] for kind in kinds) for one in verdicts]))
     lines = [f"{'kind':<14}{'tries':>8}{'right':>8}{'refused':>9}{'else':>7}"]
-    lines += [f"{kind:<14}{sum(counts):>8}{counts[0]:>8}{counts[1]:>9}{counts[2]:>7}" for kind, *counts in rows]
+    lines += [f"{kind:<14}{sum(counts):>8}{counts[0]:>8}{counts[1]:>9}{counts[2]:>7}" for kind, counts in rows]
     return "\n".join(lines)
