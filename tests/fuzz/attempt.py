@@ -4,6 +4,7 @@ import enum
 import json
 import os
 import shutil
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,11 +83,13 @@ def lay(one: Try, toy: Toy, folder: Path) -> None:
         return
     path = folder / one.member
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
     path.unlink(missing_ok=True)
     if isinstance(one.content, bytes):
         path.write_bytes(one.content)
         if one.sealed:
-            _seal(path.parent, path.name, toy.files.get(one.member, b""))
+            _seal(path.parent, path.name)
     elif one.content is Place.FOLDER:
         path.mkdir()
     elif one.content is Place.PIPE:
@@ -97,7 +100,7 @@ def lay(one: Try, toy: Toy, folder: Path) -> None:
         path.symlink_to(LINKS[one.content])
 
 
-def _seal(folder: Path, name: str, before: bytes) -> None:
+def _seal(folder: Path, name: str) -> None:
     """Make the checksums of a folder right again, as whoever changes a file on purpose would."""
     if name in (files.CHECKSUMS, "manifest.json"):
         return
@@ -111,10 +114,8 @@ def _seal(folder: Path, name: str, before: bytes) -> None:
     if manifest.exists():
         table = json.loads(manifest.read_text(encoding="utf-8"))
         if name in table["files"]:
-            table["files"][name] = _again(table["files"][name], folder / name, before)
+            table["files"][name] = (folder / name).stat().st_size
+            table["checksums"][name] = f"{zlib.crc32((folder / name).read_bytes()):08x}"
             manifest.write_text(files.to_json(table), encoding="utf-8")
 
 
-def _again(noted: object, path: Path, before: bytes) -> object:
-    """What a manifest notes of a file, for what it holds now."""
-    return path.stat().st_size if noted == len(before) else noted

@@ -9,10 +9,23 @@ from hypothesis import strategies as st
 
 from tests.fuzz.attempt import Try
 from tests.fuzz.bundles import bundles
+from tests.fuzz.corpora import corpora
+from tests.fuzz.runs import checkpoints, runs
+from tests.fuzz.settings import arguments, configs, overrides
+from tests.fuzz.texts import inputs, training_text
 from tests.fuzz.toy import Toy
 
 KINDS: dict[str, Callable[[Toy], st.SearchStrategy[Try]]] = {
     "bundle": bundles,
+    "checkpoint": checkpoints,
+    "corpus": corpora,
+    "text": inputs,
+    "config": configs,
+    "bundle again": bundles,
+    "run": runs,
+    "training text": training_text,
+    "setting": overrides,
+    "argument": arguments,
 }
 BATCH = 25
 """Tries that are drawn together, all of one kind."""

@@ -195,7 +195,7 @@ DAMAGED: dict[str, Callable[[Draw, Header, bytes, str], bytes]] = {
     "cut": _cut,
     "bits flipped": _flipped,
     "a header of another length": lambda draw, header, data, name: written(
-        header, data, draw(st.sampled_from([*[n for n in NUMBERS if n < 1 << 64], 8, 100]))
+        header, data, draw(st.sampled_from([*[n for n in NUMBERS if 0 <= n < 1 << 64], 8, 100]))
     ),
     "a header that is no table": lambda draw, header, data, name: written(draw(values), data),
     "something behind it": lambda draw, header, data, name: written(header, data + b"more"),

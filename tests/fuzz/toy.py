@@ -40,6 +40,7 @@ precision = "fp32"
 beam_size = 2
 """
 RUN, CORPUS = "runs/toy", "prepared"
+TEXT = ("mtkit.toml", "train.en", "train.de", "dev.en", "dev.de", "test.en", "test.de")
 MADE = (
     ("train", "-q"),
     ("export", RUN, "int8", "--shortlist", "-q"),
@@ -94,7 +95,10 @@ def write_text(folder: Path) -> None:
     table = "".join(f"{source}\t{target}\n" for source, target in pairs)
     (folder / "pairs.tsv").write_text(table, encoding="utf-8")
     (folder / "packed.tsv.gz").write_bytes(gzip.compress(table.encode(), mtime=0))
-    (folder / "lines.txt").write_text("one big dog\n\nthe red house.\n", encoding="utf-8")
+    lines = "one big dog\n\nthe red house.\n"
+    (folder / "lines.txt").write_text(lines, encoding="utf-8")
+    (folder / "lines.txt.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
+    (folder / "prefix.txt").write_text("ein\n\n\n", encoding="utf-8")
     (folder / "mtkit.toml").write_text(CONFIG, encoding="utf-8")
 
 
