@@ -21,6 +21,7 @@ LOADED = ("torch._dynamo", "mtkit.cli.main", "mtkit.jobs.train", "mtkit.jobs.eva
 def main() -> int:
     """0: nothing failed."""
     asked = _asked()
+    os.environ["OMP_NUM_THREADS"] = "1"  # it forks, and its children are many
     with tempfile.TemporaryDirectory(prefix="f-") as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{folder}/hypothesis"
         for name in LOADED:

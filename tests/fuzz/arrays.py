@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.fuzz.documents import Changed
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 Numbers = NDArray[Any]
 
 
@@ -34,7 +34,9 @@ def _saved(array: Numbers) -> bytes:
 def _one(draw: Draw, array: Numbers) -> Numbers:
     """A number that is too large, or another."""
     most = int(np.iinfo(array.dtype).max)
-    array[draw(st.integers(0, len(array) - 1))] = draw(st.one_of(st.sampled_from([0, most, most // 2]), st.integers(0, most)))
+    array[draw(st.integers(0, len(array) - 1))] = draw(
+        st.one_of(st.sampled_from([0, most, most // 2]), st.integers(0, most))
+    )
     return array
 
 
@@ -67,7 +69,8 @@ def _kind(draw: Draw, array: Numbers) -> Numbers:
 
 
 def _shape(draw: Draw, array: Numbers) -> Numbers:
-    return draw(st.sampled_from([array[None], array[:, None], array[:1].reshape(()), array[:0]]))
+    made: Numbers = draw(st.sampled_from([array[None], array[:, None], array[:1].reshape(()), array[:0]]))
+    return made
 
 
 ARRAYS: dict[str, Callable[[Draw, Numbers], Numbers]] = {

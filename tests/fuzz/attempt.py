@@ -117,5 +117,3 @@ def _seal(folder: Path, name: str) -> None:
             table["files"][name] = (folder / name).stat().st_size
             table["checksums"][name] = f"{zlib.crc32((folder / name).read_bytes()):08x}"
             manifest.write_text(files.to_json(table), encoding="utf-8")
-
-

@@ -1,8 +1,5 @@
 """Tries of bundles: each member changed, and the commands that load one."""
 
-from collections.abc import Callable
-from typing import Any
-
 from hypothesis import strategies as st
 
 from tests.fuzz import documents, pieces, tensors
@@ -10,7 +7,7 @@ from tests.fuzz.attempt import Expected, Place, Try
 from tests.fuzz.documents import Changed
 from tests.fuzz.toy import BUNDLES, RUN, Toy
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 LINES = b"one big dog\n\nthe red house sees\xc3\xa9 two\n"
 PAIRS = b"one big dog\teins gro\xc3\x9f Hund\nred\trot\n"
 SUMS = "checksums.json"

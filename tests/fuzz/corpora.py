@@ -1,7 +1,4 @@
-"""Tries of prepared corpora: shards, manifest, report, tokenizer and the text of dev, and the commands that use them."""
-
-from collections.abc import Callable
-from typing import Any
+"""Tries of prepared corpora: shards, manifest, report, tokenizer, the text of dev, and the commands that use them."""
 
 from hypothesis import strategies as st
 
@@ -10,7 +7,7 @@ from tests.fuzz.attempt import Expected, Place, Try
 from tests.fuzz.documents import Changed
 from tests.fuzz.toy import CORPUS, RUN, TEXT, Toy
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 MANIFEST, REPORT = "manifest.json", "report.json"
 TRAINED = ("train", "-q", "-s", "name=new", "-s", "train.max_updates=1")
 EXPORTED = ("export", f"{RUN}/best", "made", "--shortlist", "-q")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.values import floats, integers, names, values
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 Path = tuple[str | int, ...]
 DEEP = (100, 5_000, 200_000)
 

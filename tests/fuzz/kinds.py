@@ -21,19 +21,19 @@ KINDS: dict[str, Callable[[Toy], st.SearchStrategy[Try]]] = {
     "corpus": corpora,
     "text": inputs,
     "config": configs,
-    "bundle again": bundles,
     "run": runs,
     "training text": training_text,
     "setting": overrides,
     "argument": arguments,
 }
+ORDER = ("bundle", "checkpoint", "corpus", "text", "config", "bundle", "run", "training text", "setting", "argument")
 BATCH = 25
 """Tries that are drawn together, all of one kind."""
 
 
 def kind_of(batch: int) -> str:
     """The kind of a batch."""
-    return list(KINDS)[batch % len(KINDS)]
+    return ORDER[batch % len(ORDER)]
 
 
 def drawn(seed: int, batch: int, toy: Toy) -> list[Try]:

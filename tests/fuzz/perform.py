@@ -31,6 +31,8 @@ class Performed:
 
 def perform(arguments: list[str], folder: Path, stdin: bytes = b"") -> Performed:
     """Run `mtkit ARGUMENTS` in a folder. For a process whose stdin, stdout and stderr nobody else uses."""
+    import torch
+
     from mtkit.cli.main import main
 
     before = os.getcwd()
@@ -49,6 +51,7 @@ def perform(arguments: list[str], folder: Path, stdin: bytes = b"") -> Performed
         wall, busy = time.monotonic() - began, time.process_time() - busy
         grown = (_kilobytes("VmHWM") - held) * 1024
         os.chdir(before)
+        torch.set_num_threads(1)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(ValueError):
                 stream.flush()

@@ -2,13 +2,12 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.fuzz.documents import Changed
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 Field = tuple[int, int, bytes]
 """Number, wire type, and what follows its tag (of bytes: without their length)."""
 PIECE, TRAINER, NORMALIZER = 1, 2, 3

@@ -127,6 +127,7 @@ def _make(toy: Toy, seed: int, first: int, last: int, pipe: int) -> None:
     """Make tries, and say of each when it begins and what came of it."""
     batch = first // BATCH
     tries = drawn(seed, batch, toy)
+    os.environ["HOME"] = "/nonexistent"  # what is written there is not the user's
     limit_memory()
     same: dict[tuple[tuple[str, ...], bytes], bytes] = {}
     with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as root:

@@ -1,8 +1,5 @@
 """Tries of runs: checkpoints, kept weights, the config and the log, and the commands that go on with one."""
 
-from collections.abc import Callable
-from typing import Any
-
 from hypothesis import strategies as st
 
 from tests.fuzz import documents
@@ -11,7 +8,7 @@ from tests.fuzz.bundles import LINES, SUMS, change_of
 from tests.fuzz.documents import Changed
 from tests.fuzz.toy import CORPUS, RUN, TEXT, Toy
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 WHOLE = (*TEXT, CORPUS, RUN)
 GOING_ON = ("train", "-q", "-s", "train.max_updates=5")
 
@@ -77,5 +74,9 @@ def _log(draw: Draw, content: bytes) -> Changed:
         lines.reverse()
         return Changed(b"\n".join([*lines, b""]), how)
     at = draw(st.integers(0, len(content)))
-    made = {"cut": content[:at], "bytes within": content[:at] + draw(st.binary(max_size=9)) + content[at:], "empty": b""}
+    made = {
+        "cut": content[:at],
+        "bytes within": content[:at] + draw(st.binary(max_size=9)) + content[at:],
+        "empty": b"",
+    }
     return Changed(made[how], how)

@@ -1,7 +1,6 @@
 """Tries of configs and of command lines: keys, tables, values, flags and what they are given."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,10 +8,10 @@ from hypothesis import strategies as st
 from tests.fuzz import texts
 from tests.fuzz.attempt import Place, Try
 from tests.fuzz.bundles import LINES
-from tests.fuzz.toy import RUN, TEXT, Toy
+from tests.fuzz.toy import CORPUS, RUN, TEXT, Toy
 from tests.fuzz.values import names, values
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 CONFIG = "mtkit.toml"
 # A small run of whatever is set: where it is accepted, it is trained for an update.
 TRAINED = ("train", "-q", "-s", "train.max_updates=1", "-s", "train.max_minutes=0.2")
@@ -37,12 +36,15 @@ def keys() -> list[str]:
 
 
 @st.composite
-def value_of(draw: Draw, key: str) -> Any:
-    """Something to set a key to: near what it takes, or anything."""
+def value_of(draw: Draw, small: bool) -> Any:
+    """Something to set a key to: near what some key takes, or anything."""
     from mtkit.registry import CHOICES
 
     near = st.sampled_from(sorted({name for kind in CHOICES.values() for name in kind}))
-    return draw(st.one_of(st.integers(0, 4), near, st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0]), st.booleans(), values))
+    some = st.one_of(
+        st.integers(0, 4), near, st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, "", "a", [], {}]), st.booleans()
+    )
+    return draw(some if small else st.one_of(some, values))
 
 
 @st.composite
@@ -62,14 +64,16 @@ def configs(draw: Draw, toy: Toy) -> Try:
     key, _, _ = lines[place].partition(" = ")
     if how == "add" or key.startswith("["):
         table, _, key = draw(st.sampled_from(keys())).rpartition(".")
-        lines += [f"[{table}]" if table else "", f"{key} = {toml(draw(value_of(key)))}"]
+        lines += [f"[{table}]" if table else "", f"{key} = {toml(draw(value_of(small=command is TRAINED)))}"]
         lines = lines if draw(st.booleans()) else [line for line in lines if line != f"[{table}]"] + [f"[{table}]"]
         change = f"added [{table}] {lines[-1]:.80}"
     elif how == "value":
-        lines[place] = f"{key} = {toml(draw(value_of(key)))}"
+        lines[place] = f"{key} = {toml(draw(value_of(small=command is TRAINED)))}"
         change = f"{lines[place]:.80}"
     else:
-        other = draw(st.sampled_from(["", lines[place] * 2, "[a", "[[data]]", "a = ", "= 1", "a.b.c = 1", '"' + "x" * 500]))
+        other = draw(
+            st.sampled_from(["", lines[place] * 2, "[a", "[[data]]", "a = ", "= 1", "a.b.c = 1", '"' + "x" * 500])
+        )
         change, lines[place] = f"line {place + 1} -> {other:.60}", other
     text = "\n".join([*lines, ""]).encode("utf-8", errors="surrogatepass")
     return Try(CONFIG, text, change, command, TEXT)
@@ -79,48 +83,52 @@ def configs(draw: Draw, toy: Toy) -> Try:
 def overrides(draw: Draw, toy: Toy) -> Try:
     """Keys that are set on the command line."""
     given: list[str] = []
+    command = draw(st.sampled_from([("info",), TRAINED, TRAINED]))
     for _ in range(draw(st.integers(1, 2))):
         key = draw(st.one_of(st.sampled_from(keys()), st.sampled_from(keys()), names))
-        value = draw(value_of(key))
+        value = draw(value_of(small=command is TRAINED))
         given += ["-s", draw(st.sampled_from([f"{key}={toml(value)}"] * 4 + [f"{key}={value}", key, f"{key}="]))]
-    command = draw(st.sampled_from([("info",), TRAINED, TRAINED]))
     return Try("", b"", "", _sayable((*command, *given)), TEXT)
 
 
-FLAGS: dict[str, list[tuple[str, ...]]] = {
-    "translate": [
-        ("--beam-size",), ("--length-penalty",), ("--n-best",), ("--max-ratio",), ("--batch-tokens",), ("--precision",),
-        ("--format",), ("--device",), ("--threads",), ("-m",), ("-o",), ("--prefix",), ("--temperature",), ("--top-k",),
-        ("--seed",), ("--coverage-penalty",), ("--no-repeat-ngram",), ("--sample",), ("--align",), ("--scores",),
-        ("-s",), ("-c",), ("--plugin",), ("",),
-    ],
-    "score": [("--length-penalty",), ("--batch-tokens",), ("--format",), ("-m",), ("--align",), ("--scores",), ("",)],
-    "eval": [("--hyp",), ("--ref",), ("--src",), ("--metrics",), ("--tokenize",), ("--json",), ("-c",)],
-    "export": [("--precision",), ("--shortlist",), ("-c",), ("",), ("",)],
-    "info": [("--list",), ("--keys",), ("--json",), ("-c",), ("",)],
-    "preprocess": [("-c",), ("-s",), ("-q",), ("",)],
-    "train": [("-c",), ("-s",), ("--device",), ("--threads",), ("--fresh",)],
-}  # fmt: skip
-GIVEN = ["0", "1", "2", "3", "-1", "0.5", "1e9", "nan", "inf", "99999999999999999999", "", "int8", "bf16", "jsonl", "cpu",
-         "cuda", "cuda:9", "cuda:-1", "lines.txt", "test.de", RUN, "int8", "demo", "no/such/x", "..", "/dev/null",
-         "/dev/full", "-", "bleu", "bleu,,chrf", "13a", "ja-mecab", "made", "é", "[red]"]  # fmt: skip
-ALL = (*TEXT, RUN, "int8", "lines.txt", "prepared")
+FLAGS = {
+    "translate": "--beam-size --length-penalty --n-best --max-ratio --batch-tokens --precision --format --device "
+    "--threads -m -o --prefix --temperature --top-k --seed --coverage-penalty --no-repeat-ngram --sample --align "
+    "--scores -s -c -v",
+    "score": "--length-penalty --batch-tokens --format -m --align --scores -o",
+    "eval": "--hyp --ref --src --metrics --tokenize --json -c",
+    "export": "--precision --shortlist -c",
+    "info": "--list --keys --json -c",
+    "preprocess": "-s -q -v",
+    "train": "-s --device --threads --fresh -v",
+}
+GIVEN = (
+    "0 1 2 3 -1 0.5 1e9 nan inf 99999999999999999999 bf16 jsonl cpu cuda cuda:9 cuda:-1 lines.txt test.de int8 demo "
+    "no/such/x . /dev/null /dev/full - bleu bleu,,chrf 13a ja-mecab made é [red] runs/toy"
+)
+ALL = (*TEXT, RUN, "int8", "lines.txt", CORPUS)
 
 
 @st.composite
 def arguments(draw: Draw, toy: Toy) -> Try:
     """A command with flags, and what these are given."""
     command = draw(st.sampled_from(sorted(FLAGS)))
+    given = st.one_of(st.sampled_from(GIVEN.split()), names.filter(_is_here))
     said: list[str] = []
     for _ in range(draw(st.integers(0, 3))):
-        said += draw(st.sampled_from(FLAGS[command]))
+        said += draw(st.sampled_from([[flag] for flag in FLAGS[command].split()] + [[]]))
         if draw(st.integers(0, 3)):
-            said.append(draw(st.one_of(st.sampled_from(GIVEN), st.sampled_from(GIVEN), names)))
+            said.append(draw(given))
     if command == "train":
         said += ["-s", "train.max_updates=5"]
-    return Try("", b"", "", _sayable((command, *filter(None, said))), ALL, stdin=LINES)
+    return Try("", b"", "", _sayable((command, *said)), ALL, stdin=LINES)
+
+
+def _is_here(name: str) -> bool:
+    """Whether a file of that name, written because it was asked for, lies in the folder of the try."""
+    return not name.startswith(("/", "~")) and ".." not in name
 
 
 def _sayable(command: tuple[str, ...]) -> tuple[str, ...]:
-    """What a system can give to a command: no NUL, no more workers than are there, nothing from all over the machine."""
+    """What a system can hand to a command: nothing with NUL."""
     return tuple(word.replace("\x00", "0").encode("utf-8", errors="replace").decode() for word in command)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzz.documents import Changed, dumped
 from tests.fuzz.values import NUMBERS, names, values
 
-Draw = Callable[..., Any]
+Draw = st.DrawFn
 Header = dict[str, dict[str, Any]]
 SIZES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,

@@ -63,8 +63,8 @@ class Toy:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in found}
 
     def within(self, folder: str, *endings: str) -> list[str]:
-        """The files of a folder whose names have one of some endings."""
-        return [name for name in self.files if name.startswith(f"{folder}/") and name.endswith(endings)]
+        """The files of a folder whose names have one of some endings; without any, all."""
+        return [name for name in self.files if name.startswith(f"{folder}/") and name.endswith(endings or "")]
 
     @cached_property
     def corpus(self) -> str:
