@@ -32,12 +32,7 @@ def bundles(draw: Draw, toy: Toy) -> Try:
         return Try(member, place, place.value, command, (bundle,), Expected.REFUSAL, stdin=stdin)
     changed = draw(change_of(name, toy.files[member]))
     sealed = name != SUMS and draw(st.integers(0, 3)) > 0
-    if changed.nothing and (sealed or name == SUMS):
-        expected = Expected.SAME
-    elif sealed or name == SUMS or changed.content == toy.files[member]:
-        expected = Expected.ANYTHING
-    else:
-        expected = Expected.REFUSAL
+    expected = changed.expected(sealed or name == SUMS or changed.content == toy.files[member])
     return Try(member, changed.content, changed.change, command, (bundle,), expected, sealed, stdin)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.fuzz.attempt import Expected
 from tests.fuzz.values import floats, integers, names, values
 
 Draw = st.DrawFn
@@ -23,6 +24,14 @@ class Changed:
     change: str
     nothing: bool = False
     """Whether it says the same as before."""
+    breaks: bool = False
+    """Whether it does not fit any longer to what lies beside it."""
+
+    def expected(self, unnoticed: bool) -> Expected:
+        """What may come of it, where no checksum tells of it or one does."""
+        if self.nothing and unnoticed:
+            return Expected.SAME
+        return Expected.ANYTHING if unnoticed and not self.breaks else Expected.REFUSAL
 
 
 @st.composite

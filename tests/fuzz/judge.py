@@ -56,7 +56,7 @@ def _told(done: Performed, err: str) -> str:
     """What is wrong with the messages."""
     if "Traceback (most recent call last)" in err:
         return f"traceback: {err.strip().splitlines()[-1][:200]}"
-    if done.code == 2 and "Usage:" in err:
+    if done.code == 2 and ("Usage:" in err or "─ Error ─" in err):
         return ""
     if done.code not in (0, 1):
         return f"exit code {done.code}: {_shown(err)}"

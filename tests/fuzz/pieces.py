@@ -70,7 +70,8 @@ def changed(draw: Draw, content: bytes) -> Changed:
     how = draw(st.sampled_from(sorted(CHANGES)))
     # The first pieces are special ones: they matter more than their number says.
     place = draw(st.one_of(st.sampled_from(places[:4]), st.sampled_from(places)))
-    return Changed(CHANGES[how](draw, fields, place), f"piece {place}, {how}")
+    made = CHANGES[how](draw, fields, place)
+    return Changed(made, f"piece {place}, {how}", breaks=how in OTHER_SIZE)
 
 
 def _remove(draw: Draw, fields: list[Field], place: int) -> bytes:
@@ -154,6 +155,7 @@ def _flipped(draw: Draw, fields: list[Field], place: int) -> bytes:
     return bytes(whole)
 
 
+OTHER_SIZE = ("removed", "pieces added", "twice", "no pieces")
 CHANGES: dict[str, Callable[[Draw, list[Field], int], bytes]] = {
     "removed": _remove,
     "pieces added": _add,

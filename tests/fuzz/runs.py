@@ -26,8 +26,7 @@ def checkpoints(draw: Draw, toy: Toy) -> Try:
         return Try(member, place, place.value, GOING_ON, WHOLE, Expected.REFUSAL, removed=removed)
     changed = draw(change_of(name, toy.files[member]))
     sealed = name != SUMS and draw(st.integers(0, 4)) > 0
-    free = sealed or name == SUMS or changed.content == toy.files[member]
-    expected = Expected.SAME if free and changed.nothing else Expected.ANYTHING if free else Expected.REFUSAL
+    expected = changed.expected(sealed or name == SUMS or changed.content == toy.files[member])
     return Try(member, changed.content, changed.change, GOING_ON, WHOLE, expected, sealed, removed=removed)
 
 

@@ -53,12 +53,22 @@ def changed(draw: Draw, content: bytes) -> Changed:
     name = draw(st.sampled_from(sorted(tensors)))
     how = draw(st.sampled_from([*WHOLE, *WHOLE, *DAMAGED]))
     if how in WHOLE:
+        before = _fit(tensors)
         WHOLE[how](draw, tensors, name)
-        return Changed(rebuilt(tensors), f"{name}, {how}", nothing=how in NOTHING)
+        return Changed(rebuilt(tensors), f"{name}, {how}", how in NOTHING, breaks=_fit(tensors) != before)
     return Changed(DAMAGED[how](draw, header, data, name), f"{name}, {how}")
 
 
 Tensors = dict[str, tuple[str, list[int], bytes]]
+FREE = ("always",)  # may have any length
+
+
+def _fit(tensors: Tensors) -> dict[str, tuple[list[int], bool]]:
+    """What must be as it was: names and shapes, and whether numbers are whole ones."""
+    return {
+        name: ([] if name in FREE else shape, kind.startswith(("I", "U", "BOOL")))
+        for name, (kind, shape, _) in tensors.items()
+    }
 
 
 def _remove(draw: Draw, tensors: Tensors, name: str) -> None:
