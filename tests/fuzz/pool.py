@@ -19,7 +19,7 @@ from tests.fuzz.kinds import BATCH, drawn, kind_of
 from tests.fuzz.perform import Performed, limit_memory, perform
 from tests.fuzz.toy import Toy
 
-HANGS = 20.0  # seconds, after which a try is killed
+HANGS = 12.0  # seconds, after which a try is killed
 
 
 @dataclass
