@@ -14,9 +14,6 @@ from tests.fuzz import toy
 from tests.fuzz.kinds import BATCH, KINDS, drawn, kind_of
 from tests.fuzz.pool import Pool, table
 
-LOADED = ("torch._dynamo", "mtkit.cli.main", "mtkit.jobs.train", "mtkit.jobs.evaluate", "mtkit.jobs.info",
-          "mtkit.jobs.export", "mtkit.jobs.likelihood", "mtkit.translator.translator")  # fmt: skip
-
 
 def main() -> int:
     """0: nothing failed."""
@@ -24,8 +21,6 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"  # it forks, and its children are many
     with tempfile.TemporaryDirectory(prefix="f-") as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{folder}/hypothesis"
-        for name in LOADED:
-            __import__(name)
         _quicken()
         made = toy.make(_new(Path(folder) / "toy"))
         for batch in range(len(KINDS)):  # what hypothesis works out once, it works out here

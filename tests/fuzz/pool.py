@@ -20,6 +20,7 @@ from tests.fuzz.perform import Performed, limit_memory, perform
 from tests.fuzz.toy import Toy
 
 HANGS = 12.0  # seconds, after which a try is killed
+TICK = 1.0  # seconds between looking for those
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Pool:
                 self._begin(*one)
             if not self.children:
                 return
-            for key, _ in self.selector.select(timeout=1.0):
+            for key, _ in self.selector.select(timeout=TICK):
                 yield from self._hear(self.children[key.fd], waiting)
             for child in list(self.children.values()):
                 if time.monotonic() - child.began > HANGS:

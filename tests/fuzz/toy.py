@@ -47,6 +47,8 @@ MADE = (
     ("export", RUN, "bf16", "--precision", "bf16", "-q"),
     ("export", RUN, "fp32", "--precision", "fp32", "-q"),
 )
+USED = (("translate", "lines.txt", "-q"), ("score", "pairs.tsv", "-q"), ("info", RUN), ("eval", "-q"))
+"""Commands that change nothing but what they load once."""
 BUNDLES = (f"{RUN}/best", "int8", "bf16", "fp32")
 
 
@@ -105,7 +107,7 @@ def write_text(folder: Path) -> None:
 def make(folder: Path) -> Toy:
     """All of it, in an empty folder; takes some seconds."""
     write_text(folder)
-    for command in MADE:
+    for command in (*MADE, *USED):
         must(perform(list(command), folder))
     return Toy(folder)
 

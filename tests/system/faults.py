@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtkit import files
 from tests.system.toy import mtkit, ran
 
 COUNTS: Counter[tuple[str, str]] = Counter()
@@ -81,7 +82,7 @@ class Case:
 
 def left_over(folder: Path) -> list[str]:
     """What an interrupted write has left."""
-    return [path.name for path in folder.rglob("*") if path.name.startswith(".tmp") or path.name.endswith(".old")]
+    return [path.name for path in folder.rglob("*") if path.name.startswith(".") or path.name.endswith(".old")]
 
 
 def suffer(case: Case, base: Path, scratch: Path, fault: str, most: int = 1000) -> int:
@@ -131,9 +132,8 @@ def _survived(
         assert case.stands(before, folder), (fault, step, "something is lost")
         return
     for result in case.results:
-        path = folder / result
-        old = path.with_name(path.name + ".old")
-        found = tree(old if old.exists() and not path.exists() else path)
+        path = files.standing(folder / result)
+        found = tree(path)
         wholes = [tree(before / result), tree(after / result)]
         # Of a folder into which several files are written each one is whole.
         if path.is_dir() and not (path / "checksums.json").exists() and not (path / "manifest.json").exists():
