@@ -18,7 +18,7 @@ from mtkit.ops import native
 from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle
-from mtkit.text.tokenizer import Tokenizer
+from mtkit.text.tokenizer import USUAL, Tokenizer
 from mtkit.train.loss import PLAIN, Objective, batch_loss
 
 PIECES = 16  # of each side of the sentences that a cost is counted on
@@ -240,7 +240,10 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     origin = "tokenizer.vocab_size; the text is not prepared yet"
     if settings.kind == "char":
         origin += ', and kind = "char" will have as many as it has characters'
-    return (settings.vocab_size, settings.vocab_size), origin
+    elif not settings.vocab_size:
+        origin = "at most: tokenizer.vocab_size is by the size of the text, which is not prepared yet"
+    size = settings.vocab_size or USUAL
+    return (size, size), origin
 
 
 def _told(training: TrainingFacts) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def _manifest(
     config: Config, corpus: Corpus, tokenizers: list[str], train: Sequence[Part], dev: Part, folder: Path
 ) -> Manifest:
     """What is written into a folder that has all but this in it."""
+    written = sorted(folder.iterdir())
     return Manifest(
         **CORPUS.head(),
         languages=(config.data.source_lang, config.data.target_lang),
@@ -133,5 +134,6 @@ def _manifest(
         inputs=corpus.hashes,
         tokenizers=tuple(tokenizers),
         splits={"train": tuple(train), "dev": (dev,)},
-        files={path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+        files={path.name: path.stat().st_size for path in written},
+        checksums={path.name: files.crc32(path) for path in written},
     )

@@ -74,8 +74,8 @@ class Filter(Section):
 class Tokenizer(Section):
     kind: Literal["unigram", "bpe", "char", "word"] = "unigram"
     """SentencePiece model type; char takes every character, whatever vocab_size says."""
-    vocab_size: Positive = 8000
-    """Pieces, the special and reserved ones included."""
+    vocab_size: Count = 0
+    """Pieces, the special and reserved ones included; 0: by the size of the text, 8000 at most."""
     shared: bool = True
     """One model for both sides."""
     normalization: Literal["identity", "nfkc", "nmt_nfkc"] = "identity"

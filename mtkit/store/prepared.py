@@ -10,15 +10,17 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from mtkit import files
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.store.format import Format
 
-CORPUS = Format("corpus", 2, error=DataError)
-"""In version 1 a split was one row of shards."""
+CORPUS = Format("corpus", 3, error=DataError)
+"""In version 1 a split was one row of shards; versions 1 and 2 had no checksums."""
 CORPUS_REPORT = Format("corpus report", 2, error=DataError)
 """Version 1 knew no parts, and did not say its version."""
 MANIFEST, REPORT = "manifest.json", "report.json"
+SHARD = ".npy"  # what the files of a shard end in
 Counts = dict[str, int]
 Samples = dict[str, list[tuple[str, str]]]
 
@@ -48,6 +50,8 @@ class Manifest(Record):
     """The parts of each split, in the order of `data.train`."""
     files: Counts
     """Name -> size in bytes."""
+    checksums: dict[str, str] = {}
+    """Name -> CRC-32 in hex, of every file but this one; none in a corpus of version 1 or 2."""
 
 
 class SideLengths(Record):
@@ -141,12 +145,28 @@ class Prepared:
 
     @classmethod
     def open(cls, folder: Path) -> "Prepared":
-        """Read the manifest.
+        """Read the manifest, and compare all that is small with its checksum; shards are, when they are read.
 
         Raises:
-            DataError: it is missing, damaged, of a newer version or something else.
+            DataError: it is missing, damaged, of a newer version or something else; or another file is damaged.
         """
-        return cls(folder, _read(folder / MANIFEST, Manifest))
+        found = cls(folder, _read(folder / MANIFEST, Manifest))
+        for name, expected in found.manifest.checksums.items():
+            if not name.endswith(SHARD):
+                _check(folder / name, expected)
+        return found
+
+    @staticmethod
+    def is_complete(folder: Path) -> bool:
+        """Whether a folder has a manifest and all files that this names, as large as they were.
+
+        Raises:
+            DataError: the manifest is damaged, of a newer version or something else.
+        """
+        if not (folder / MANIFEST).exists():
+            return False
+        sizes = _read(folder / MANIFEST, Manifest).files
+        return all((path := folder / name).is_file() and path.stat().st_size == size for name, size in sizes.items())
 
     def report(self) -> Report:
         """Read the data report.
@@ -157,7 +177,7 @@ class Prepared:
         return _read(self.folder / REPORT, Report)
 
     def split(self, name: Literal["train", "dev"]) -> Split:
-        return Split(self.folder, self.manifest.splits[name])
+        return Split(self.folder, self.manifest.splits[name], self.manifest.checksums)
 
     @property
     def tokenizer_files(self) -> list[Path]:
@@ -173,8 +193,21 @@ class Prepared:
 Read = TypeVar("Read", Manifest, Report)
 
 
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
+
+
+def _check(path: Path, expected: str) -> None:
+    try:
+        found = files.crc32(path)
+    except OSError:
+        raise _damaged(path) from None
+    if found != expected:
+        raise _damaged(path)
+
+
 def _read(path: Path, kind: type[Read]) -> Read:
-    damaged = DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
+    damaged = _damaged(path)
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.errors import DataError
-from mtkit.store.prepared import MANIFEST, Prepared
+from mtkit.store.prepared import Prepared
 from mtkit.text import case, filters
 from mtkit.text.readers.reader import Pair, Reader, locate
 
@@ -121,11 +121,4 @@ def shown(path: Path) -> str:
 
 def standing(corpus: Corpus) -> Prepared | None:
     """The prepared corpus if it is there and whole."""
-    if not (corpus.folder / MANIFEST).exists():
-        return None
-    prepared = Prepared.open(corpus.folder)
-    for name, size in prepared.manifest.files.items():
-        path = corpus.folder / name
-        if not path.is_file() or path.stat().st_size != size:
-            return None
-    return prepared
+    return Prepared.open(corpus.folder) if Prepared.is_complete(corpus.folder) else None
