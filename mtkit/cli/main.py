@@ -44,8 +44,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             _leave(str(stopped), stopped.exit_code)
         except MtkitError as error:
             _leave(f"error: {remedies.shown(error)}", 1)
-        except KeyboardInterrupt:
-            _leave("interrupted", 130)
+        except KeyboardInterrupt as end:
+            _leave("interrupted", getattr(end, "exit_code", 130))
         except BrokenPipeError:
             # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -114,6 +114,9 @@ def _common(
 
 def main() -> None:
     """Run a command; ends the process with the exit codes that the README names."""
+    from mtkit.jobs.signals import raised
+
+    raised()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if asked is not None and asked not in CHOICES["command"]:
         _add_installed()

@@ -78,7 +78,7 @@ class Validation:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A time budget became a number of updates."""
+    """A time budget became a number of updates, or that was corrected."""
 
     event: ClassVar[str] = "planned"
     update: int

@@ -1,7 +1,6 @@
 """Loss, checkpoints and the loop, each against something independent."""
 
 import dataclasses
-import itertools
 import shutil
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from mtkit.errors import BundleError, RunError
 from mtkit.ops import products
 from mtkit.store import checkpoint
-from mtkit.train import loop, precision, updates
+from mtkit.train import loop, plan, precision, updates
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress
 from tests.train.bench import Bench
@@ -95,20 +94,29 @@ def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, Any], reaso
     assert last.reason.startswith(reason)
 
 
-def test_a_time_budget_becomes_updates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there are more than 50 updates:
-    clock = itertools.count(step=0.01)  # it is asked three times an update, so that one takes 0.03 s
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+def test_a_time_budget_becomes_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "PLAN_SHARE", 0.6)  # 3.6 s of 6
+    now = [0.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
     bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
+    batch = bench.batch
+
+    def slowly(*pairs: Any) -> Any:  # a batch an update, which takes as long as its tokens say
+        made = batch(*pairs)
+        now[0] += 0.001 * made.target_tokens
+        return made
+
+    monkeypatch.setattr(bench, "batch", slowly)
     plans = []
     for event in bench.events():
         if isinstance(event, loop.Planned):
             plans.append(event.updates)
-            assert bench.training.progress.update >= loop.PLAN_AFTER
-            assert bench.training.progress.seconds >= 2.4
-    assert len(plans) == 1
-    assert bench.training.progress.total_updates == plans[0] > loop.PLAN_AFTER
-    assert bench.training.progress.seconds < 7.0
+            assert event.before == (plans[-2] if len(plans) > 1 else 0)
+            assert bench.training.progress.update >= plan.PLAN_AFTER
+            assert bench.training.progress.seconds >= 3.6
+    assert bench.training.progress.update == bench.training.progress.total_updates == plans[-1] > plan.PLAN_AFTER
+    assert plans[-1] == pytest.approx(plans[0], rel=0.1)
+    assert 5.0 < bench.training.progress.seconds < 6.0
 
 
 def test_resuming_anywhere_is_exact(tmp_path: Path) -> None:
