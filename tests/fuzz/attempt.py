@@ -34,6 +34,8 @@ class Place(enum.Enum):
     UNREADABLE = "a link to a memory that cannot be read"
 
 
+OWN = [Place.MISSING, Place.FOLDER, Place.DANGLING, Place.CIRCLE, Place.NULL, Place.UNREADABLE]
+"""Of what users name themselves, which may be a pipe, and may have no end."""
 LINKS = {
     Place.DANGLING: "nowhere",
     Place.ZEROS: "/dev/zero",

@@ -8,6 +8,7 @@ from tests.fuzz.attempt import Expected, Try
 from tests.fuzz.perform import Performed
 
 LINES, WIDTH = 2, 420  # of a message; a path in it may be long
+WRONG_KEYS = 12  # lines, where each key of a config that is wrong has one
 SECONDS, SLOW = 2.0, 10.0  # of processor for a refusal, and by the clock for anything
 MEMORY = 500 << 20
 WARNINGS = 12
@@ -32,7 +33,7 @@ def judge(one: Try, done: Performed, same: bytes | None) -> Verdict:
         same: what it writes where nothing was changed, if that is known.
     """
     err = done.err.decode("utf-8", errors="replace")
-    wrong = _cost(done, err) or _told(done, err)
+    wrong = _cost(done, err) or _told(one, done, err)
     if not wrong and done.code == 0:
         wrong = _answer(one, done.out) or _taken(one, done, err, same)
     elif not wrong and one.expected is Expected.SAME:
@@ -52,7 +53,7 @@ def _cost(done: Performed, err: str) -> str:
     return ""
 
 
-def _told(done: Performed, err: str) -> str:
+def _told(one: Try, done: Performed, err: str) -> str:
     """What is wrong with the messages."""
     if "Traceback (most recent call last)" in err:
         return f"traceback: {err.strip().splitlines()[-1][:200]}"
@@ -71,7 +72,8 @@ def _told(done: Performed, err: str) -> str:
         starts = [place for place, line in enumerate(message) if line.startswith("error: ")]
         if not starts:
             return f"no line that begins with error: {_shown(err)}"
-        if len(message) - starts[0] > LINES:
+        keyed = one.member == "mtkit.toml" or "-s" in one.command
+        if len(message) - starts[0] > (WRONG_KEYS if keyed else LINES):
             return f"a message of {len(message) - starts[0]} lines: {_shown(err)}"
     if CONTROL.search(err):
         return f"control characters in a message: {_shown(err)}"
@@ -95,15 +97,15 @@ def _answer(one: Try, out: bytes) -> str:
         return f"the answer is not UTF-8: {error}"
     command = one.command[0]
     if command == "translate" and "--n-best" not in one.command:
-        given = _lines_given(one)
-        got = text.split("\n")[:-1]
-        if given is not None and len(got) != given:
-            return f"{given} lines in, {len(got)} out"
-    if command == "translate" and (found := CONTROL.search(text)):
-        return f"a control character in the answer: {found[0]!r}"
+        count, got = _lines_given(one), text.split("\n")[:-1]
+        if count is not None and len(got) != count:
+            return f"{count} lines in, {len(got)} out"
+    given = one.stdin + (one.content if isinstance(one.content, bytes) else b"")
+    if command == "translate" and (strange := set(CONTROL.findall(text)) - set(given.decode(errors="ignore"))):
+        return f"a control character in the answer: {sorted(strange)}"
     if "jsonl" in one.command or "--json" in one.command:
         try:
-            [json.loads(line) for line in (text.splitlines() if "jsonl" in one.command else [text])]
+            [json.loads(line) for line in (text.split("\n")[:-1] if "jsonl" in one.command else [text])]
         except ValueError as error:
             return f"the answer is not JSON: {error}"
     if command == "score" and len(one.command) == 1 and not all(NUMBER.fullmatch(line) for line in text.splitlines()):

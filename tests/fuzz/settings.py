@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz import texts
-from tests.fuzz.attempt import Place, Try
+from tests.fuzz.attempt import OWN, Try
 from tests.fuzz.bundles import LINES
 from tests.fuzz.toy import CORPUS, RUN, TEXT, Toy
 from tests.fuzz.values import names, values
@@ -50,10 +50,12 @@ def value_of(draw: Draw, small: bool) -> Any:
 @st.composite
 def configs(draw: Draw, toy: Toy) -> Try:
     """A config of which a line, a table or the text was changed."""
-    command = draw(st.sampled_from([("info", "-c", CONFIG), ("info", CONFIG, "--json"), ("preprocess",), TRAINED]))
+    command = draw(
+        st.sampled_from([(*one, "-c", CONFIG) for one in (("info",), ("info", "--json"), ("preprocess",), TRAINED)])
+    )
     content = toy.files[CONFIG]
     if draw(st.integers(0, 11)) == 0:
-        place = draw(st.sampled_from(Place))
+        place = draw(st.sampled_from(OWN))
         return Try(CONFIG, place, place.value, command, TEXT)
     how = draw(st.sampled_from(["line", "line", "value", "value", "add", "text"]))
     if how == "text":
@@ -64,11 +66,11 @@ def configs(draw: Draw, toy: Toy) -> Try:
     key, _, _ = lines[place].partition(" = ")
     if how == "add" or key.startswith("["):
         table, _, key = draw(st.sampled_from(keys())).rpartition(".")
-        lines += [f"[{table}]" if table else "", f"{key} = {toml(draw(value_of(small=command is TRAINED)))}"]
+        lines += [f"[{table}]" if table else "", f"{key} = {toml(draw(value_of(small=command[0] == 'train')))}"]
         lines = lines if draw(st.booleans()) else [line for line in lines if line != f"[{table}]"] + [f"[{table}]"]
         change = f"added [{table}] {lines[-1]:.80}"
     elif how == "value":
-        lines[place] = f"{key} = {toml(draw(value_of(small=command is TRAINED)))}"
+        lines[place] = f"{key} = {toml(draw(value_of(small=command[0] == 'train')))}"
         change = f"{lines[place]:.80}"
     else:
         other = draw(
@@ -86,7 +88,7 @@ def overrides(draw: Draw, toy: Toy) -> Try:
     command = draw(st.sampled_from([("info",), TRAINED, TRAINED]))
     for _ in range(draw(st.integers(1, 2))):
         key = draw(st.one_of(st.sampled_from(keys()), st.sampled_from(keys()), names))
-        value = draw(value_of(small=command is TRAINED))
+        value = draw(value_of(small=command[0] == "train"))
         given += ["-s", draw(st.sampled_from([f"{key}={toml(value)}"] * 4 + [f"{key}={value}", key, f"{key}="]))]
     return Try("", b"", "", _sayable((*command, *given)), TEXT)
 

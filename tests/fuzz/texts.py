@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.fuzz.attempt import Place, Try
+from tests.fuzz.attempt import OWN, Try
 from tests.fuzz.documents import Changed
 from tests.fuzz.toy import RUN, TEXT, Toy
 
@@ -72,7 +72,7 @@ def _encoded(draw: Draw, content: bytes) -> bytes:
 
 def _long(draw: Draw, content: bytes) -> bytes:
     unit = draw(st.sampled_from([b"a", b"a ", b". ", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\xcc\x81", b"((", b" "]))
-    return _with_line(draw, content, unit * draw(st.sampled_from([1_000, 20_000])))
+    return _with_line(draw, content, unit * draw(st.sampled_from([500, 5_000])))
 
 
 def _shorter(draw: Draw, content: bytes) -> bytes:
@@ -110,7 +110,7 @@ def inputs(draw: Draw, toy: Toy) -> Try:
     command, member = draw(st.sampled_from(COMMANDS))
     needs = (RUN, "mtkit.toml", *([member] if member in toy.files else []))
     if member and draw(st.integers(0, 9)) == 0:
-        place = draw(st.sampled_from(Place))
+        place = draw(st.sampled_from(OWN))
         return Try(member, place, place.value, command, needs)
     content = toy.files.get(member, b"one\teins\ntwo dogs\tzwei Hund\n" if command[0] == "score" else b"one\n\ntwo.\n")
     changed = draw(CHANGED[member.rpartition(".")[2] in PACKED](content))
@@ -178,7 +178,7 @@ def training_text(draw: Draw, toy: Toy) -> Try:
     command = ("preprocess", "-s", f"data.train={entry}", *more)
     needs = (*TEXT, "pairs.tsv", "packed.tsv.gz")
     if draw(st.integers(0, 9)) == 0:
-        place = draw(st.sampled_from(Place))
+        place = draw(st.sampled_from(OWN))
         return Try(member, place, place.value, command, needs)
     changed = draw(CHANGED[member.endswith(PACKED)](toy.files[member]))
     return Try(member, changed.content, changed.change, command, needs)
