@@ -47,13 +47,14 @@ def value_of(draw: Draw, small: bool) -> Any:
     return draw(some if small else st.one_of(some, values))
 
 
+COMMANDS = [(*one, "-c", CONFIG) for one in (("info",), ("info", "--json"), ("preprocess",), TRAINED)]
+
+
 @st.composite
 def configs(draw: Draw, toy: Toy) -> Try:
     """A config of which a line, a table or the text was changed."""
-    command = draw(
-        st.sampled_from([(*one, "-c", CONFIG) for one in (("info",), ("info", "--json"), ("preprocess",), TRAINED)])
-    )
-    content = toy.files[CONFIG]
+    command = draw(st.sampled_from(COMMANDS))
+    small, content = command[0] == "train", toy.files[CONFIG]
     if draw(st.integers(0, 11)) == 0:
         place = draw(st.sampled_from(OWN))
         return Try(CONFIG, place, place.value, command, TEXT)
@@ -62,21 +63,24 @@ def configs(draw: Draw, toy: Toy) -> Try:
         changed = draw(texts.changed(content))
         return Try(CONFIG, changed.content, changed.change, command, TEXT)
     lines = content.decode().splitlines()
-    place = draw(st.integers(0, len(lines) - 1))
-    key, _, _ = lines[place].partition(" = ")
+    at = draw(st.integers(0, len(lines) - 1))
+    key, _, _ = lines[at].partition(" = ")
     if how == "add" or key.startswith("["):
         table, _, key = draw(st.sampled_from(keys())).rpartition(".")
-        lines += [f"[{table}]" if table else "", f"{key} = {toml(draw(value_of(small=command[0] == 'train')))}"]
-        lines = lines if draw(st.booleans()) else [line for line in lines if line != f"[{table}]"] + [f"[{table}]"]
-        change = f"added [{table}] {lines[-1]:.80}"
+        added = f"{key} = {toml(draw(value_of(small)))}"
+        if f"[{table}]" in lines and draw(st.booleans()):
+            lines.insert(lines.index(f"[{table}]") + 1, added)
+        else:
+            lines = [added, *lines] if not table else [*lines, f"[{table}]", added]
+        change = f"added in [{table}]: {added:.80}"
     elif how == "value":
-        lines[place] = f"{key} = {toml(draw(value_of(small=command[0] == 'train')))}"
-        change = f"{lines[place]:.80}"
+        lines[at] = f"{key} = {toml(draw(value_of(small)))}"
+        change = f"{lines[at]:.80}"
     else:
         other = draw(
-            st.sampled_from(["", lines[place] * 2, "[a", "[[data]]", "a = ", "= 1", "a.b.c = 1", '"' + "x" * 500])
+            st.sampled_from(["", lines[at] * 2, "[a", "[[data]]", "a = ", "= 1", "a.b.c = 1", '"' + "x" * 500])
         )
-        change, lines[place] = f"line {place + 1} -> {other:.60}", other
+        change, lines[at] = f"line {at + 1} -> {other:.60}", other
     text = "\n".join([*lines, ""]).encode("utf-8", errors="surrogatepass")
     return Try(CONFIG, text, change, command, TEXT)
 

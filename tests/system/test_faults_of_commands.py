@@ -31,13 +31,6 @@ def keeps_the_old_run(before: Path, folder: Path) -> bool:
     return tree(before / "runs/toy/best") in there
 
 
-def short(folder: Path) -> None:
-    """Less to translate, and a run that ends soon."""
-    for name in ("test.en", "test.de"):
-        lines = (folder / name).read_text().splitlines(keepends=True)
-        (folder / name).write_text("".join(lines[:LINES]))
-
-
 CASES = [
     Case(("preprocess", "-q"), ("prepared",), without_corpus),
     Case(("export", "runs/toy", "out", "-q"), ("out",)),
@@ -78,7 +71,7 @@ def test_at_every_dealing_with_files(base: Path, tmp_path: Path, case: Case, fau
 @pytest.mark.parametrize("case", CASES[:-1], ids=NAMES[:-1])
 def test_killed_by_the_clock(base: Path, tmp_path: Path, case: Case) -> None:
     """At moments of chance, whatever it does; in the end it has done what it does undisturbed."""
-    rng, after, folder = random.Random(case.name), tmp_path / "after", tmp_path / "toy"
+    rng, after, folder = random.Random(case.name), tmp_path / "after/toy", tmp_path / "hit/toy"
     shutil.copytree(base, folder)
     case.prepare(folder)
     shutil.copytree(folder, after)
@@ -98,14 +91,13 @@ def test_killed_by_the_clock(base: Path, tmp_path: Path, case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_two_at_once(base: Path, tmp_path: Path, case: Case) -> None:
     """Of two of the same, one does it; the other does the same, or says that it is done."""
-    rng, after = random.Random(case.name), tmp_path / "after"
+    rng = random.Random(case.name)
+    before, after, folder = (tmp_path / name / "toy" for name in ("before", "after", "hit"))
     shutil.copytree(base, after)
     case.prepare(after)
-    before = tmp_path / "before"
     shutil.copytree(after, before)
     ran(mtkit(after, *case.arguments))
     for _ in range(4):
-        folder = tmp_path / "toy"
         shutil.copytree(before, folder)
         commands = []
         for _ in range(2):
