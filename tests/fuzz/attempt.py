@@ -117,5 +117,6 @@ def _seal(folder: Path, name: str) -> None:
         table = json.loads(manifest.read_text(encoding="utf-8"))
         if name in table["files"]:
             table["files"][name] = (folder / name).stat().st_size
-            table["checksums"][name] = f"{zlib.crc32((folder / name).read_bytes()):08x}"
+            if name in table.get("checksums", ()):  # those of before had none
+                table["checksums"][name] = f"{zlib.crc32((folder / name).read_bytes()):08x}"
             manifest.write_text(files.to_json(table), encoding="utf-8")

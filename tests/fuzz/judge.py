@@ -33,7 +33,7 @@ def judge(one: Try, done: Performed, same: bytes | None) -> Verdict:
         same: what it writes where nothing was changed, if that is known.
     """
     err = done.err.decode("utf-8", errors="replace")
-    wrong = _cost(done, err) or _told(one, done, err)
+    wrong = _cost(one, done, err) or _told(one, done, err)
     if not wrong and done.code == 0:
         wrong = _answer(one, done.out) or _taken(one, done, err, same)
     elif not wrong and one.expected is Expected.SAME:
@@ -43,8 +43,8 @@ def judge(one: Try, done: Performed, same: bytes | None) -> Verdict:
     return Verdict("refused" if done.code else "right")
 
 
-def _cost(done: Performed, err: str) -> str:
-    if "out of memory" in err:
+def _cost(one: Try, done: Performed, err: str) -> str:
+    if "out of memory" in err and not _own(one):  # of one's own config a large model may be asked for, and not be made
         return f"asked for gigabytes: {_shown(err)}"
     if done.grown > MEMORY:
         return f"took {done.grown >> 20} MB"
@@ -72,8 +72,7 @@ def _told(one: Try, done: Performed, err: str) -> str:
         starts = [place for place, line in enumerate(message) if line.startswith("error: ")]
         if not starts:
             return f"no line that begins with error: {_shown(err)}"
-        keyed = one.member == "mtkit.toml" or "-s" in one.command
-        if len(message) - starts[0] > (WRONG_KEYS if keyed else LINES):
+        if len(message) - starts[0] > (WRONG_KEYS if _own(one) else LINES):
             return f"a message of {len(message) - starts[0]} lines: {_shown(err)}"
     if CONTROL.search(err):
         return f"control characters in a message: {_shown(err)}"
@@ -111,6 +110,11 @@ def _answer(one: Try, out: bytes) -> str:
     if command == "score" and len(one.command) == 1 and not all(NUMBER.fullmatch(line) for line in text.splitlines()):
         return f"the answer is not a number a line: {text[:100]!r}"
     return ""
+
+
+def _own(one: Try) -> bool:
+    """Whether it is a config of the user's own."""
+    return one.member == "mtkit.toml" or (not one.member and "-s" in one.command)
 
 
 def _lines_given(one: Try) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.fuzz import pieces
 from tests.fuzz.attempt import OWN, Try
 from tests.fuzz.documents import Changed
 from tests.fuzz.toy import RUN, TEXT, Toy
@@ -113,10 +114,10 @@ def inputs(draw: Draw, toy: Toy) -> Try:
         place = draw(st.sampled_from(OWN))
         return Try(member, place, place.value, command, needs)
     content = toy.files.get(member, b"one\teins\ntwo dogs\tzwei Hund\n" if command[0] == "score" else b"one\n\ntwo.\n")
-    changed = draw(CHANGED[member.rpartition(".")[2] in PACKED](content))
+    made = draw(change_of(member, content))
     if member:
-        return Try(member, changed.content, changed.change, command, needs)
-    return Try("", b"", changed.change, command, needs, stdin=changed.content)
+        return Try(member, made.content, made.change, command, needs)
+    return Try("", b"", made.change, command, needs, stdin=made.content)
 
 
 @st.composite
@@ -141,8 +142,6 @@ def packed(draw: Draw, content: bytes) -> Changed:
     return Changed(made[how], how)
 
 
-PACKED = ("gz", "xz", "zst")
-CHANGED: dict[bool, Callable[[bytes], st.SearchStrategy[Changed]]] = {False: changed, True: packed}
 COMMANDS: list[tuple[tuple[str, ...], str]] = [
     (("translate", "-q"), ""),
     (("translate", "-q", "--align", "--format", "jsonl"), ""),
@@ -157,28 +156,30 @@ COMMANDS: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
+GIVEN = "given.model"
+PREPARED = [  # what is prepared, and which of its files is changed
+    *[("train", member) for member in ("train.en", "train.de", "dev.de", "test.en", GIVEN)],
+    *[(member, member) for member in ("pairs.tsv", "packed.tsv.gz")],
+]
+SETTINGS = [(), ("-s", "tokenizer.kind=bpe"), ("-s", 'data.dev=""'), ("-s", "tokenizer.kind=char")]
+
+
 @st.composite
 def training_text(draw: Draw, toy: Toy) -> Try:
-    """Text that is prepared: of every format, of which a side or all was changed."""
-    entry, member = draw(
-        st.sampled_from(
-            [
-                ("train", "train.en"),
-                ("train", "train.de"),
-                ("pairs.tsv", "pairs.tsv"),
-                ("packed.tsv.gz", "packed.tsv.gz"),
-                ("train", "dev.de"),
-                ("train", "test.en"),
-            ]
-        )
-    )
-    more = draw(
-        st.sampled_from([(), ("-s", "tokenizer.kind=bpe"), ("-s", 'data.dev=""'), ("-s", "tokenizer.kind=char")])
-    )
+    """What is prepared: text of every format, of which a side or all was changed, and a tokenizer that is given."""
+    entry, member = draw(st.sampled_from(PREPARED))
+    more = ("-s", f"tokenizer.model={GIVEN}") if member == GIVEN else draw(st.sampled_from(SETTINGS))
     command = ("preprocess", "-s", f"data.train={entry}", *more)
     needs = (*TEXT, "pairs.tsv", "packed.tsv.gz")
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.sampled_from(OWN))
         return Try(member, place, place.value, command, needs)
-    changed = draw(CHANGED[member.endswith(PACKED)](toy.files[member]))
-    return Try(member, changed.content, changed.change, command, needs)
+    made = draw(change_of(member, toy.files[member]))
+    return Try(member, made.content, made.change, command, needs)
+
+
+def change_of(name: str, content: bytes) -> st.SearchStrategy[Changed]:
+    """What can be done to a file that a user gives."""
+    if name.endswith(".model"):
+        return pieces.changed(content)
+    return packed(content) if name.endswith(".gz") else changed(content)

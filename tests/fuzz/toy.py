@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +110,7 @@ def make(folder: Path) -> Toy:
     write_text(folder)
     for command in (*MADE, *USED):
         must(perform(list(command), folder))
+    shutil.copyfile(folder / RUN / "best/tokenizer.model", folder / "given.model")
     return Toy(folder)
 
 
