@@ -17,7 +17,7 @@ COUNTS: Counter[tuple[str, str]] = Counter()
 
 # Python tells of whatever is opened, renamed and removed before it is done.
 WATCH = """
-import errno, os, signal, sys
+import errno, os, pathlib, signal, sys
 root, ours = os.getcwd(), ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 def within(path):
     if isinstance(path, bytes):
@@ -30,9 +30,16 @@ def watch(event, arguments):
         left -= 1
         fault(event, arguments[0])
 """
+# What stands under no name of its own yet may have been written by half.
 KILL = """
+def tear():
+    torn = [path for path in pathlib.Path(root).rglob(".tmp-*/*") if path.is_file()]
+    if torn:
+        newest = max(torn, key=lambda path: path.stat().st_mtime_ns)
+        os.truncate(newest, newest.stat().st_size // 2)
 def fault(event, path):
     if left == 0:
+        tear()
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)
 """
