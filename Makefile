@@ -2,20 +2,23 @@
 PYTHON ?= python3
 DEMO ?= demo
 MINUTES ?= 6
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow fuzz faults sanitize bench-train bench-translate bench-gpu check clean
+.PHONY: help setup demo test slow fuzz faults sanitize bench-train bench-translate bench-gpu reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it needs
 
-# torch first and pinned: left to itself, pip would take another build of several gigabytes.
+# torch first, pinned, and from where torch publishes builds without CUDA: left to itself, pip takes one of five gigabytes on
+# Linux. Where that index cannot be reached, whatever pip finds.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --retries 0 --index-url $(TORCH_INDEX) torch==2.13.0 || \
+		$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
@@ -65,6 +68,9 @@ bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or
 bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, repeating, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.gpu --work bench $(if $(DATA),--data $(DATA),--toy --device cpu) \
 		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)
+
+reference: setup  ## docs/reference.md anew: every command, key and choice
+	$(BIN)/python -m mtkit.cli.reference docs/reference.md
 
 check: setup  ## style, types, and who may import whom
 	$(BIN)/ruff check .

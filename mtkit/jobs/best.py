@@ -149,7 +149,7 @@ class Best:
             averaged=averaged,
             scores=scores,
             signatures=self.validator.signatures,
-            hashes=self.prepared.manifest.inputs,
+            hashes=self.prepared.manifest.inputs | progress.begun_from,
             config=self.config.model_dump(mode="json"),
         )
         about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)

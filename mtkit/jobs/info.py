@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
-from mtkit.jobs.preparing.inputs import find, standing
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
@@ -144,6 +145,7 @@ def of_bundle(path: Path) -> Info:
 
 def of_config(loaded: Loaded) -> Info:
     """Describe the model that a config would train."""
+    loaded = resolved(loaded)
     config = loaded.config
     (source, target), origin = _vocab_sizes(loaded)
     model = build(config.model, source, target, config.tokenizer.shared)
@@ -230,7 +232,7 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     """Vocabulary sizes of a config, and where they are from: tokenizers as far as there are any."""
     settings = loaded.config.tokenizer
     try:
-        prepared = standing(find(loaded))
+        prepared = usable(find(loaded))
         paths = prepared.tokenizer_files if prepared else [loaded.path(name) for name in settings.model]
         sizes = [Tokenizer.read(path).vocab_size for path in paths]
     except DataError:  # without the text, a model can be described all the same

@@ -7,7 +7,6 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 import math
 import time
 from dataclasses import replace
-from itertools import islice
 
 import torch
 
@@ -16,19 +15,22 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import RunError, Stopped
-from mtkit.jobs import choosing
+from mtkit.jobs import choosing, origin
 from mtkit.jobs.best import Best
-from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import Corpus, find
+from mtkit.jobs.preprocess import preprocess, with_vocabulary
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Validator
 from mtkit.jobs.view import Facts, View
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS
+from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
-from mtkit.store import checkpoint, log
+from mtkit.store import bundle, checkpoint, log
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -42,7 +44,6 @@ from mtkit.train.updates import Updates
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
-PROBES = 12  # batches on which precisions are compared
 
 
 class _Cancelled(Exception):
@@ -61,12 +62,15 @@ def train(
         RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
         Stopped: a signal came; all is saved.
     """
+    loaded = resolved(loaded)
     chosen = choose_device(device)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
-    prepared, made = preprocess(loaded, view)
+    folder = loaded.run_folder
+    corpus = find(loaded) if fresh else going_on(loaded)
+    prepared, made = preprocess(loaded, view, corpus)
+    loaded = with_vocabulary(loaded, prepared)
     if made:
         view.prepared(prepared)
-    folder = loaded.run_folder
     signals = Signals()
     job = _Job(loaded, prepared, Run(folder), view, chosen, signals, command)
     if fresh:  # only now, when nothing of the user's is wrong any more
@@ -84,6 +88,26 @@ def train(
     return progress
 
 
+def going_on(loaded: Loaded) -> Corpus:
+    """The text of a config, as the run that it names was begun on it.
+
+    Raises:
+        RunError: that run is in use, lacks a part, or was begun with other settings or on other text: it is refused
+            before any work.
+    """
+    run = Run(loaded.run_folder)
+    if not run.folder.is_dir():
+        return find(loaded)
+    with files.lock(run.folder):
+        run.check()
+        if not run.begun:
+            return find(loaded)
+        run.agree(loaded.config)
+        corpus = find(loaded).known_as(run.identity)
+        run.agree(loaded.config, corpus.identity)
+    return corpus
+
+
 class _Job:
     """One start of a run."""
 
@@ -97,6 +121,7 @@ class _Job:
         signals: Signals,
         command: str,
     ) -> None:
+        self.loaded = loaded
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest.identity
@@ -143,6 +168,8 @@ class _Job:
             self.resume()
         else:
             self.run_folder.begin(self.config, self.identity)
+        if self.config.train.init_from and not checkpoint.names(self.run_folder.checkpoints):
+            self.begin_from()
         progress = self.training.progress
         measured = progress.validated == progress.update  # and what it said still stands
         if progress.finished and measured and (reached := loop.limit(progress, self.config.train)):
@@ -242,6 +269,21 @@ class _Job:
             self.signals.received,
         )
 
+    def begin_from(self) -> None:
+        """Take the weights of another model, with a fresh optimiser."""
+        found = bundle.load(origin.find(self.loaded), torch.device("cpu"))
+        tensors.assign(self.training.model, tensors.named(found.model))
+        weights = found.folder / "model.safetensors"
+        progress = Progress(begun_from={f"{self.config.train.init_from}: {weights.name}": files.sha256(weights)})
+        self.training = Training.begin(self.training.model, self.config.train, progress)
+        languages = (self.config.data.source_lang, self.config.data.target_lang)
+        if languages != (found.source_lang, found.target_lang):
+            self.view.warn(
+                f"train.init_from translates {found.source_lang} to {found.target_lang}, and this run "
+                f"{languages[0]} to {languages[1]}"
+            )
+        self.view.say(f"beginning with the weights of {self.config.train.init_from}")
+
     def resume(self) -> None:
         changed = self.run_folder.resume(self.config, self.identity)
         for key, (old, new) in changed.items():
@@ -254,11 +296,7 @@ class _Job:
         progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
-        some = choosing.Choosing(self.training, self.config.train, self.config.seed, self.device, self.shaped)
-        pairs = list(islice(self.sampler.epoch(0), PROBES))
-        while (choice := some.choice(loop.in_parts(pairs, progress.parts, self.batcher))) is None:
-            loop.halve(progress, pairs)
-            self.handle(loop.Halved(progress.parts), progress)
+        choice = choosing.choice(self.config.train.precision, self.device, self.training.model)
         progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))

@@ -71,6 +71,8 @@ class Progress:
     """Validations whose weights are on disk, oldest first."""
     finished: str = ""
     """Why the run ended; "": it has not."""
+    begun_from: dict[str, str] = field(default_factory=dict)
+    """File of the weights that the run began with -> sha256; {}: it began from nothing."""
     log_bytes: int = 0
     """Length of log.jsonl when this was saved: what follows is of updates that are done again."""
 

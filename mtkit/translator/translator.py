@@ -112,6 +112,11 @@ class Translator:
         return self._members[0].model.source_VE.device.type
 
     @property
+    def names(self) -> list[str]:
+        """Of the bundles: their folders."""
+        return [one.name for one in self._members]
+
+    @property
     def window_lines(self) -> int:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
@@ -249,7 +254,7 @@ class Translator:
             self._in_precision(decode.precision),
             [jobs[number].sentences[place] for number, place in parts],
             decode,
-            Vocabulary(target.bos, target.eos, target.never, target.names),
+            Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
             None if forced else self._members[0].shortlist,
             n_best=request.n_best,
             sampling=request.sampling,

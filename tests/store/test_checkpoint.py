@@ -50,8 +50,8 @@ def test_one_of_before_there_were_versions_goes_on_bit_for_bit(tmp_path: Path) -
 def test_a_progress_of_then_is_read(tmp_path: Path) -> None:
     table = json.loads((DATA / "progress1.json").read_text())
     progress = checkpoint.progress_of(table, tmp_path)
-    since = {"shaped": False, "diverged": False, "first_loss": 0.0}
-    since |= {"first_total": 0, "corrected_at": 0, "corrected_from": 0.0}
+    since: dict[str, Any] = {"shaped": False, "diverged": False, "first_loss": 0.0}
+    since |= {"first_total": 0, "corrected_at": 0, "corrected_from": 0.0, "begun_from": {}}
     assert dataclasses.asdict(progress) == table | since
     assert isinstance(progress.kept[0], Kept)
     assert checkpoint.progress_of({"update": 7}, tmp_path) == Progress(update=7)

@@ -16,12 +16,12 @@ from mtkit.store.prepared import CORPUS, Manifest, Prepared
 SHARD = {"name": "train-00000", "pairs": 3, "source_pieces": 7, "target_pieces": 8}
 NOTED: dict[str, Any] = {
     "languages": ["en", "de"],
-    "fingerprint": "0123abcd",
     "identity": "4567cdef",
     "inputs": {"toy/train.en": "00"},
     "tokenizers": ["tokenizer.model"],
     "files": {"tokenizer.model": 5},
 }
+EARLIER = NOTED | {"fingerprint": "0123abcd"}  # over test sets, too
 SIDE = {
     "words": 5,
     "pieces": 7,
@@ -52,7 +52,7 @@ def write(folder: Path, name: str, table: Any) -> None:
 
 
 def test_a_corpus_of_version_1_is_read_as_one_part(tmp_path: Path) -> None:
-    old = NOTED | {"format_version": 1, "splits": {"train": [SHARD, SHARD | {"pairs": 2}], "dev": [SHARD]}}
+    old = EARLIER | {"format_version": 1, "splits": {"train": [SHARD, SHARD | {"pairs": 2}], "dev": [SHARD]}}
     write(tmp_path, "manifest.json", old)
     write(tmp_path, "report.json", REPORTED)  # which had no version of its own
     prepared = Prepared.open(tmp_path)
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json"])
 def test_a_newer_version_is_refused_and_never_taken_for_damage(tmp_path: Path, name: str) -> None:
-    write(tmp_path, "manifest.json", NOTED | {"format_version": 1, "splits": {"train": [SHARD], "dev": [SHARD]}})
+    write(tmp_path, "manifest.json", EARLIER | {"format_version": 1, "splits": {"train": [SHARD], "dev": [SHARD]}})
     write(tmp_path, name, {"format_version": 9, "nothing": "that is known today"})
     with pytest.raises(
         DataError, match=rf"{name} is of corpus( report)? format 9, this mtkit \(.*\) reads 1 to \d; use "
@@ -132,7 +132,7 @@ def test_a_changed_shard_is_found_when_it_is_read(tmp_path: Path, side: str) -> 
 def test_a_corpus_without_checksums_is_read(tmp_path: Path) -> None:
     table = json.loads((sealed(tmp_path) / "manifest.json").read_text())
     del table["checksums"]
-    write(tmp_path, "manifest.json", table | {"format_version": 2})
+    write(tmp_path, "manifest.json", table | {"format_version": 2, "fingerprint": "0123abcd"})
     change(tmp_path / "train-00000.source.npy")
     assert len(Prepared.open(tmp_path).split("train").open(0)) == 2
 
