@@ -12,8 +12,8 @@ from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.jobs.trained import trained
 from mtkit.metrics.bleu import tokenizer_for
-from mtkit.metrics.metric import Score, Texts, scores, tokenizes
-from mtkit.text import compression
+from mtkit.metrics.metric import Score, Texts, cautions, scores, tokenizes
+from mtkit.text import compression, languages
 from mtkit.text.lines import lines, must_exist
 from mtkit.text.readers.reader import locate
 
@@ -65,8 +65,9 @@ def score_lines(
             f"{name} has {len(hypotheses)} lines, its source {len(sources)}: expected one hypothesis a source"
         )
     chosen, warning = tokenizer_for(tokenize, target_lang) if tokenizes(metrics) else ("13a", "")
-    found = scores(metrics, Texts(hypotheses, references, sources, chosen))
-    return Result(name, found, [warning] if warning else [])
+    texts = Texts(hypotheses, references, sources, chosen)
+    warnings = [*([warning] if warning else []), *cautions(metrics, texts)]
+    return Result(name, scores(metrics, texts), warnings)
 
 
 def score_files(
@@ -80,14 +81,15 @@ def score_files(
 ) -> Result:
     """Score text files (plain or compressed).
 
-    Where no target language is known, a last suffix such as ".ko" of the first reference names it.
+    Where no target language is known, a suffix such as ".ko" or ".zho_Hans" of a file names it, a reference's first.
 
     Raises:
         DataError: a file is missing, not UTF-8 or of another length, or a metric reads sources that are not given.
     """
     for path in (hypothesis, *references, *([source] if source else [])):
         must_exist(path)
-    language = target_lang or compression.bare(references[0]).rpartition(".")[2]
+    named = (languages.in_name(compression.bare(path)) for path in (*references, hypothesis))
+    language = target_lang or next(filter(None, named), "")
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
     sources = [line for line, _ in lines(source)] if source else None
     return score_lines(

@@ -124,7 +124,7 @@ class _Job:
 
     def run(self) -> Progress:
         choosing.refuse(self.config.train.precision, self.device, self.training.model)
-        for warning in (self.validator.warning, relu_warning(self.config)):
+        for warning in (*self.validator.warnings, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
         if self.run_folder.begun:
