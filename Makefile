@@ -2,20 +2,23 @@
 PYTHON ?= python3
 DEMO ?= demo
 MINUTES ?= 6
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow faults sanitize bench-train bench-translate bench-gpu check clean
+.PHONY: help setup demo test slow fuzz faults sanitize bench-train bench-translate bench-gpu reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it needs
 
-# torch first and pinned: left to itself, pip would take another build of several gigabytes.
+# torch first, pinned, and from where torch publishes builds without CUDA: left to itself, pip takes one of five gigabytes on
+# Linux. Where that index cannot be reached, whatever pip finds.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --retries 0 --index-url $(TORCH_INDEX) torch==2.13.0 || \
+		$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
@@ -36,8 +39,12 @@ slow: setup  ## tests that train for minutes: every choice learns, and the fast 
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow -rfEP --deselect tests/slow/test_speed.py
 	$(BIN)/pytest -m slow tests/slow/test_speed.py
 
-faults: setup  ## tests that kill training at random moments
-	$(BIN)/pytest -m faults
+# SEED=N for other tries, TRIES=N for so many; each that fails says how it is made again.
+fuzz: setup  ## thousands of files, configs and command lines that are damaged or made to deceive, in 10 minutes
+	$(BIN)/python -m tests.fuzz --processes 2 $(if $(SEED),--seed $(SEED)) $(if $(TRIES),--tries $(TRIES))
+
+faults: setup  ## every command that writes: killed at each dealing with files, on a full disk, two at once
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m faults
 
 # What C reads or writes beyond its tensors, and what C leaves undefined, ends the tests. Python itself is not checked: what
 # it never frees is no leak of ours.
@@ -61,6 +68,9 @@ bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or
 bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, repeating, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.gpu --work bench $(if $(DATA),--data $(DATA),--toy --device cpu) \
 		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)
+
+reference: setup  ## docs/reference.md anew: every command, key and choice
+	$(BIN)/python -m mtkit.cli.reference docs/reference.md
 
 check: setup  ## style, types, and who may import whom
 	$(BIN)/ruff check .

@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
-from mtkit.jobs.preparing.inputs import find, standing
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
@@ -19,7 +20,7 @@ from mtkit.ops import native
 from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle
-from mtkit.text.tokenizer import Tokenizer
+from mtkit.text.tokenizer import USUAL, Tokenizer
 from mtkit.train.loss import PLAIN, Objective, batch_loss
 
 PIECES = 16  # of each side of the sentences that a cost is counted on
@@ -149,6 +150,7 @@ def of_bundle(path: Path) -> Info:
 
 def of_config(loaded: Loaded) -> Info:
     """Describe the model that a config would train."""
+    loaded = resolved(loaded)
     config = loaded.config
     (source, target), origin = _vocab_sizes(loaded)
     model = build(config.model, source, target, config.tokenizer.shared)
@@ -244,7 +246,7 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     """Vocabulary sizes of a config, and where they are from: tokenizers as far as there are any."""
     settings = loaded.config.tokenizer
     try:
-        prepared = standing(find(loaded))
+        prepared = usable(find(loaded))
         paths = prepared.tokenizer_files if prepared else [loaded.path(name) for name in settings.model]
         sizes = [Tokenizer.read(path).vocab_size for path in paths]
     except DataError:  # without the text, a model can be described all the same
@@ -254,7 +256,10 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     origin = "tokenizer.vocab_size; the text is not prepared yet"
     if settings.kind == "char":
         origin += ', and kind = "char" will have as many as it has characters'
-    return (settings.vocab_size, settings.vocab_size), origin
+    elif not settings.vocab_size:
+        origin = "at most: tokenizer.vocab_size is by the size of the text, which is not prepared yet"
+    size = settings.vocab_size or USUAL
+    return (size, size), origin
 
 
 def _told(training: TrainingFacts) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def mask_of(kind: str, S: int) -> Tensor | None:
 
 @pytest.mark.parametrize(("lengths", "kind", "D"), [case for case in CASES if case[1] != "causal" or case[0] == (5, 5)])
 def test_against_torch(lengths: tuple[int, int], kind: str, D: int) -> None:
-    pytest.importorskip("triton")
+    pytest.importorskip("triton", minversion="3.6")
     query, key, value, grad = tables(*lengths, D)
     given = query, key, value
     mask, causal = mask_of(kind, lengths[1]), kind == "causal"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -37,6 +38,25 @@ main()
     done = subprocess.run([sys.executable, "-c", code, str(target)], cwd=here, capture_output=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert b"wrote prepared/en-de-" in done.stderr
+
+
+def test_the_sdist_makes_the_same_wheel(tmp_path: Path) -> None:
+    """What a source distribution holds is enough to build, test and document with."""
+    build = "import sys; from hatchling.build import {0}; print({0}(sys.argv[1]))"
+    made: list[Path] = []
+    for what, where in (("build_sdist", ROOT), ("build_wheel", ROOT), ("build_wheel", tmp_path / "src")):
+        out = tmp_path / f"{len(made)}"
+        command = [sys.executable, "-c", build.format(what), str(out)]
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=True)
+        made.append(out / done.stdout.split()[-1])
+        if what == "build_sdist":
+            with tarfile.open(made[0]) as archive:
+                archive.extractall(tmp_path, filter="data")
+            (tmp_path / made[0].name.removesuffix(".tar.gz")).rename(tmp_path / "src")
+    first, second = (sorted(zipfile.ZipFile(wheel).namelist()) for wheel in made[1:])
+    assert first == second
+    for part in ("Makefile", "LICENSE", "docs/reference.md", "benchmarks/train.py", "tests/system/toy.py"):
+        assert (tmp_path / "src" / part).is_file()
 
 
 def test_the_command_is_installed(tmp_path: Path) -> None:

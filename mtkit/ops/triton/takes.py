@@ -81,6 +81,11 @@ def search(given: tuple[Any, ...]) -> bool:
     return (len(given) == 1 or logits.shape[1] * given[2] <= MAX_CANDIDATES) and ready()
 
 
+def search_states(given: tuple[Any, ...]) -> bool:
+    """The arguments of `rule_out`."""
+    return search(given[:1]) and all(one.is_cuda and one.is_contiguous() for one in given[1:3])
+
+
 def short(given: tuple[Any, ...]) -> bool:
     """Queries, keys, values and a mask of sentences that are short enough to have all scores at hand."""
     queries, keys, values, mask = given

@@ -1,0 +1,118 @@
+"""The guides in docs/: every command and all Python in them runs, top to bottom, and they point at what is there."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mtkit.cli.reference import page
+from mtkit.schema.keys import keys
+from tests.system.server import server
+from tests.system.toy import ENVIRONMENT, mtkit, python, ran, write_text
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+CONFIG = '[data]\nsource_lang = "en"\ntarget_lang = "de"\ntrain = "train"\ntest = "test"\n'
+SMALL = ("model.hidden_dim=32", "model.embed_dim=16", "train.lr=0.02", "train.warmup=5", "train.batch_tokens=600")
+QUICK = (*SMALL, "train.max_updates=40", "decode.max_ratio=0.5")
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Path:
+    """A folder with an `mtkit` whose models are small and soon done."""
+    made = tmp_path / "bin/mtkit"
+    made.parent.mkdir()
+    quick = " ".join(f"--set {one}" for one in QUICK)
+    shim = f"{server().shim()}/mtkit"
+    made.write_text(f'#!/bin/sh\ncase $1 in train|eval) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
+    made.chmod(0o755)
+    return made.parent
+
+
+def follow(page: str, folder: Path, command: Path) -> list[str]:
+    """Run the commands of a page one after another, each as a user types it; what each printed."""
+    environment = os.environ | {"PATH": f"{command}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    printed = []
+    for line in "".join(blocks(page, "sh")).splitlines():
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", line], cwd=folder, env=environment, capture_output=True
+        )
+        assert done.returncode == 0, (page, line, done.stdout, done.stderr)
+        printed.append(done.stdout.decode())
+    return printed
+
+
+def test_own_text(tmp_path: Path, command: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    write_text(folder)
+    (folder / "mtkit.toml").write_text(blocks("own-text.md", "toml")[0])
+    printed = follow("own-text.md", folder, command)
+    assert "BLEU\t" in "".join(printed)
+    assert (folder / "runs/en-de/eval/test.de").exists()
+
+
+@pytest.fixture(scope="module")
+def using(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run called en-de and what the pages about using it read."""
+    folder = tmp_path_factory.mktemp("using")
+    write_text(folder)
+    (folder / "mtkit.toml").write_text(CONFIG + "[tokenizer]\nvocab_size = 380\n")
+    ran(mtkit(folder, "train", *(part for one in QUICK for part in ("--set", one))))
+    shutil.copy(folder / "test.en", folder / "input.txt")
+    shutil.copy(folder / "test.de", folder / "output.de")
+    return folder
+
+
+def test_files_and_formats(using: Path, command: Path) -> None:
+    plain, scores, n_best, links, jsonl, _ = follow("files.md", using, command)
+    count = (using / "input.txt").read_text().count("\n")
+    assert [text.count("\n") for text in (plain, scores, links, jsonl)] == [count] * 4
+    assert n_best.splitlines()[0].split(" ||| ")[0] == "0"
+    assert all(" ||| " in line for line in links.splitlines())
+    assert re.match(r"-?\d+\.\d+\t", scores)
+
+
+def test_python(using: Path) -> None:
+    code = "\n".join(blocks("python.md", "python"))
+    done = python(code, folder=using, environment=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
+    out = ran(done)
+    assert "no/such/folder" in out
+    assert out.count("->") == 2
+
+
+def test_newcomers(tmp_path: Path, command: Path) -> None:
+    """In an empty folder, and in both languages the same."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert "BLEU\t" in "".join(follow("newcomers.md", folder, command))
+    assert blocks("newcomers.ko.md", "sh") == blocks("newcomers.md", "sh")
+    english, korean = (
+        re.findall(r"`([a-z_]+\.[a-z_.]+)", (DOCS / page).read_text(encoding="utf-8"))
+        for page in ("newcomers.md", "newcomers.ko.md")
+    )
+    assert english == korean
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert (DOCS / "reference.md").read_text(encoding="utf-8") == page(), "make reference"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_and_keys(name: str) -> None:
+    """What a page points at is there, and the keys it names are keys."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#\s]+)", text):
+        assert "://" in link or (DOCS / link).exists(), (name, link)
+    known = {key.key for key in keys()}
+    tables = "data|filter|tokenizer|model|train|decode|eval"
+    for key in re.findall(rf"`(?:--set )?((?:{tables})\.[a-z_.]+)", text):
+        file = key.endswith(".safetensors")
+        assert file or key in known or any(one.startswith(key.rstrip(".") + ".") for one in known), (name, key)
