@@ -160,7 +160,7 @@ class _Job:
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
-        for warning in (self.validator.warning, relu_warning(self.config)):
+        for warning in (*self.validator.warnings, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
         self.run_folder.check()
