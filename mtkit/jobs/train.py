@@ -138,7 +138,7 @@ class _Job:
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
         self.sampler = Sampler(
-            prepared.split("train"),
+            prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces),
             self.config.train.batch_tokens,
             self.config.seed,
             share,

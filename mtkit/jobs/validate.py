@@ -52,7 +52,9 @@ class Validator:
         self.config, self.batcher, self.check = config, batcher, check
         self.tokenizers = tokenizers
         self.longest = prepared.split("train").longest_source
-        self.sampler = Sampler(prepared.split("dev"), config.train.batch_tokens, seed=0)
+        sizes = (tokenizers[0].vocab_size, tokenizers[1].vocab_size)
+        dev = prepared.split("dev").within(sizes, config.filter.max_pieces)
+        self.sampler = Sampler(dev, config.train.batch_tokens, seed=0)
         sources, references = prepared.dev_text()
         some = min(config.train.validate_lines, len(sources))
         rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
