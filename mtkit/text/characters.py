@@ -26,6 +26,11 @@ def is_text(piece: str) -> bool:
     return _NO_TEXT.search(piece) is None
 
 
+def completed(text: str) -> str:
+    """A decoded text without the bytes at its end that are no whole character, where its greatest length cut one."""
+    return text.rstrip("\ufffd").rstrip(" ") if text.endswith("\ufffd") else text
+
+
 @functools.lru_cache(maxsize=4)
 def spelling(there: frozenset[int] = frozenset(range(256))) -> Spelling:
     """The bytes that spell text; one that leads nowhere is none of them.

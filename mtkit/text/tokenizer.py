@@ -14,11 +14,13 @@ from pathlib import Path
 
 import sentencepiece
 
+from mtkit import reading
 from mtkit.errors import ConfigError, DataError
 from mtkit.text.characters import Spelling, is_text, spelling
 
 RESERVED = [f"<mtkit:{i}>" for i in range(64)]
 SPECIAL = 4  # unk, bos, eos and pad
+LARGEST = 1 << 28  # bytes of a .model file
 PER_THREAD = 64  # texts, at least
 USUAL = 8000  # pieces at most where nobody says how many: on a CPU the output layer takes its time
 PER_ROOT = 4  # pieces beside single characters, times the square root of the text's characters
@@ -48,7 +50,10 @@ class Tokenizer:
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
-        self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        try:
+            self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        except UnicodeDecodeError:
+            raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
         special |= {i for i, piece in enumerate(self._names) if piece in RESERVED}  # never in a target so far
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
@@ -66,9 +71,11 @@ class Tokenizer:
     def read(cls, path: Path) -> "Tokenizer":
         """Load a .model file."""
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(reading.read_bytes(path, LARGEST), str(path))
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; expected a SentencePiece .model file") from None
+        except reading.Unreadable as error:
+            raise DataError(f"{error}; give a SentencePiece .model file") from None
 
     def encode(self, texts: list[str], threads: int = 1) -> list[list[int]]:
         """Ids of each text, without bos and eos."""

@@ -25,6 +25,7 @@ from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.search.sentence import Vocabulary
 from mtkit.store import bundle
+from mtkit.text.characters import completed
 from mtkit.translator import alignment
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
@@ -266,6 +267,7 @@ class Translator:
         for rows, found in found_in_batches:
             pieces = [one.pieces for hypotheses in found for one in hypotheses]
             texts = iter(target.decode_all(pieces, self._segmenter.threads))
+            texts = texts if forced else map(completed, texts)
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]
