@@ -79,4 +79,4 @@ check: setup  ## style, types, and who may import whom
 	$(BIN)/lint-imports
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo bench build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -13,7 +13,7 @@ SECONDS, SLOW = 2.0, 10.0  # of processor for a refusal, and by the clock for an
 MEMORY = 500 << 20
 WARNINGS = 12
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?|-inf")  # nothing is said of a blank side
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def test_two_at_once(base: Path, tmp_path: Path, case: Case) -> None:
 
 
 def test_an_export_that_is_killed_or_lacks_space(base: Path, tmp_path: Path) -> None:
-    for fault, steps in (("killed", 8), ("disk full", 3)):
+    for fault, steps in (("killed", 6), ("disk full", 2)):
         scratch = tmp_path / fault
         scratch.mkdir()
         assert suffer(CASES[2], base, scratch, fault, steps) > 0
