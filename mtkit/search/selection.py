@@ -106,6 +106,7 @@ class Sample:
         sums_BKV = wanted_BKV.double().softmax(-1).cumsum(-1)
         passed_BM1 = (self._numbers(length) * sums_BKV[..., -1]).unsqueeze(2)
         last_BM = torch.searchsorted(sums_BKV.expand(B, self.draws, V).contiguous(), passed_BM1, right=True).squeeze(2)
+        last_BM = last_BM.clamp(max=V - 1)  # where all is ruled out: a draw of nothing
         logprobs_BM = (logits_BKV + added_BK.unsqueeze(2)).expand(B, self.draws, V).gather(2, last_BM.unsqueeze(2))
         return logprobs_BM.squeeze(2), parents_BM, last_BM
 

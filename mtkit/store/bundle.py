@@ -180,6 +180,8 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         ]
         model, values = _model(seal, config, device)
         shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
+    except FileNotFoundError as error:
+        raise BundleError(f"{error.filename} is missing; copy the bundle again, with all its files") from None
     except (Unreadable, DataError, ConfigError, OSError) as error:
         raise BundleError(f"{reading.line(str(error))}; copy the bundle again") from None
     _fill(model, values)

@@ -334,7 +334,8 @@ def test_output_that_is_no_library(
     seven = shared(tmp_path / "seven.so", "int seven(void) { return 7; }")
     eight = shared(tmp_path / "eight.so", "int eight(void) { return 8; }")
     only("#!/bin/sh\n" + OUT + work.format(seven=seven, eight=eight) + "\n")
-    assert f"/bin/gcc: {reason} (20" in made()
+    noted = "" if work.startswith("kill") else " (20"  # what was ended from outside may do better the next time
+    assert f"/bin/gcc: {reason}{noted}" in made()
     assert [path.name[:7] for path in folder.iterdir()] == ["failed-"]
 
 

@@ -131,7 +131,7 @@ def test_prefixes(trained: Path, tmp_path: Path) -> None:
     done = mtkit(trained, "translate", "--prefix", str(tmp_path / "starts"), stdin="two cat\n")
     assert "WARNING" in done.stderr
     assert short.stdout == out
-    (tmp_path / "starts").write_text("a\rb\n")
+    (tmp_path / "starts").write_text("<mtkit:3>\n")
     failed(mtkit(trained, "translate", "-q", "--prefix", str(tmp_path / "starts"), stdin="x"), "prefix of line 1")
     (tmp_path / "starts").write_text("zwei  Katze\n")
     failed(mtkit(trained, "translate", "-q", "--prefix", str(tmp_path / "starts"), stdin="x"), "prefix of line 1")

@@ -110,7 +110,7 @@ def test_who_stops_reading_ends_it_quietly(start: Start, workers: str) -> None:
     assert all_gone(pids)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_no_worker_is_left_behind(start: Start, number: int, code: int) -> None:
     process = start("--workers", "2")
     pids = ready(process)

@@ -201,6 +201,7 @@ def test_progress_survives_json(tmp_path: Path) -> None:
     bench = Bench(tmp_path, max_updates=2)
     list(bench.events())
     bench.training.progress.scores = {"bleu": 1.25}
+    bench.training.progress.best_scores = {"loss": 2.5, "bleu": 1.25}
     checkpoint.save(tmp_path / "c", bench.training)
     again = bench.make()
     checkpoint.load(tmp_path / "c", again)

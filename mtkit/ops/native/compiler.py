@@ -133,6 +133,8 @@ def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
         content = _compile(compiler, flags, folder)
         library = _loaded(content, folder)
     except Failed as error:
+        if error.passing:
+            raise
         raise Failed(cache.note_failure(folder, key, str(error))) from None
     with contextlib.suppress(OSError):  # on a full disk it is made anew the next time
         cache.add(folder, f"native-{key}", content)

@@ -13,10 +13,19 @@ from pathlib import Path
 from mtkit.ops.native.cache import one_line
 
 KEPT_BYTES = 1 << 16  # of what a compiler says
+SHORT = (b"internal compiler error", b"Killed", b"memory", b"No space")  # what is said where something ran out
 
 
 class Failed(Exception):
-    """A compiler failed; the last line of what it said."""
+    """A compiler failed; with the last line of what it said.
+
+    Attributes:
+        passing: it may do better the next time: it was ended from outside, or memory was short.
+    """
+
+    def __init__(self, reason: str, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 def compilers() -> Iterator[list[str]]:
@@ -89,8 +98,10 @@ def run(command: list[str], scratch: Path, deadline: float) -> None:
             raise
     if process.returncode:
         name = Path(command[0]).name
+        passing = process.returncode < 0 or any(word in said for word in SHORT)
         raise Failed(
-            one_line(said.decode(errors="replace")) or f"{name} ended with {process.returncode}, and said nothing"
+            one_line(said.decode(errors="replace")) or f"{name} ended with {process.returncode}, and said nothing",
+            passing,
         )
 
 
