@@ -105,6 +105,19 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert (DOCS / "reference.md").read_text(encoding="utf-8") == page(), "make reference"
 
 
+def test_messages_are_those_of_the_code() -> None:
+    """Of each message in the guide to trouble, three words in a row stand in the code; two where it has no more."""
+    package = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "mtkit").rglob("*.py")))
+    code = " ".join(re.sub(r'"\s+f?"', "", package).split())
+    rows = re.findall(r"^\| `([^`]+)`", (DOCS / "trouble.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) > 30
+    for message in rows:
+        words = message.replace("…", " ").split()
+        length = min(3, max(1, len(words) - 1))
+        found = (" ".join(words[i : i + length]).rstrip(":;=") in code for i in range(len(words) - length + 1))
+        assert any(found), message
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
 def test_links_and_keys(name: str) -> None:
     """What a page points at is there, and the keys it names are keys."""
