@@ -66,6 +66,8 @@ class Choice(NamedTuple):
     """Of a metric: whether it takes BLEU's tokenizer."""
     counts_words: bool = False
     """Of a metric: whether it counts words, which it knows by the spaces between them if no tokenizer finds them."""
+    by_line: bool = False
+    """Of a metric: whether it is slow and goes line by line, by `Texts.follow`."""
     needs_sources: bool = False
     """Of a metric: whether it reads the sources."""
     always: bool = False
@@ -97,7 +99,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "positions": ("even_heads",),
     "cell": ("unbounded", "multiplies_state"),
     "optimizer": ("betas",),
-    "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "needs_sources"),
+    "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "by_line", "needs_sources"),
     "rule": ("always",),
     "command": ("hidden",),
 }
@@ -349,6 +351,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
             shown="TER",
             higher_is_better=False,
             counts_words=True,
+            by_line=True,
         ),
     },
     "reader": {

@@ -15,6 +15,7 @@ from mtkit.errors import DataError
 from mtkit.jobs.trained import trained
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Score, Texts, cautions, scores, tokenizes
+from mtkit.registry import CHOICES
 from mtkit.text import compression, languages
 from mtkit.text.lines import lines, must_exist
 from mtkit.text.readers.reader import locate
@@ -88,10 +89,18 @@ def score_lines(
             f"{name} has {len(hypotheses)} lines, its source {len(sources)}: expected one hypothesis a source"
         )
     chosen, warning = tokenizer_for(tokenize, target_lang) if tokenizes(metrics) else ("13a", "")
-    texts = Texts(hypotheses, references, sources, chosen)
-    followed = (watcher or Unwatched()).follow(f"scoring {name}", metrics, len(metrics), "metrics")
-    found = [score for metric in followed for score in scores([metric], texts)]
-    return Result(name, found, [*([warning] if warning else []), *cautions(metrics, texts)])
+    watching = watcher or Unwatched()
+
+    def follow(given: Iterable[str]) -> Iterable[str]:
+        return watching.follow(f"scoring {name}", given, len(hypotheses), "lines")
+
+    texts = Texts(hypotheses, references, sources, chosen, follow)
+    quick = [metric for metric in metrics if not CHOICES["metric"][metric].by_line]
+    slow = [metric for metric in metrics if CHOICES["metric"][metric].by_line]
+    followed = watching.follow(f"scoring {name}", quick, len(quick), "metrics")
+    found = {metric: scores([metric], texts)[0] for metrics in (followed, slow) for metric in metrics}
+    warnings = [*([warning] if warning else []), *cautions(metrics, texts)]
+    return Result(name, [found[metric] for metric in metrics], warnings)
 
 
 def score_files(

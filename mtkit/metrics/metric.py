@@ -26,6 +26,8 @@ class Texts:
     """None: they are not known."""
     tokenize: str = "13a"
     """sacreBLEU's tokenizer, for metrics that take one."""
+    follow: Callable[[Iterable[str]], Iterable[str]] = iter
+    """The hypotheses go through it in metrics that take long, line by line, so that somebody sees how far they are."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """Scores are sacreBLEU's own."""
 
 import importlib.util
+import random
+import time
+from collections.abc import Iterable
 
 import pytest
 import sacrebleu
@@ -29,6 +32,50 @@ def test_numbers_and_signatures_are_sacrebleus_own() -> None:
             assert ours.score == theirs.corpus_score(HYPOTHESES, references).score
             assert ours.signature == str(theirs.get_signature())
     assert "tok:char" in bleu(Texts(HYPOTHESES, REFERENCES, tokenize="char")).signature
+
+
+def noisy(draw: random.Random, words: int, vocabulary: int) -> tuple[str, str]:
+    """A reference, and a hypothesis of which some words are others, missing, added or elsewhere."""
+    reference = [f"w{min(int(draw.expovariate(5 / vocabulary)), vocabulary)}" for _ in range(words)]
+    hypothesis = list(reference)
+    for _ in range(draw.randrange(words + 2)):
+        start, end = draw.randrange(len(hypothesis) + 1), draw.randrange(len(hypothesis) + 1)
+        moved = hypothesis[start : start + draw.randrange(4)]
+        del hypothesis[start : start + len(moved)]
+        hypothesis[end:end] = moved if draw.random() < 0.7 else [f"w{draw.randrange(vocabulary)}"]
+    return " ".join(hypothesis), " ".join(reference[draw.randrange(3) :])
+
+
+def test_edits_are_sacrebleus_whatever_the_lines() -> None:
+    draw = random.Random(5)
+    sizes = [(0, 3), (1, 2), (3, 3), (8, 9), (8, 9), (12, 4)] * 5 + [(20, 40), (25, 6), (60, 9)]
+    # Beyond the limit of tries, as the last one; of very different lengths, where the beam is wider; of other words.
+    pairs = [noisy(draw, *size) for size in sizes] + [("a b", "a " * 120), ("a " * 90, "b"), ("c", "d")]
+    pairs += [("", ""), ("a b", ""), ("", "a b c")]
+    for hypothesis, reference in pairs:
+        found = ter(Texts([hypothesis], [[reference]])).details["edits"]
+        assert found == sacrebleu.TER().corpus_score([hypothesis], [[reference]]).num_edits, (hypothesis, reference)
+
+
+def test_translation_edit_rate_of_long_lines_is_soon_there_and_followed() -> None:
+    draw = random.Random(6)
+    words = [f"w{draw.randrange(1000)}" for _ in range(300)]
+    moved = list(words)
+    for start in range(0, 290, 24):
+        moved[start : start + 9] = moved[start + 4 : start + 9] + moved[start : start + 4]
+    lines = [" ".join(moved)] * 2
+    seen: list[str] = []
+
+    def follow(given: Iterable[str]) -> Iterable[str]:
+        for one in given:
+            yield one
+            seen.append(one)
+
+    began = time.process_time()
+    score = ter(Texts(lines, [[" ".join(words)] * len(lines)], follow=follow)).score
+    assert 0 < score < 20
+    assert seen == lines
+    assert time.process_time() - began < 5  # half a second; sacreBLEU alone takes 14
 
 
 def test_known_values() -> None:
