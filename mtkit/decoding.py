@@ -18,7 +18,7 @@ Settings = dict[str, dict[str, Any]]
 class Decoding:
     """How to search."""
 
-    beam_size: Annotated[int, Ge(1)] = 5
+    beam_size: Annotated[int, Ge(1), Le(10_000)] = 5
     """Hypotheses kept in search; 1: greedy."""
     length_penalty: Annotated[float, Ge(-10), Le(10)] = 1.0
     """A in log-probability / ((5+|Y|)/6)^A (Wu et al. 2016)."""

@@ -76,7 +76,8 @@ def member(folder: Path, name: str) -> Path:
     if not plain(name):
         raise Unreadable(f"{folder}: {shown(name)} is no name of a file; expected one without folders")
     path = folder / name
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+    # Not Path.resolve, for which links in a circle are no error of the system.
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise Unreadable(f"{path} is a link that leads out of its folder, expected a file")
     return path
 

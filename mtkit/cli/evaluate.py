@@ -103,9 +103,8 @@ def command(
         )
         if not any(result.problems for result in results):
             messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
-    for result in results:
-        for warning in result.warnings:
-            messages.warn(warning)
+    for warning in dict.fromkeys(warning for result in results for warning in result.warnings):  # each once
+        messages.warn(warning)
     if as_json:
         tables = {result.name: result.as_json() for result in results}
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))

@@ -5,9 +5,10 @@ shard holds, for each side, all ids one after another and where each sentence st
 RAM does not grow with the corpus.
 """
 
+import re
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.errors import DataError
 
 SHARD_PAIRS = 1 << 18
 SIDES = ("source", "target")
 Ids = NDArray[Any]
+# The head of a .npy file of a row of unsigned numbers, which is all that is written here: nothing of it is evaluated.
+HEADER_BYTES = 1024
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(..)\{'descr': '<(u[24])', 'fortran_order': False, 'shape': \((\d{1,15}),\), \} *\n", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,39 @@ class ShardWriter:
         for side, ids, lengths, dtype in zip(SIDES, self._ids, self._lengths, self._types, strict=True):
             starts = np.zeros(pairs + 1, np.uint32)
             np.cumsum(np.array(lengths), out=starts[1:])
-            np.save(self._folder / f"{name}.{side}.npy", np.array(ids, dtype))
-            np.save(self._folder / f"{name}.{side}.starts.npy", starts)
+            _write(self._folder / f"{name}.{side}.npy", np.array(ids, dtype))
+            _write(self._folder / f"{name}.{side}.starts.npy", starts)
             pieces.append(int(starts[-1]))
             del ids[:], lengths[:]
         self._written.append(ShardEntry(name, pairs, *pieces))
+
+
+def _write(path: Path, numbers: NDArray[Any]) -> None:
+    """Write a row of numbers as a .npy file; numpy itself does not say of a full disk that it is full."""
+    with files.as_os_error(path), path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
+        file.write(numbers.data)
+
+
+def _map(path: Path, kinds: Sequence[str], count: int) -> NDArray[Any]:
+    """Map a .npy file of a row of so many numbers.
+
+    Raises:
+        FileNotFoundError, Unreadable: there is none, or it holds something else.
+    """
+    size = reading.size(path)
+    with reading.opened(path, size) as file:
+        found = HEADER.match(file.read(HEADER_BYTES))
+    if not found or found.end() != 10 + int.from_bytes(found[1], "little"):
+        raise reading.Unreadable(f"{path} is no .npy file of a row of whole numbers")
+    kind, length = found[2].decode(), int(found[3])
+    if kind not in kinds or length != count:
+        raise reading.Unreadable(f"{path} has {length:,} numbers of type {kind}, expected {count:,} of {kinds[0]}")
+    dtype = np.dtype(kind)
+    if size != found.end() + count * dtype.itemsize:
+        raise reading.Unreadable(f"{path} has {size:,} bytes, expected {found.end() + count * dtype.itemsize:,}")
+    # As a plain array: slices of a mapped one take ten times as long.
+    return np.memmap(path, dtype, "r", found.end(), (count,)).view(np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -129,12 +163,17 @@ class Split:
 
     Attributes:
         checksums: file -> its CRC-32, to be compared when it is read first; of what is not named nothing is known.
+        vocab_sizes: of source and target, if ids are to be held against them.
+        longest: pieces of the longest sentence; 0: any.
     """
 
     folder: Path
     parts: tuple[Part, ...]
     checksums: Mapping[str, str] = field(default_factory=dict)
+    vocab_sizes: tuple[int, int] | None = None
+    longest: int = 0
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
+    _seen: set[tuple[str, int]] = field(default_factory=set, compare=False, repr=False)
 
     def __len__(self) -> int:
         return sum(part.pairs for part in self.parts)
@@ -161,7 +200,13 @@ class Split:
         """
         for side in SIDES:
             self._check(number, f"{side}.npy")
-        return self.map(number)
+        shard = self.map(number)
+        if self.vocab_sizes and ("ids", number) not in self._seen:
+            for some, name, size in zip((shard.source, shard.target), SIDES, self.vocab_sizes, strict=True):
+                if len(some.ids) and (largest := int(some.ids.max())) >= size:
+                    raise self._unreadable(number, f"{name} has the id {largest:,}, expected less than {size:,}")
+            self._seen.add(("ids", number))
+        return shard
 
     def map(self, number: int) -> Shard:
         """Map a shard of which no more than the lengths are to be read: the ids of a large corpus are gigabytes.
@@ -169,20 +214,32 @@ class Split:
         Raises:
             DataError: a file is missing or damaged.
         """
-        name = self.shards[number].name
+        shard = self.shards[number]
         for side in SIDES:
             self._check(number, f"{side}.starts.npy")
         try:
             sides = [
-                Side(  # as a plain array: slices of a mapped one take ten times as long
-                    np.load(self.folder / f"{name}.{side}.npy", mmap_mode="r").view(np.ndarray),
-                    np.load(self.folder / f"{name}.{side}.starts.npy"),
+                Side(
+                    _map(reading.member(self.folder, f"{shard.name}.{side}.npy"), ("u2", "u4"), pieces),
+                    np.array(
+                        _map(reading.member(self.folder, f"{shard.name}.{side}.starts.npy"), ("u4",), shard.pairs + 1)
+                    ),
                 )
-                for side in SIDES
+                for side, pieces in zip(SIDES, (shard.source_pieces, shard.target_pieces), strict=True)
             ]
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise self._unreadable(number, str(error)) from None
+        self._check_numbers(number, sides)
         return Shard(*sides)
+
+    def within(self, vocab_sizes: tuple[int, int], longest: int = 0) -> "Split":
+        """The same, whose ids and lengths are held against what they are to be, when they are read first.
+
+        Args:
+            vocab_sizes: of source and target.
+            longest: pieces of the longest sentence; 0: any.
+        """
+        return replace(self, vocab_sizes=vocab_sizes, longest=longest, _seen=set())
 
     def _check(self, number: int, ending: str) -> None:
         """Compare a file of a shard with its checksum, once."""
@@ -196,6 +253,22 @@ class Split:
         if found != self.checksums[name]:
             raise self._unreadable(number, f"{name} has changed: its checksum is not the one noted")
         self._checked.add(name)
+
+    def _check_numbers(self, number: int, sides: Sequence[Side]) -> None:
+        """Refuse starts that are none, once."""
+        if ("starts", number) in self._seen:
+            return
+        for side, name in zip(sides, SIDES, strict=True):
+            lengths = side.lengths
+            if side.starts[0] or side.starts[-1] != len(side.ids) or (len(lengths) and lengths.min() < 0):
+                raise self._unreadable(
+                    number, f"{name} has starts that do not rise from 0 to its {len(side.ids):,} ids"
+                )
+            if self.longest and len(lengths) and lengths.max() > self.longest:
+                raise self._unreadable(
+                    number, f"{name} has a sentence of {lengths.max():,} pieces, expected at most {self.longest:,}"
+                )
+        self._seen.add(("starts", number))
 
     def _unreadable(self, number: int, why: str) -> DataError:
         return DataError(

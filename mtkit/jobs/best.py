@@ -101,7 +101,7 @@ class Best:
         """
         began, settings, progress = time.monotonic(), self.config.train, training.progress
         chosen = averaging.choose(progress.kept, settings.average, settings.average_of)
-        kept, wrong = averaging.whole(self.run_folder.kept, chosen)
+        kept, wrong = averaging.whole(self.run_folder.kept, chosen, training.measured)
         for problem in wrong:
             self.listener.warn(f"{problem}; averaging without it")
         if len(kept) < 2:

@@ -14,8 +14,8 @@ from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.jobs.trained import trained
 from mtkit.metrics.bleu import tokenizer_for
-from mtkit.metrics.metric import Score, Texts, scores, tokenizes
-from mtkit.text import compression
+from mtkit.metrics.metric import Score, Texts, cautions, scores, tokenizes
+from mtkit.text import compression, languages
 from mtkit.text.lines import lines, must_exist
 from mtkit.text.readers.reader import locate
 
@@ -91,7 +91,7 @@ def score_lines(
     texts = Texts(hypotheses, references, sources, chosen)
     followed = (watcher or Unwatched()).follow(f"scoring {name}", metrics, len(metrics), "metrics")
     found = [score for metric in followed for score in scores([metric], texts)]
-    return Result(name, found, [warning] if warning else [])
+    return Result(name, found, [*([warning] if warning else []), *cautions(metrics, texts)])
 
 
 def score_files(
@@ -106,7 +106,7 @@ def score_files(
 ) -> Result:
     """Score text files (plain or compressed), or one from stdin.
 
-    Where no target language is known, a last suffix such as ".ko" of the first reference names it.
+    Where no target language is known, a suffix such as ".ko" or ".zho_Hans" of a file names it, a reference's first.
 
     Raises:
         DataError: a file is missing, not UTF-8 or of another length, or a metric reads sources that are not given.
@@ -116,7 +116,8 @@ def score_files(
         must_exist(path)
     if given.count(compression.STDIN) > 1:
         raise DataError("stdin can be read once: name files for all texts but one")
-    language = target_lang or compression.bare(references[0]).rpartition(".")[2]
+    named = (languages.in_name(compression.bare(path)) for path in (*references, hypothesis))
+    language = target_lang or next(filter(None, named), "")
     texts = [[line for line, _ in lines(path)] for path in (hypothesis, *references)]
     sources = [line for line, _ in lines(source)] if source else None
     return score_lines(

@@ -1,5 +1,6 @@
 """The job of exporting: a smaller bundle that says the same, or nearly, and says it faster."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from mtkit.errors import BundleError, ConfigError, DataError
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.search.shortlist import Shortlist
-from mtkit.store import bundle
+from mtkit.store import bundle, bundle_config
 from mtkit.store.bundle_config import is_exported
 from mtkit.store.prepared import Prepared
+from mtkit.text.tokenizer import Tokenizer
 
 LIKELY, FREQUENT = 60, 200  # target words kept of each source word, and for every sentence
 
@@ -40,17 +42,14 @@ def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -
     loaded = bundle.load(model, torch.device("cpu"))
     if loaded.exported:
         raise BundleError(f"{loaded.folder} was exported before: export from the bundle that training wrote")
-    if out.resolve() in (loaded.folder.resolve(), model.resolve()):
+    if os.path.realpath(out) in map(os.path.realpath, (loaded.folder, model)):
         raise BundleError(f"{out} is the model itself: name another folder to export to")
     if out.exists() and not is_exported(out) and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
-    if (old := out.with_name(out.name + ".old")).exists():
-        raise BundleError(f"{old} is in the way of replacing {out}: remove it")
     shortlist = None
     if corpus is not None:
         shortlist = _shortlist(loaded, corpus)
-    card = loaded.folder / "README.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    text = bundle_config.card(loaded.folder)
     bundle.export(out, loaded, precision, shortlist, text + _note(precision, shortlist))
     return Exported(_size(loaded.folder), _size(out))
 
@@ -68,12 +67,14 @@ def prepared_of(loaded: Loaded) -> Prepared:
 
 
 def _shortlist(loaded: bundle.Bundle, corpus: Prepared) -> Shortlist:
-    for name in loaded.config.tokenizers:
-        if (loaded.folder / name).read_bytes() != (corpus.folder / name).read_bytes():
-            raise ConfigError(
-                f"{corpus.folder} has another tokenizer than {loaded.folder}: give the config that it was trained with"
-            )
-    learnt = lexicon.learn(corpus.split("train"), *loaded.config.vocab_sizes, LIKELY, FREQUENT)
+    ours = [loaded.source_tokenizer.model, loaded.target_tokenizer.model][: len(loaded.config.tokenizers)]
+    theirs = [Tokenizer.read(path).model for path in corpus.tokenizer_files]
+    if ours != theirs:
+        raise ConfigError(
+            f"{corpus.folder} has another tokenizer than {loaded.folder}: give the config that it was trained with"
+        )
+    split = corpus.split("train").within(loaded.config.vocab_sizes)
+    learnt = lexicon.learn(split, *loaded.config.vocab_sizes, LIKELY, FREQUENT)
     return Shortlist(learnt.likely_VN, learnt.frequent, copies=loaded.config.shared)
 
 

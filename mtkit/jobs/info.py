@@ -13,6 +13,7 @@ from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
+from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
@@ -82,6 +83,8 @@ class Info:
     """Of a bundle: its training."""
     version: str = ""
     """Of a bundle: of the mtkit that wrote it."""
+    bleu_tokenizer: str = ""
+    """What BLEU is computed with, of `eval.tokenize` or else by the target language; or why it cannot be."""
     native_code: str = ""
     """Whether parts of it are computed in C on this machine, or why not."""
 
@@ -116,6 +119,7 @@ class Info:
             "model_bytes": self.model_bytes,
             "training": _told(self.training) if self.training else None,
             "mtkit_version": self.version or None,
+            "bleu_tokenizer": self.bleu_tokenizer,
             "native_code": self.native_code,
         }
 
@@ -139,6 +143,7 @@ def of_bundle(path: Path) -> Info:
         model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
         training=config.training,
         version=config.mtkit_version,
+        bleu_tokenizer=_tokenizer("auto", config.target_lang),
         native_code=str(native.status()),
     )
 
@@ -159,6 +164,7 @@ def of_config(loaded: Loaded) -> Info:
         parts=parts(model),
         cost=cost(model, Objective.of(config.train)),
         model_bytes=4 * total,
+        bleu_tokenizer=_tokenizer(config.eval.tokenize, config.data.target_lang),
         native_code=str(native.status()),
     )
 
@@ -222,6 +228,14 @@ def _counter() -> FlopCounterMode:
         aten._scaled_dot_product_flash_attention_for_cpu_backward: attend_backward,
     }
     return FlopCounterMode(display=False, custom_mapping=extra)
+
+
+def _tokenizer(tokenize: str, target_lang: str) -> str:
+    try:
+        chosen, warning = tokenizer_for(tokenize, target_lang)
+    except DataError as error:
+        return str(error)
+    return f"{chosen} ({warning})" if warning else chosen
 
 
 def _size(shape: Any) -> int:

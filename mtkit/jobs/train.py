@@ -138,7 +138,7 @@ class _Job:
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
         self.sampler = Sampler(
-            prepared.split("train"),
+            prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces),
             self.config.train.batch_tokens,
             self.config.seed,
             share,
@@ -160,7 +160,7 @@ class _Job:
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
-        for warning in (self.validator.warning, relu_warning(self.config)):
+        for warning in (*self.validator.warnings, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
         self.run_folder.check()

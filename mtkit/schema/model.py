@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from mtkit import registry
 from mtkit.schema.kinds import ByName
-from mtkit.schema.section import Count, Dropped, Positive, Section, choice
+from mtkit.schema.section import Dropped, Section, Width, choice
 from mtkit.schema.sides import RecurrentDecoder, RecurrentEncoder, Side, check_heads
 
 Encoder = Annotated[SerializeAsAny[Side], ByName("encoder")]
@@ -17,9 +17,9 @@ ATTENTION = "additive"  # what "auto" means where the decoder has none of its ow
 class Attention(Section):
     name: Annotated[str, choice("attention", "auto")] = "auto"
     """How the decoder looks at the source; auto: additive, or multihead in a Transformer."""
-    heads: Count = 0
+    heads: Annotated[int, Field(ge=0, le=1 << 16)] = 0
     """Heads, a divisor of hidden_dim, of those attentions that take several; 0: 4 for multihead, else 1."""
-    window: Positive = 10
+    window: Width = 10
     """local: half width of the Gaussian; location: width of the kernel over the last weights."""
     coverage: bool = False
     """Show the attention how much each source position was looked at before (Tu et al. 2016, See et al. 2017)."""
@@ -42,9 +42,9 @@ class Attention(Section):
 
 
 class Model(Section):
-    embed_dim: Positive = 256
+    embed_dim: Width = 256
     """Width of the embeddings."""
-    hidden_dim: Positive = 512
+    hidden_dim: Width = 512
     """Width of the memory, the decoder's state and Transformer blocks."""
     tie: Literal["auto", "none", "inputs", "target", "all"] = "auto"
     """Which of source, target and output embeddings are one matrix; auto: all with a shared vocabulary, else target."""

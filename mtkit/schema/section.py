@@ -66,3 +66,6 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Dropped = Annotated[float, Field(ge=0, le=0.95)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Layers = Annotated[int, Field(ge=1, le=1000)]
+Width = Annotated[int, Field(ge=1, le=1 << 16)]
+"""Of a tensor; no larger, so that products of some of them are numbers of 64 bits."""

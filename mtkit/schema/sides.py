@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field, model_validator
 
 from mtkit import registry
-from mtkit.schema.section import Count, Positive, Section, choice
+from mtkit.schema.section import Layers, Section, Width, choice
 
 
 class Whole(Protocol):
@@ -20,11 +20,11 @@ class Whole(Protocol):
 
 
 class Convolution(Section):
-    kernel: Positive = 5
+    kernel: Width = 5
     """Positions that one output sees."""
-    stride: Positive = 2
+    stride: Width = 2
     """Positions from one output to the next: the sequence gets so many times shorter."""
-    channels: Positive = 256
+    channels: Width = 256
     """Width of the output."""
 
     @model_validator(mode="after")
@@ -37,7 +37,7 @@ class Convolution(Section):
         return self
 
 
-Conv = Annotated[list[Convolution], Field(description="Strided convolutions before the first layer.")]
+Conv = Annotated[list[Convolution], Field(max_length=64, description="Strided convolutions before the first layer.")]
 """The key `conv`, which the table of an encoder has or not: `build` makes what it says, whatever the encoder."""
 
 
@@ -70,7 +70,7 @@ class Side(Section):
 class RecurrentEncoder(Side):
     name: Literal["recurrent"] = "recurrent"
     """Kind of encoder: recurrent | transformer."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Recurrent layers."""
     cell: Annotated[str, choice("cell")] = "gru"
     """Recurrent cell."""
@@ -104,7 +104,7 @@ class RecurrentEncoder(Side):
 class RecurrentDecoder(Side):
     name: Literal["recurrent"] = "recurrent"
     """Kind of decoder: recurrent | transformer."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Recurrent layers."""
     cell: Annotated[str, choice("cell")] = "gru"
     """Recurrent cell."""
@@ -164,11 +164,11 @@ class RecurrentDecoder(Side):
 class TransformerEncoder(Side):
     name: Literal["transformer"] = "transformer"
     """Kind of encoder: recurrent | transformer."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Blocks of self-attention and a feed-forward network."""
-    heads: Positive = 4
+    heads: Width = 4
     """Heads of self-attention; a divisor of hidden_dim."""
-    ffn_dim: Count = 0
+    ffn_dim: Annotated[int, Field(ge=0, le=1 << 18)] = 0
     """Width inside the feed-forward network; 0: four times hidden_dim."""
     positions: Annotated[str, choice("positions")] = "sinusoidal"
     """How a block knows the order."""
@@ -186,11 +186,11 @@ class TransformerEncoder(Side):
 class TransformerDecoder(Side):
     name: Literal["transformer"] = "transformer"
     """Kind of decoder: recurrent | transformer."""
-    layers: Positive = 1
+    layers: Layers = 1
     """Blocks of self-attention, attention and a feed-forward network."""
-    heads: Positive = 4
+    heads: Width = 4
     """Heads of self-attention; a divisor of hidden_dim."""
-    ffn_dim: Count = 0
+    ffn_dim: Annotated[int, Field(ge=0, le=1 << 18)] = 0
     """Width inside the feed-forward network; 0: four times hidden_dim."""
     positions: Annotated[str, choice("positions")] = "sinusoidal"
     """How a block knows the order."""

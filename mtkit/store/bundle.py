@@ -180,7 +180,7 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         ]
         model, values = _model(seal, config, device)
         shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
-    except (Unreadable, DataError, ConfigError, OSError, RuntimeError) as error:
+    except (Unreadable, DataError, ConfigError, OSError) as error:
         raise BundleError(f"{reading.line(str(error))}; copy the bundle again") from None
     _fill(model, values)
     return Bundle(model.eval(), tokenizers[0], tokenizers[-1], config, folder, shortlist)
@@ -208,8 +208,11 @@ def _model(seal: files.Seal, config: BundleConfig, device: torch.device) -> tupl
                 f"{path} has {len(found)} tensors, too few for the {layers:,} layers of {bundle_config.FILE}"
             )
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
-        with torch.device("meta"), _NoValues():
-            model = build(config.model, *config.vocab_sizes, config.shared)
+        try:
+            with torch.device("meta"), _NoValues():
+                model = build(config.model, *config.vocab_sizes, config.shared)
+        except (RuntimeError, TypeError, ValueError) as error:  # of a plug-in's, say, whose bounds nobody knows here
+            raise Unreadable(f"the model of {seal.folder / bundle_config.FILE} cannot be built ({error})") from None
         expected = weights.expected(tensor_files.specs(tensors.named(model)), found)
         tensor_files.compare(path, found, expected)
     seal.check(WEIGHTS, tensor_files.largest(expected))

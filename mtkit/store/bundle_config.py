@@ -87,8 +87,16 @@ def read(folder: Path) -> BundleConfig:
         raise BundleError(f"{path} cannot be read: {error}; copy the bundle again") from None
     version = BUNDLE.check(table, path)
     if version < BUNDLE.version:
-        table = earlier.upgraded(table, folder, BUNDLE.version)
+        table = earlier.upgraded(table, card(folder), BUNDLE.version)
     return _parsed(table, path)
+
+
+def card(folder: Path) -> str:
+    """The text of a bundle's model card, which may be gone or rewritten; "": there is none that can be read."""
+    try:
+        return reading.read_bytes(reading.member(folder, "README.md"), reading.LIMIT).decode(errors="replace")
+    except (OSError, reading.Unreadable):
+        return ""
 
 
 def to_json(config: BundleConfig) -> str:

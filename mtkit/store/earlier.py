@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 _LOSS = "loss a token"
@@ -17,12 +16,10 @@ _PARAMETERS = re.compile(r"([\d,]+) parameters\.$", re.MULTILINE)
 _CONFIG = re.compile(r"^```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
-def upgraded(table: Mapping[str, Any], folder: Path, version: int) -> dict[str, Any]:
+def upgraded(table: Mapping[str, Any], card: str, version: int) -> dict[str, Any]:
     """The config.json of a bundle of format 2 or 3 as one of `version`: their number said what kind they are."""
     kind = "exported" if table["format_version"] == 3 else "trained"
-    card = folder / "README.md"
-    training = training_of(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
-    return {**table, "kind": kind, "format_version": version, "training": training}
+    return {**table, "kind": kind, "format_version": version, "training": training_of(card)}
 
 
 def training_of(card: str) -> dict[str, Any] | None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.errors import RunError
 from mtkit.store.format import Format
 
 LOG = Format("log", 2, error=RunError)
 """Version 1 did not say its version."""
+LARGEST = 1 << 34  # bytes
 FORMAT = "format"  # the event of the first line
 
 
@@ -140,7 +141,12 @@ class Log:
 
     @property
     def bytes(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return reading.size(self.path)
+        except FileNotFoundError:
+            return 0
+        except reading.Unreadable as error:
+            raise RunError(f"{error}: move it away") from None
 
     def write(self, event: Event) -> None:
         """Append an event; to a new log, first what it is."""
@@ -161,21 +167,27 @@ def read(path: Path) -> Iterator[Event]:
     Raises:
         RunError: there is no such log, a newer mtkit wrote it, or a line is no event.
     """
+    number = 0
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise RunError(f"{path} cannot be read ({error.strerror}); expected the log.jsonl of a run") from None
-    del lines[-1]  # nothing, or a line without its end
-    for number, line in enumerate(lines, 1):
-        try:
-            table = json.loads(line)
-            name = table.pop("event")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise RunError(f"{path}, line {number}, is no event; expected a JSON table with the key event") from None
-        if name == FORMAT:
-            LOG.check(table, path)
-        else:
-            yield _event(name, table)
+        with reading.opened(path, LARGEST) as file:
+            while (text := file.readline(reading.LIMIT)).endswith(b"\n"):  # what has no line end is no whole line
+                number += 1
+                yield from _events(text, f"{path}, line {number},", path)
+    except FileNotFoundError:
+        raise RunError(f"{path} cannot be read (there is none); expected the log.jsonl of a run") from None
+    except reading.Unreadable as error:
+        raise RunError(f"{error}; expected the log.jsonl of a run") from None
+
+
+def _events(text: bytes, where: str, path: Path) -> Iterator[Event]:
+    """The event of a line, unless it is the one that says what the file is."""
+    table = reading.parse_json(text, where, finite=False)
+    if not isinstance(table, dict) or not isinstance(name := table.pop("event", None), str):
+        raise reading.Unreadable(f"{where} is no event, which is a JSON table with the key event")
+    if name == FORMAT:
+        LOG.check(table, path)
+    else:
+        yield _event(name, table)
 
 
 def _table(event: Event) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 Must not know how a corpus is made, nor torch.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.store.format import Format
+from mtkit.store.typed import Count, FileName, Language, parsed
 
 CORPUS = Format("corpus", 3, error=DataError)
 """In version 1 a split was one row of shards; versions 1 and 2 had no checksums."""
@@ -22,6 +22,7 @@ CORPUS_REPORT = Format("corpus report", 3, error=DataError)
 TEST_REPORT = Format("test report", 1, error=DataError)
 MANIFEST, REPORT = "manifest.json", "report.json"
 SHARD = ".npy"  # what the files of a shard end in
+MOST = 1 << 32  # pieces of a shard: starts have 32 bits
 Counts = dict[str, int]
 Samples = dict[str, list[tuple[str, str]]]
 
@@ -38,19 +39,38 @@ class Manifest(Record):
     kind: Literal["corpus"] = "corpus"
     format_version: int
     mtkit_version: str = ""
-    languages: tuple[str, str]
-    identity: str
+    languages: tuple[Language, Language]
+    identity: Annotated[str, Field(max_length=64)]
     """Over config and text, but for test sets; names the folder, and is what a run depends on."""
     inputs: dict[str, str]
     """File -> sha256."""
-    tokenizers: tuple[str, ...]
+    tokenizers: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=2)]
     """Files: one for both sides, or the source's and the target's."""
     splits: dict[Literal["train", "dev"], tuple[Part, ...]]
     """The parts of each split, in the order of `data.train`."""
-    files: Counts
+    files: dict[FileName, Count]
     """Name -> size in bytes."""
-    checksums: dict[str, str] = {}
+    checksums: dict[FileName, Annotated[str, Field(pattern="^[0-9a-f]{8}$")]] = {}
     """Name -> CRC-32 in hex, of every file but this one; none in a corpus of version 1 or 2."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Manifest":
+        if len(self.splits) < 2:
+            raise ValueError("splits train and dev")
+        parts = [part for split in self.splits.values() for part in split]
+        for part in parts:
+            if part.pairs != sum(shard.pairs for shard in part.shards):
+                raise ValueError(f"part {reading.shown(part.name)} with as many pairs as its shards have together")
+            for shard in part.shards:
+                if not reading.plain(shard.name):
+                    raise ValueError(f"names of files without folders, not {reading.shown(shard.name)}")
+                if not (
+                    1 <= shard.pairs <= MOST and 0 <= shard.source_pieces < MOST and 0 <= shard.target_pieces < MOST
+                ):
+                    raise ValueError(f"counts of shard {reading.shown(shard.name)} from 0 on, and pairs from 1")
+        if self.checksums and (missing := {name for name in self.files if name != MANIFEST} - self.checksums.keys()):
+            raise ValueError(f"a checksum of {reading.shown(min(missing))}")
+        return self
 
 
 class SideLengths(Record):
@@ -178,7 +198,7 @@ class Prepared:
         found = cls(folder, _read(folder / MANIFEST, Manifest))
         for name, expected in found.manifest.checksums.items():
             if not name.endswith(SHARD):
-                _check(folder / name, expected)
+                _check(folder, name, expected)
         return found
 
     @staticmethod
@@ -218,7 +238,18 @@ class Prepared:
 
     def dev_text(self) -> tuple[list[str], list[str]]:
         """The raw sources and references of dev, line by line."""
-        sides = [(self.folder / f"dev.{side}.txt").read_bytes().decode().split("\n")[:-1] for side in SIDES]
+        pairs = sum(part.pairs for part in self.manifest.splits["dev"])
+        sides = []
+        for side in SIDES:
+            name = f"dev.{side}.txt"
+            path = self.folder / name
+            try:
+                found = reading.read_bytes(reading.member(self.folder, name), self.manifest.files.get(name, MOST))
+                sides.append(found.decode().split("\n")[:-1])
+            except (OSError, ValueError) as error:
+                raise _damaged(path, str(error)) from None
+            if len(sides[-1]) != pairs:
+                raise _damaged(path, f"{len(sides[-1]):,} lines, expected {pairs:,}")
         return sides[0], sides[1]
 
 
@@ -226,30 +257,36 @@ Read = TypeVar("Read", Manifest, Report, TestReport)
 FORMATS: dict[type[Record], Format] = {Manifest: CORPUS, Report: CORPUS_REPORT, TestReport: TEST_REPORT}
 
 
-def _damaged(path: Path) -> DataError:
-    return DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
+def _damaged(path: Path, why: str = "") -> DataError:
+    said = f" ({reading.line(why)})" if why else ""
+    return DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess{said}")
 
 
-def _check(path: Path, expected: str) -> None:
+def _check(folder: Path, name: str, expected: str) -> None:
     try:
-        found = files.crc32(path)
-    except OSError:
-        raise _damaged(path) from None
+        found = files.crc32(reading.member(folder, name))
+    except (OSError, reading.Unreadable) as error:
+        raise _damaged(folder / name, str(error)) from None
     if found != expected:
-        raise _damaged(path)
+        raise _damaged(folder / name, "its checksum is not the one noted")
 
 
 def _read(path: Path, kind: type[Read]) -> Read:
-    damaged = _damaged(path)
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise damaged from None
+        table = reading.read_json(path)
+    except FileNotFoundError:
+        raise _damaged(path) from None
+    except reading.Unreadable as error:
+        raise _damaged(path, str(error)) from None
     version = FORMATS[kind].check(table, path, unversioned=1 if kind is Report else None)
     try:
-        return kind.model_validate(table if version == FORMATS[kind].version else _upgraded(table, version))
+        now = table if version == FORMATS[kind].version else _upgraded(table, version)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise damaged from None
+        raise _damaged(path, "as one of an earlier version") from None
+    try:
+        return parsed(TypeAdapter(kind), now, path.name)
+    except reading.Unreadable as error:
+        raise _damaged(path, str(error)) from None
 
 
 def _upgraded(table: dict[str, Any], version: int) -> dict[str, Any]:

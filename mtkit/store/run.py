@@ -1,11 +1,10 @@
 """A run's folder, runs/NAME: whose it is, and what may change when it goes on."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mtkit import config as configs
-from mtkit import files
+from mtkit import files, reading
 from mtkit.errors import MtkitError, RunError
 from mtkit.schema import Config
 from mtkit.store.format import Format
@@ -152,8 +151,8 @@ class Run:
     def _noted(self) -> tuple[Config, str]:
         """The config and the identity of the text that it was begun with."""
         try:
-            noted = json.loads(self._config.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            noted = reading.read_json(self._config)
+        except (OSError, reading.Unreadable) as error:
             raise self._unreadable(error) from None
         RUN.check(noted, self._config, unversioned=1)
         try:
@@ -164,4 +163,6 @@ class Run:
             raise self._unreadable(error) from None
 
     def _unreadable(self, why: object) -> RunError:
-        return RunError(f"{self._config} cannot be read ({why}): put it back, or start anew", remedy="fresh")
+        return RunError(
+            f"{self._config} cannot be read ({reading.line(str(why))}): put it back, or start anew", remedy="fresh"
+        )

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.errors import BundleError
-from mtkit.model import tensors
+from mtkit.model import tensor_files, tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.train.state import Kept
 
@@ -43,14 +43,18 @@ def prune(folder: Path, kept: list[Kept]) -> None:
             shutil.rmtree(path)
 
 
-def whole(folder: Path, kept: list[Kept]) -> tuple[list[Kept], list[str]]:
-    """Those of `kept` whose files are there and unchanged, and what is wrong with the others."""
+def whole(folder: Path, kept: list[Kept], model: Seq2Seq) -> tuple[list[Kept], list[str]]:
+    """Those of `kept` whose files are there, unchanged and of this model, and what is wrong with the others."""
     found, wrong = [], []
+    wanted = tensor_files.specs(tensors.named(model))
+    room = max(tensor_files.largest(wanted), reading.LIMIT)
     for one in kept:
         try:
-            files.verify(folder / _name(one.update), "set of kept weights")
+            files.verify(folder / _name(one.update), "set of kept weights", room)
+            path = folder / _name(one.update) / "model.safetensors"
+            tensor_files.compare(path, tensor_files.header(path), wanted)
             found.append(one)
-        except BundleError as error:
+        except (BundleError, reading.Unreadable, OSError) as error:
             wrong.append(str(error))
     return found, wrong
 

@@ -115,5 +115,5 @@ def test_what_is_no_log(tmp_path: Path) -> None:
         list(log.read(tmp_path / "log.jsonl"))
     for line in ("nothing", "[]", '{"update": 1}'):
         (tmp_path / "log.jsonl").write_text(f'{{"event": "other"}}\n{line}\n')
-        with pytest.raises(RunError, match="line 2, is no event"):
+        with pytest.raises(RunError, match="line 2, is no (event|JSON)"):
             list(log.read(tmp_path / "log.jsonl"))

@@ -99,7 +99,7 @@ def test_the_mean_of_kept_weights(tmp_path: Path) -> None:
     values = generator.standard_normal(3).astype(np.float32)
     for one, value in zip(three, values, strict=True):
         averaging.keep(folder, Norm(float(value), one.update), one.update)  # type: ignore[arg-type]
-    assert averaging.whole(folder, three) == (three, [])
+    assert averaging.whole(folder, three, Norm()) == (three, [])  # type: ignore[arg-type]
     model = Norm()
     tensors.assign(model, averaging.mean(folder, three))
     wanted = values.astype(np.float64).mean().astype(np.float32)
@@ -110,7 +110,7 @@ def test_the_mean_of_kept_weights(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["00000010", "00000110"]
     damaged = folder / "00000110/model.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    found, wrong = averaging.whole(folder, three)
+    found, wrong = averaging.whole(folder, three, Norm())  # type: ignore[arg-type]
     assert found == three[1:2]
     assert ["00000009" in wrong[0], "has changed" in wrong[1]] == [True, True]
 
