@@ -9,7 +9,7 @@ from mtkit import registry
 from mtkit.errors import DataError
 from mtkit.metrics.bleu import bleu, tokenizer_for
 from mtkit.metrics.chrf import chrf
-from mtkit.metrics.metric import Score, Texts, gain, scores, told
+from mtkit.metrics.metric import Score, Texts, cautions, gain, scores, told
 from mtkit.metrics.ter import ter
 
 HYPOTHESES = ["the cat sat on the mat .", "a dog barks", "nothing here"]
@@ -48,6 +48,31 @@ def test_tokenizers_by_language(monkeypatch: pytest.MonkeyPatch) -> None:
         tokenizer_for("ja-mecab", "ja")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert tokenizer_for("auto", "ja") == ("ja-mecab", "")
+    assert tokenizer_for("auto", "kor_Hang") == ("ko-mecab", "")
+    name, warning = tokenizer_for("auto", "tha_Thai")
+    assert name == "char"
+    assert warning.startswith("tha_Thai is written without spaces between words (Thai letters)")
+    # A tokenizer without its dictionary is not there.
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ipadic" else object())
+    assert tokenizer_for("auto", "jpn")[0] == "char"
+    assert tokenizer_for("auto", "ko")[0] == "ko-mecab"
+
+
+def test_a_text_without_spaces_is_not_counted_by_words_in_silence() -> None:
+    thai, spaced = ["ฉันชอบกินแอปเปิล", "วันนี้อากาศดีมาก"], ["the cat sat", "a dog barks"]
+    both = ["bleu", "chrf", "ter"]
+    (warning,) = cautions(both, Texts(spaced, [spaced, thai]))
+    assert warning.startswith("the references have hardly a space, but BLEU (tokenize = 13a) and TER count")
+    (warning,) = cautions(both, Texts(thai, [spaced], tokenize="intl"))
+    assert warning.startswith("the translations have hardly a space, but BLEU (tokenize = intl) and TER count")
+    (warning,) = cautions(both, Texts(thai, [thai], tokenize="char"))
+    assert " but TER count" in warning
+    for names, texts in (
+        (["bleu", "chrf"], Texts(thai, [thai], tokenize="char")),
+        (["chrf"], Texts(thai, [thai])),
+        (both, Texts(spaced, [spaced])),
+    ):
+        assert cautions(names, texts) == []
 
 
 def kept(texts: Texts) -> Score:
