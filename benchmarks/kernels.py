@@ -208,6 +208,19 @@ def best_pieces(ops: Any, make: Maker) -> Work:
     return lambda: [*ops.best_pieces(rows, added, 5)]
 
 
+def rule_out(ops: Any, make: Maker) -> Work:
+    """One row of fifty is within a character; marks are those of special pieces and bytes, which come first."""
+    rows, vocabulary = make(make.sizes.sentences, 5, make.sizes.vocabulary), make.sizes.vocabulary
+    states = (torch.arange(rows.shape[0] * 5, device=make.device) % 50 == 49).long().view(-1, 5)
+    out = torch.arange(vocabulary, device=make.device) < torch.tensor([[300], [vocabulary]], device=make.device)
+
+    def work() -> list[Tensor]:
+        ops.rule_out(rows, states, out, 300)
+        return [rows.isinf().to(make.dtype)]
+
+    return work
+
+
 CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((gru, gru_both_directions, gru_backward, lstm, lstm_backward), (recurrence, torch_recurrence)),
     **dict.fromkeys((norm, norm_backward), (norms, torch_recurrence)),
@@ -215,7 +228,7 @@ CASES: dict[Case, tuple[ModuleType, ModuleType]] = {
     **dict.fromkeys((attend, attend_step, attend_step_backward), (attention, torch_attention)),
     **dict.fromkeys((softmax_loss, softmax_loss_bf16, twice_loss), (logits, torch_logits)),
     **dict.fromkeys((sentences_forward, sentences_backward), (sentences, torch_sentences)),
-    **dict.fromkeys((log_sums, best_pieces), (search, torch_logits)),
+    **dict.fromkeys((log_sums, rule_out, best_pieces), (search, torch_logits)),
 }
 
 

@@ -317,7 +317,11 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "plateau": Choice("mtkit.train.schedule:plateau", "halved after each validation without gain"),
     },
     "rule": {  # they act in this order
-        "never": Choice("mtkit.search.rules.never:make", "pieces that must not be produced", always=True),
+        "never": Choice(
+            "mtkit.search.rules.well_formed:make",
+            "pieces that must not be produced, and bytes that make no character",
+            always=True,
+        ),
         "min_length": Choice("mtkit.search.rules.min_length:make", "no end before decode.min_length", always=True),
         "no_repeat": Choice(
             "mtkit.search.rules.no_repeat:make",

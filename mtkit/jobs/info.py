@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
+from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
@@ -144,6 +145,7 @@ def of_bundle(path: Path) -> Info:
 
 def of_config(loaded: Loaded) -> Info:
     """Describe the model that a config would train."""
+    loaded = resolved(loaded)
     config = loaded.config
     (source, target), origin = _vocab_sizes(loaded)
     model = build(config.model, source, target, config.tokenizer.shared)

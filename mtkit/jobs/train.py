@@ -7,7 +7,6 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 import math
 import time
 from dataclasses import replace
-from itertools import islice
 
 import torch
 
@@ -45,7 +44,6 @@ from mtkit.train.updates import Updates
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
-PROBES = 12  # batches on which precisions are compared
 
 
 class _Cancelled(Exception):
@@ -298,11 +296,7 @@ class _Job:
         progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
-        some = choosing.Choosing(self.training, self.config.train, self.config.seed, self.device, self.shaped)
-        pairs = list(islice(self.sampler.epoch(0), PROBES))
-        while (choice := some.choice(loop.in_parts(pairs, progress.parts, self.batcher))) is None:
-            loop.halve(progress, pairs)
-            self.handle(loop.Halved(progress.parts), progress)
+        choice = choosing.choice(self.config.train.precision, self.device, self.training.model)
         progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))

@@ -6,4 +6,5 @@ from mtkit.ops.table import operation
 softmax_loss = operation("softmax_loss", reference.softmax_loss)
 twice_loss = operation("twice_loss", reference.twice_loss)
 log_sums = operation("log_sums", reference.log_sums)
+rule_out = operation("rule_out", reference.rule_out)
 best_pieces = operation("best_pieces", reference.best_pieces)

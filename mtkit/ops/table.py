@@ -101,6 +101,7 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
         torch("logits:twice_loss"),
     ),
     "log_sums": (c("search:log_sums", "packed"), cuda("search:log_sums", "search"), torch("logits:log_sums")),
+    "rule_out": (cuda("search:rule_out", "search_states"), torch("logits:rule_out")),
     "best_pieces": (
         c("search:best_pieces", "packed"),
         cuda("search:best_pieces", "search"),

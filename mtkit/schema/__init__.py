@@ -166,7 +166,7 @@ class Train(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
     precision: Literal["auto", "fp32", "tf32", "bf16", "amp"] = "auto"
-    """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: measured, once a run."""
+    """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: by model and processor."""
     init_from: str = ""
     """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
     graphs: bool = True

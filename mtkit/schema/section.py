@@ -57,7 +57,7 @@ def chosen(section: Section) -> Iterator[tuple[str, str, str]]:
 
 def _as_list(value: Any) -> Any:
     if isinstance(value, str):
-        return [value] if value else []  # "", as in `--set data.test=`, is none
+        return [value] if value.strip() else []  # "" names nothing; as a path it would be the folder
     return value
 
 

@@ -1,6 +1,6 @@
 """What search is given: sentences, and what it must know of the target side. Must not know text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -28,9 +28,14 @@ class Vocabulary:
         eos: the end of sentence.
         never: ids of pieces that must not be produced.
         names: all pieces by their ids, as the tokenizer writes them; for rules that look at them.
+        spelling: how pieces that are bytes make characters: of each state the pieces that may come next, and the state
+            after each; in state 0 no character is begun. Empty: there are no such pieces.
+        unknown: the piece that stands for what is in no other one, where it may be produced.
     """
 
     bos: int
     eos: int
     never: Sequence[int]
     names: Sequence[str] = ()
+    spelling: Sequence[Mapping[int, int]] = ()
+    unknown: int | None = None

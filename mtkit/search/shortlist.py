@@ -6,7 +6,7 @@ one only is ruled out for it. Must not know models.
 Dimensions: V source vocabulary, N likely translations of each piece, B sentences, C candidates of a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -54,18 +54,28 @@ class Shortlist:
     always: NDArray[np.integer[Any]]
     copies: bool
 
-    def listed(self, sources: Sequence[Sequence[int]], others: Sequence[Sequence[int]], device: torch.device) -> Listed:
+    def listed(
+        self,
+        sources: Sequence[Sequence[int]],
+        others: Sequence[Sequence[int]],
+        device: torch.device,
+        spelling: Sequence[Mapping[int, int]] = (),
+    ) -> Listed:
         """The candidates of a batch.
 
         Args:
             sources: ids of each sentence.
             others: pieces that each sentence needs besides: special ones, those of a prefix.
+            spelling: see Vocabulary; what begins a character is a candidate with all that may go on with it.
         """
         each = []
+        begin = np.array(sorted(piece for piece, after in spelling[0].items() if after) if spelling else [], np.int64)
+        go_on = np.array(sorted({piece for state in spelling[1:] for piece in state}), np.int64)
         for source, other in zip(sources, others, strict=True):
             ids = np.asarray(source, np.int64)
             parts = [self.likely_VN[ids].ravel(), self.always, np.asarray(other, np.int64)]
-            each.append(np.unique(np.concatenate([*parts, ids] if self.copies else parts)))
+            own = np.unique(np.concatenate([*parts, ids] if self.copies else parts))
+            each.append(np.union1d(own, go_on) if spelling and np.isin(begin, own).any() else own)
         each = [own[own >= 0] for own in each]
         pieces = np.unique(np.concatenate(each))
         ruled_out = np.full((len(each), len(pieces)), -inf, np.float32)

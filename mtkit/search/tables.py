@@ -185,7 +185,8 @@ class _Walk:
         if length:
             self.rules.apply(logits_BKV, self.histories[0][:, :, : length - 1])
         else:
-            self.rules.apply_anywhere(logits_BKV, self.length_1 - 1, None if free else self.limits_B)
+            limits_B = None if free else self.limits_B
+            self.rules.apply_anywhere(logits_BKV, self._last(self.rules.looks_back), self.length_1 - 1, limits_B)
         best_BK, parents_BK, last_BK = self.selection(logits_BKV, added_BK, self.ended_B, length)
 
         now = [last_BK, *[best_BK] * self.details, *[pick(weights_BKS, parents_BK)] * self.attention]
@@ -201,6 +202,13 @@ class _Walk:
         self.last_BK = last_BK
         self.state, self.rules = state.reorder(parents_BK), self.rules.reorder(parents_BK, last_BK)
         self.length_1 = self.length_1 + 1
+
+    def _last(self, count: int) -> Tensor:
+        """The last pieces of each hypothesis, BKL; where fewer were said the first one more often."""
+        if not count:
+            return self.histories[0][:, :, :0]
+        back_L = torch.arange(count, 0, -1, device=self.length_1.device)
+        return self.histories[0].index_select(2, (self.length_1 - 1 - back_L).clamp_(min=0))
 
     def _longer(self, table_BKTX: Tensor, parents_BK: Tensor, now_BKX: Tensor) -> Tensor:
         """What was before, of each parent, and what is now."""

@@ -64,6 +64,11 @@ def fold(line: str) -> str:
     return line if kept == line else fold(kept)  # what stood apart has met: marks change places, joiners lose theirs
 
 
+def words(line: str) -> list[int]:
+    """For each word of the folded line, the index among `line.split()` of the word that it is part of."""
+    return [number for number, word in enumerate(line.split()) for _ in fold(word).split()]
+
+
 def _placed(found: re.Match[str]) -> str:
     """What stays of characters that have a meaning in some places."""
     joiner: str | None = found["joiner"]

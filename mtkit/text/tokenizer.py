@@ -14,15 +14,17 @@ from pathlib import Path
 
 import sentencepiece
 
+from mtkit import reading
 from mtkit.errors import ConfigError, DataError
+from mtkit.text.characters import Spelling, is_text, spelling
 
 RESERVED = [f"<mtkit:{i}>" for i in range(64)]
 SPECIAL = 4  # unk, bos, eos and pad
+LARGEST = 1 << 28  # bytes of a .model file
 PER_THREAD = 64  # texts, at least
 USUAL = 8000  # pieces at most where nobody says how many: on a CPU the output layer takes its time
 PER_ROOT = 4  # pieces beside single characters, times the square root of the text's characters
 ALL_CHARACTERS = 100_000
-LINE_BREAKS = ("<0x0A>", "<0x0D>", "\n", "\r")  # pieces with these would break the form "one line in, one line out"
 
 
 class Tokenizer:
@@ -48,20 +50,32 @@ class Tokenizer:
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
-        self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
-        breaks = {i for i, piece in enumerate(self._names) if any(part in piece for part in LINE_BREAKS)}
+        try:
+            self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        except UnicodeDecodeError:
+            raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
         special |= {i for i, piece in enumerate(self._names) if piece in RESERVED}  # never in a target so far
-        self.never: list[int] = sorted(special | breaks)
+        special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
+        ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
+        self._bytes = frozenset(ids.values())
+        self.spelling: Spelling = self._spelling(ids) if ids else ()
+        """How ids that are bytes make characters, none of which is no text; empty: there are no such ids."""
+        self.never: list[int] = sorted(special | self._bytes - {i for state in self.spelling for i in state})
         """Ids that search must not produce."""
-        self._bytes = frozenset(i for i in range(self.vocab_size) if self._pieces.is_byte(i))
+
+    @staticmethod
+    def _spelling(ids: dict[int, int]) -> Spelling:
+        return [{ids[byte]: after for byte, after in state.items()} for state in spelling(frozenset(ids))]
 
     @classmethod
     def read(cls, path: Path) -> "Tokenizer":
         """Load a .model file."""
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(reading.read_bytes(path, LARGEST), str(path))
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; expected a SentencePiece .model file") from None
+        except reading.Unreadable as error:
+            raise DataError(f"{error}; give a SentencePiece .model file") from None
 
     def encode(self, texts: list[str], threads: int = 1) -> list[list[int]]:
         """Ids of each text, without bos and eos."""

@@ -14,7 +14,7 @@ from triton.compiler import ASTSource
 from benchmarks import kernels
 from mtkit.ops.triton import launch
 
-TYPES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int64: "*i64"}
+TYPES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int64: "*i64", torch.bool: "*i1"}
 H100 = GPUTarget("cuda", 90, 32)
 
 

@@ -251,6 +251,18 @@ def test_search(n: int, hypotheses: int, vocabulary: int) -> None:
         assert all(len(set(row)) == count and max(row) < hypotheses * vocabulary for row in places.tolist())
 
 
+def test_what_is_ruled_out_in_a_state() -> None:
+    """Rows in state 0 have marks at the beginning only, as `end` says."""
+    rows, states = torch.randn(3, 5, 5000, device=DEVICE), torch.randint(0, 4, (3, 5), device=DEVICE)
+    out = torch.rand(4, 5000, device=DEVICE) < 0.5
+    out[0, 4200:] = False
+    wanted = rows.clone()
+    plain_logits.rule_out(wanted, states, out, 4200)
+    assert (wanted == -math.inf).any(2).all()
+    search.rule_out(rows, states, out, 4200)
+    assert torch.equal(rows, wanted)
+
+
 def test_choosing_takes_the_first_of_equals_and_no_nan() -> None:
     rows = torch.zeros(2, 2, 70, device=DEVICE)
     rows[1, 0, 3], rows[0, 1, 69] = math.nan, math.inf
@@ -290,6 +302,10 @@ def test_which_arguments_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert takes.search((beam, torch.zeros(2, 5), 5))
     assert not takes.search((beam, torch.zeros(2, 5), 300))
     assert not takes.search((beam[:, :4],))
+    states, out = torch.zeros(2, 5, dtype=torch.long), torch.zeros(3, 300, dtype=torch.bool)
+    assert takes.search_states((beam, states, out, 7))
+    assert not takes.search_states((beam[:, :4], states, out, 7))
+    assert not takes.search_states((beam, states.T, out, 7))
 
 
 @pytest.mark.parametrize("case", kernels.CASES, ids=lambda case: case.__name__)

@@ -62,7 +62,7 @@ def test_a_progress_of_then_is_read(tmp_path: Path) -> None:
     [
         ({"format_version": 9, "mtkit_version": "8.1"}, "checkpoint format 9, .* 1 to 3; .* wrote it, 8.1$"),
         ({"new_field": 1, "mtkit_version": "8.1"}, "not know, in checkpoint format 3: new_field; .* wrote it, 8.1$"),
-        ({"kind": "bundle"}, "is a 'bundle' of format 3; expected a checkpoint"),
+        ({"kind": "bundle"}, 'is a "bundle" of format 3; expected a checkpoint'),
         ({"update": "many"}, "progress.json, update: .* got 'many'"),
         ({"kept": [{"update": 1}]}, "progress.json, kept.0.score: "),
     ],

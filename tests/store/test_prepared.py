@@ -158,5 +158,5 @@ def test_damage_is_said(tmp_path: Path, text: str | None) -> None:
 def test_something_else_is_refused_by_name(tmp_path: Path) -> None:
     for text in ("[]", "{}", '{"format_version": "2"}', '{"kind": "bundle", "format_version": 2}'):
         (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(DataError, match="damaged|expected a number|is a 'bundle' of format 2; expected a corpus"):
+        with pytest.raises(DataError, match='damaged|expected a number|is a "bundle" of format 2; expected a corpus'):
             Prepared.open(tmp_path)

@@ -55,7 +55,7 @@ def test_a_run_of_mtkit_before_there_were_versions(tmp_path: Path) -> None:
     ("change", "says"),
     [
         ({"format_version": 9, "mtkit_version": "8.1"}, "of run format 9, this mtkit .* 1 to 3; .* wrote it, 8.1$"),
-        ({"kind": "bundle"}, "is a 'bundle' of format 3; expected a run"),
+        ({"kind": "bundle"}, 'is a "bundle" of format 3; expected a run'),
         ({"config": None}, "cannot be read"),
     ],
 )

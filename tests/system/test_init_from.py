@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from mtkit import files
 from mtkit.config import load
 from mtkit.errors import MtkitError
 from mtkit.jobs.export import export
+from mtkit.jobs.info import of_config
 from mtkit.jobs.train import train
 from mtkit.store import bundle_config, log
 from tests.system.test_memory import Messages
@@ -51,7 +53,8 @@ def test_a_run_goes_on_with_the_weights_of_another(toy: Path) -> None:
     assert "Begun with the weights of `runs/toy`." in card
     assert weights in card
     assert after.training.scores["bleu"] > 80
-    shutil.copytree(run, run.with_name("third"))
+    described = of_config(load(str(toy / "mtkit.toml"), ["name=next", "train.init_from=runs/toy"]))
+    assert described.parameters == sum(value.size for value in load_file(run / "best/model.safetensors").values())
     start(toy, "train.lr=0.001", "model.dropout=0.3", "train.ema=0.9", "train.max_updates=4")  # it goes on as itself
     assert [event.update for event in log.read(run / "log.jsonl") if isinstance(event, log.Begin)] == [0, 2]
 

@@ -49,7 +49,7 @@ def test_a_run_is_whole(trained: Path) -> None:
     ]
     files.verify(run / "best", "bundle")
     card = (run / "best/README.md").read_text()
-    for part in ("tok:13a", files.sha256(trained / "train.en"), "seed 1", "mtkit train", "500 updates"):
+    for part in ("tok:13a", files.sha256(trained / "train.en"), "seed 1", "mtkit train", "500 updates", "in fp32; the"):
         assert part in card
     facts = json.loads((run / "best/config.json").read_text())["training"]
     assert facts["command"] == "mtkit train -s train.max_updates=500 -s train.validate_every=250"

@@ -44,7 +44,10 @@ def test_bytes_spell_anything_and_line_breaks_are_never_produced() -> None:
         assert made.decode(ids) == text
         assert made.byte_pieces(ids) > 0
     assert {*RESERVED} < {*made.pieces(made.never)}
-    assert sorted({*made.pieces(made.never)} - {*RESERVED}) == ["<0x0A>", "<0x0D>", "<pad>", "<s>", "<unk>"]
+    never = {*made.pieces(made.never)} - {*RESERVED}
+    assert {"<0x0A>", "<0x0D>", "<0x09>", "<0x7F>", "<0xC0>", "<0xF5>", "<pad>", "<s>", "<unk>"} < never
+    assert not never & {"<0x20>", "<0x41>", "<0x7E>", "<0x80>", "<0xC2>", "<0xBF>", "<0xF4>"}
+    assert len(never) == 3 + 32 + 1 + 2 + 11  # special pieces, control characters, what no character has
     assert made.eos not in made.never
 
 
@@ -57,6 +60,22 @@ def test_a_ready_made_model_without_pad_and_bos() -> None:
     assert made.bos == made.eos
     assert made.pieces(made.never) == ["<unk>"]
     assert made.decode(made.encode(["the dog ."])[0]) == "the dog ."
+
+
+def test_pieces_that_are_no_text_are_never_produced() -> None:
+    """A ready-made model has what its training text had."""
+    model = io.BytesIO()
+    symbols = ["a\tb", "\x07", "\ufffd", "\u2028", "<0x41>", "\ue000"]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=lines(),
+        model_writer=model,
+        vocab_size=28,
+        bos_id=-1,
+        user_defined_symbols=symbols,
+        minloglevel=3,
+    )
+    made = Tokenizer(model.getvalue())
+    assert made.pieces(made.never) == ["<unk>", *symbols[:4]]
 
 
 def test_no_model_and_no_end() -> None:

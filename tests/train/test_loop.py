@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +10,9 @@ import pytest
 import torch
 
 from mtkit.errors import BundleError, RunError
+from mtkit.model.build import build
 from mtkit.ops import products
+from mtkit.schema import Model
 from mtkit.store import checkpoint
 from mtkit.train import loop, plan, precision, updates
 from mtkit.train import loss as losses
@@ -206,24 +207,26 @@ def test_progress_survives_json(tmp_path: Path) -> None:
     assert dataclasses.asdict(again.progress) == dataclasses.asdict(bench.training.progress)
 
 
-def test_precision_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_goes_by_model_and_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    transformer = {"name": "transformer", "layers": 1}
+    tables = {
+        "small": {"embed_dim": 48, "hidden_dim": 64},
+        "large": {"embed_dim": 192, "hidden_dim": 256},
+        "transformer": {"embed_dim": 256, "hidden_dim": 256, "encoder": transformer, "decoder": transformer},
+    }
+    models = {name: build(Model.model_validate(table), 2000, 2000, shared=True) for name, table in tables.items()}
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+
+    def chosen(device: torch.device, native: bool = True) -> list[str]:
+        return [precision.choose(device, model, native).name for model in models.values()]
+
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
-    now, worked = [0.0], []
-
-    def work(batch: float) -> None:
-        # The clock is ours: bf16 takes a tenth of a second, fp32 as long as the batch says.
-        worked.append(batch)
-        now[0] += 0.1 if products.entered() == "bf16" else batch
-
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    cpu = torch.device("cpu")
-    assert precision.choose(cpu, work, [0.9, 0.11, 0.11, 0.12]).name == "fp32"  # the first is not counted
-    assert precision.choose(cpu, work, [0.1, 0.12, 0.13]).name == "bf16"
-    worked.clear()
-    assert precision.choose(cpu, work, [1.0, 1.1, 5.0, 5.0]).name == "bf16"  # large batches: two are enough
-    assert worked == [1.0, 1.0, 1.1, 1.1]
+    assert chosen(cpu) == ["fp32", "bf16", "bf16"]
+    assert chosen(cpu, native=False) == ["fp32"] * 3
+    assert chosen(cuda) == ["tf32", "tf32", "amp"]
     monkeypatch.setattr(precision, "has_bf16", lambda device: False)
-    assert precision.choose(cpu, work, []).name == "fp32"
+    assert chosen(cpu) == ["fp32"] * 3
+    assert chosen(cuda) == ["tf32"] * 3
 
 
 class Memory:

@@ -3,6 +3,8 @@
 Dimensions: N rows, V the vocabulary, B sentences, K hypotheses of each, M the best of those of a sentence.
 """
 
+from math import inf
+
 import torch
 from torch import Tensor
 
@@ -107,6 +109,11 @@ def _weigh(grad_NV: Tensor, weights_N: Tensor | None) -> None:
 def log_sums(logits_BKV: Tensor) -> Tensor:
     """The logarithm of the sum of exponentials over the vocabulary, BK."""
     return logits_BKV.logsumexp(-1)
+
+
+def rule_out(logits_BKV: Tensor, states_BK: Tensor, out_ZV: Tensor, end: int) -> None:
+    """Minus infinity for what is ruled out in the state of a hypothesis; in state 0 that is nothing from `end` on."""
+    logits_BKV.masked_fill_(out_ZV[states_BK], -inf)
 
 
 def best_pieces(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,12 @@ def log_sums(logits_BKV: Tensor) -> Tensor:
     return sums
 
 
+def rule_out(logits_BKV: Tensor, states_BK: Tensor, out_ZV: Tensor, end: int) -> None:
+    """See the reference; a row in state 0 is read no further than it must be."""
+    (B, K, V), (block, warps) = logits_BKV.shape, SHAPE
+    launch("search:rule_out", (B * K,), logits_BKV, states_BK, out_ZV, V, end, BLOCK=block, num_warps=warps)
+
+
 def best_pieces(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """See the reference; of equals the first is the better one."""
     (B, K, V), (block, warps) = logits_BKV.shape, SHAPE

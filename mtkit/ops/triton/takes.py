@@ -6,12 +6,12 @@ Imports no Triton: a process that only ever meets tensors on a CPU does without 
 import functools
 import importlib.util
 import logging
-import os
 from typing import Any
 
 import torch
 from torch import Tensor, is_grad_enabled
 
+from mtkit.ops import native
 from mtkit.ops.compute import current
 
 MAX_SHORT, MAX_HEAD = 64, 128  # positions of a sentence, and the width of a head, that fit into a program
@@ -81,6 +81,11 @@ def search(given: tuple[Any, ...]) -> bool:
     return (len(given) == 1 or logits.shape[1] * given[2] <= MAX_CANDIDATES) and ready()
 
 
+def search_states(given: tuple[Any, ...]) -> bool:
+    """The arguments of `rule_out`."""
+    return search(given[:1]) and all(one.is_cuda and one.is_contiguous() for one in given[1:3])
+
+
 def short(given: tuple[Any, ...]) -> bool:
     """Queries, keys, values and a mask of sentences that are short enough to have all scores at hand."""
     queries, keys, values, mask = given
@@ -116,7 +121,7 @@ def _fit(given: tuple[Any, ...]) -> bool:
 @functools.cache
 def ready() -> bool:
     """Whether Triton is there and can compile, for which it wants a C compiler, too; said once where it cannot."""
-    if os.environ.get("MTKIT_NATIVE") == "0" or importlib.util.find_spec("triton") is None:
+    if not native.allowed() or importlib.util.find_spec("triton") is None:
         return False
     try:
         from mtkit.ops.triton.launch import launch

@@ -58,6 +58,13 @@ class Context:
         """Search's numbers of those pieces that can be produced."""
         return list(ids) if self.listed is None else self.listed.among(list(ids))
 
+    def numbers_of(self, ids: Iterable[int]) -> dict[int, int]:
+        """By id, search's numbers of those pieces that can be produced."""
+        if self.listed is None:
+            return {piece: piece for piece in ids}
+        places = self.among(ids)
+        return dict(zip(self.listed.pieces[places].tolist(), places, strict=True))
+
     @cached_property
     def names(self) -> list[str]:
         """The pieces by search's numbers, as the tokenizer writes them: "▁Haus", "," or "<0x2C>"."""
@@ -78,7 +85,10 @@ class Rule(ABC):
     """Rules pieces out at every step. It is never changed: what follows from a step is another rule."""
 
     timeless: ClassVar[bool] = False
-    """Whether it rules out the same at every step, whatever was said: then a step can be recorded with it."""
+    """Whether it rules out the same at every step, whatever was said but for the last pieces: then a step can be
+    recorded with it."""
+    looks_back: ClassVar[int] = 0
+    """How many of the last pieces a timeless rule asks for. Where fewer were said the first one is there more often."""
 
     @abstractmethod
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:

@@ -36,15 +36,21 @@ class Rules:
         """Whether they are the same at every step, but for the end at the greatest length."""
         return self.forced.prefix_BP is None and all(rule.timeless for rule in self.rules)
 
-    def apply_anywhere(self, logits_BKV: Tensor, said_1: Tensor, limits_B: Tensor | None) -> None:
+    @property
+    def looks_back(self) -> int:
+        """How many of the last pieces timeless rules ask for."""
+        return max((rule.looks_back for rule in self.rules), default=0)
+
+    def apply_anywhere(self, logits_BKV: Tensor, last_BKL: Tensor, said_1: Tensor, limits_B: Tensor | None) -> None:
         """`apply` of timeless rules, after so many pieces as the device alone knows.
 
         Args:
+            last_BKL: the last `looks_back` of them.
             limits_B: on the device, too; None: no sentence is at its limit.
         """
         end_BK = None if limits_B is None else logits_BKV[:, :, self.eos].clone()
         for rule in self.rules:
-            rule.apply(logits_BKV, said_1.expand(*logits_BKV.shape[:2], 0))
+            rule.apply(logits_BKV, last_BKL)
         if limits_B is not None and end_BK is not None:
             over_B1 = (limits_B <= said_1).unsqueeze(1)
             logits_BKV.masked_fill_(over_B1.unsqueeze(2), -inf)

@@ -27,6 +27,18 @@ def log_sums(logits, sums, V, BLOCK: tl.constexpr):
     tl.store(sums + i, top + tl.log(total))
 
 
+@triton.jit(do_not_specialize=["end"])
+def rule_out(logits, states, out, V, end, BLOCK: tl.constexpr):
+    """Minus infinity where `out` has a mark in the row of a state; in state 0 there is none from `end` on."""
+    i = tl.program_id(0).to(tl.int64)
+    state = tl.load(states + i)
+    stop = tl.where(state > 0, V, end)
+    for start in range(0, stop, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        marked = tl.load(out + state * V + column, column < V, other=0) != 0
+        tl.store(logits + i * V + column, float("-inf"), marked & (column < V))
+
+
 @triton.jit
 def _first_best(x, place, there, last, last_place):
     """The best of what comes after the last one taken, and its place; the greatest place of all: nothing."""

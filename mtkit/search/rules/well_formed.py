@@ -1,0 +1,100 @@
+"""What comes out is text: pieces that are single bytes make whole characters. Must not know models.
+
+Within a character nothing comes but what goes on with it, and outside nothing that only does so. Nearly always no
+hypothesis is within one, and then this is `Never`. The state of a hypothesis follows from its last pieces alone.
+
+Dimensions: B sentences, K hypotheses of each, V vocabulary, L pieces so far, Z states of the spelling, R hypotheses
+within a character.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+import torch
+from torch import Tensor
+
+from mtkit.ops.logits import rule_out
+from mtkit.search.rules import never
+from mtkit.search.rules.never import Never
+from mtkit.search.rules.rule import Context, Rule
+
+BEGUN = 3  # pieces that a character has before its last one, at most
+
+
+def looks(device: torch.device) -> bool:
+    """Whether it sees what was said; elsewhere than on a processor the device would have to be waited for."""
+    return device.type == "cpu"
+
+
+class WellFormed(Rule):
+    """A character that is begun is completed.
+
+    Args:
+        never: search's numbers of pieces that do not come at all.
+        spelling: of each state the pieces that may come next and the state after each, by search's numbers; in state 0
+            no character is begun.
+    """
+
+    timeless = True
+    looks_back = BEGUN
+
+    def __init__(self, never: Sequence[int], spelling: Sequence[Mapping[int, int]]) -> None:
+        self._spelling = spelling
+        parts = {piece for state in spelling for piece in state}
+        self._out = sorted({*never} | (parts - spelling[0].keys()))
+        self._never = Never(self._out)
+        self._going_on = {piece for state in spelling for piece, after in state.items() if after}
+        self._tables: tuple[Tensor, Tensor] | None = None
+
+    def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
+        """See Rule."""
+        if not looks(logits_BKV.device):
+            states_BK, out_ZV = self._states(logits_BKV, pieces_BKL)
+            rule_out(logits_BKV, states_BK, out_ZV, self._out[-1] + 1)
+            return
+        if self._going_on.isdisjoint(pieces_BKL[:, :, -1:].flatten().tolist()):
+            self._never.apply(logits_BKV, pieces_BKL)
+            return
+        states_BK, out_ZV = self._states(logits_BKV, pieces_BKL)
+        within = states_BK.nonzero(as_tuple=True)
+        kept_RV = logits_BKV[within].masked_fill_(out_ZV[states_BK[within]], -inf)
+        self._never.apply(logits_BKV, pieces_BKL)
+        logits_BKV[within] = kept_RV
+
+    def _states(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> tuple[Tensor, Tensor]:
+        """The state of each hypothesis, BK, and what is ruled out in each, ZV."""
+        if self._tables is None:
+            self._tables = self._made(logits_BKV.shape[2], logits_BKV.device)
+        after_ZV, out_ZV = self._tables
+        states_BK = pieces_BKL.new_zeros(pieces_BKL.shape[:2])
+        for pieces_BK in pieces_BKL[:, :, -BEGUN:].unbind(2):
+            states_BK = after_ZV[states_BK, pieces_BK]
+        return states_BK, out_ZV
+
+    def _made(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Tables ZV: the state after a piece, which begins anew where it does not go on, and what is ruled out."""
+        shape = len(self._spelling), size
+        after_ZV, out_ZV = torch.zeros(shape, dtype=torch.long), torch.ones(shape, dtype=torch.bool)
+        out_ZV[0] = False
+        out_ZV[0, self._out] = True
+        for state, moves in enumerate(self._spelling):
+            after_ZV[state] = after_ZV[0]
+            after_ZV[state, list(moves)] = torch.tensor(list(moves.values()), dtype=torch.long)
+            if state:
+                out_ZV[state, list(moves)] = False
+        return after_ZV.to(device), out_ZV.to(device)
+
+    def __str__(self) -> str:
+        return ""  # what goes on with a character is always left
+
+
+def make(context: Context) -> WellFormed | Never | None:
+    """By the vocabulary; with no piece that is a byte, `Never`."""
+    if not context.vocabulary.spelling:
+        return never.make(context)
+    numbers = context.numbers_of(piece for state in context.vocabulary.spelling for piece in state)
+    spelling = [
+        {numbers[piece]: after for piece, after in state.items() if piece in numbers}
+        for state in context.vocabulary.spelling
+    ]
+    return WellFormed(context.among(context.vocabulary.never), spelling)
