@@ -71,7 +71,9 @@ def test_line_breaks(small: Translator, breaks: str) -> None:
     assert made.warnings == [BROKEN]
     assert made.candidates == plain.candidates
     assert plain.warnings == []
-    assert small.translate(broken) == made
+    alone = small.translate(broken)  # of another batch: scores are rounded otherwise
+    assert (alone.source, alone.text, alone.warnings) == (broken, made.text, [BROKEN])
+    assert alone.score == pytest.approx(made.score, rel=1e-5)
     ended = small.translate("the red dog" + breaks)
     assert ended.text == small.translate("the red dog ").text
 
