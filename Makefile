@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow faults sanitize bench-train bench-translate bench-gpu reference check clean
+.PHONY: help setup demo test slow fuzz faults sanitize bench-train bench-translate bench-gpu reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,12 @@ slow: setup  ## tests that train for minutes: every choice learns, and the fast 
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow -rfEP --deselect tests/slow/test_speed.py
 	$(BIN)/pytest -m slow tests/slow/test_speed.py
 
-faults: setup  ## tests that kill training at random moments
-	$(BIN)/pytest -m faults
+# SEED=N for other tries, TRIES=N for so many; each that fails says how it is made again.
+fuzz: setup  ## thousands of files, configs and command lines that are damaged or made to deceive, in 10 minutes
+	$(BIN)/python -m tests.fuzz --processes 2 $(if $(SEED),--seed $(SEED)) $(if $(TRIES),--tries $(TRIES))
+
+faults: setup  ## every command that writes: killed at each dealing with files, on a full disk, two at once
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m faults
 
 # What C reads or writes beyond its tensors, and what C leaves undefined, ends the tests. Python itself is not checked: what
 # it never frees is no leak of ours.

@@ -3,9 +3,11 @@
 Must not know torch. All errors of a config are reported at once, each unknown key with the nearest valid one.
 """
 
+import codecs
 import copy
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +27,8 @@ else:
 
 Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
+STDIN = Path("-")
+LONGEST_SHOWN = 200  # characters of a value in a message
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
 
@@ -38,8 +42,16 @@ class Loaded(BaseModel):
     """What to tell the user: a file or a recipe."""
 
     def path(self, name: str) -> Path:
-        """The place of a path of the config; `mtkit:NAME` is the bundled text."""
-        return bundled(name.removeprefix(BUNDLED)) if name.startswith(BUNDLED) else self.folder / name
+        """The place of a path of the config; `mtkit:NAME` is the bundled text, ~ the home folder.
+
+        Raises:
+            ConfigError: there is no such home folder, or it cannot be a path.
+        """
+        if name.startswith(BUNDLED):
+            return bundled(name.removeprefix(BUNDLED))
+        if "\0" in name:
+            raise ConfigError(f"{name!r} is no path: it has a NUL inside; write it anew")
+        return self.folder / at_home(Path(name))
 
     @property
     def run_folder(self) -> Path:
@@ -51,6 +63,20 @@ def bundled(name: str) -> Path:
     package = Path(__file__).parent
     inside = package / "data"
     return (inside if inside.is_dir() else package.parent / "data") / name
+
+
+def at_home(path: Path) -> Path:
+    """A path with the home folder in the place of the ~ or ~USER that it may begin with.
+
+    Raises:
+        ConfigError: there is no such home folder, nor anything of this name.
+    """
+    if not str(path).startswith("~"):
+        return path
+    found = Path(os.path.expanduser(path))
+    if found == path and not os.path.lexists(path):
+        raise ConfigError(f"{path}: there is no home folder {path.parts[0]}; write the path out, or with ./ before it")
+    return found
 
 
 def recipes() -> list[str]:
@@ -67,26 +93,8 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
     Raises:
         ConfigError: listing every error found.
     """
-    here = Path.cwd()
-    if where is None:
-        path = here / "mtkit.toml"
-        origin, folder = "mtkit.toml", here
-        if not path.is_file():
-            path, origin = RECIPES / "demo.toml", "built-in recipe demo (there is no mtkit.toml here)"
-    elif Path(where).is_file():
-        path, origin, folder = Path(where), where, Path(where).resolve().parent
-    elif where in recipes():
-        path, origin, folder = RECIPES / f"{where}.toml", f"built-in recipe {where}", here
-    else:
-        names = recipes()
-        raise ConfigError(
-            f"config {where!r} is neither a file nor a recipe{registry.nearest(where, names)} "
-            f"(recipes: {', '.join(names)})"
-        )
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{origin} is not valid TOML: {error}") from None
+    path, origin, folder = _find(where)
+    table = _table(path, origin)
     if not overrides:
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
     before = copy.deepcopy(table)
@@ -99,6 +107,57 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         mine = {key for key in dead if any(key == one or key.startswith(f"{one}.") for one in own)}
         _refuse(config, {key: why for key, why in dead.items() if key in mine}, origin)
     return Loaded(config=config, folder=folder, origin=origin)
+
+
+def _find(where: str | None) -> tuple[Path, str, Path]:
+    """The file of a config, what to call it, and what its relative paths start at."""
+    here, names = Path.cwd(), recipes()
+    if where is None and not os.path.lexists(here / "mtkit.toml"):
+        return RECIPES / "demo.toml", "built-in recipe demo (there is no mtkit.toml here)", here
+    origin = "mtkit.toml" if where is None else where
+    if origin == "-":
+        return STDIN, "stdin", here
+    path = at_home(Path(origin)) if where else here / origin
+    if path.is_file():
+        return path, origin, here if where is None else path.resolve().parent
+    if where in names:
+        return RECIPES / f"{where}.toml", f"built-in recipe {where}", here
+    if path.is_dir():
+        inside = f"; did you mean {origin.rstrip('/')}/mtkit.toml?" if (path / "mtkit.toml").is_file() else ""
+        raise ConfigError(f"config {origin!r} is a folder, expected a file of TOML or a recipe{inside}")
+    if path.exists():
+        return path, origin, here  # a pipe lies nowhere
+    if where is None:
+        raise ConfigError("mtkit.toml is a link to what does not exist: mend it, or take it away")
+    raise ConfigError(
+        f"config {where!r} is neither a file nor a recipe{registry.nearest(where, names)} (recipes: {', '.join(names)})"
+    )
+
+
+def _table(path: Path, origin: str) -> dict[str, Any]:
+    """A file's TOML."""
+    if path != STDIN:
+        data = path.read_bytes()
+    elif sys.stdin is None:
+        raise ConfigError("stdin is closed: there is no config to read")
+    else:
+        data = sys.stdin.buffer.read()
+    data = data.removeprefix(codecs.BOM_UTF8)  # as editors of Windows write it
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:100]:
+        raise ConfigError(
+            f"{origin} is in UTF-16, or no text; expected UTF-8: save it as UTF-8, or convert it with iconv"
+        )
+    try:
+        return tomllib.loads(data.decode())
+    except RecursionError:
+        raise ConfigError(f"{origin} is not valid TOML: it is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{origin}, line {line}: 0x{data[error.start]:02x} is not UTF-8; save it as UTF-8, or convert it with iconv"
+        ) from None
+    except ValueError as error:  # of a number with thousands of digits, too
+        raise ConfigError(f"{origin} is not valid TOML: {error}") from None
 
 
 def parse(table: dict[str, Any], origin: str, *, whole: bool = False) -> Config:
@@ -238,7 +297,7 @@ def _read(override: str) -> tuple[list[str], Any]:
         raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}", remedy="set")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     return key.strip().split("."), value
 
@@ -281,6 +340,8 @@ def _explain(error: dict[str, Any], written: Any, root: Any) -> str:
         case "model_type" | "model_attributes_type" if not isinstance(got, dict):
             hint = f"; did you mean {where}.name = {_shown(got)}?" if got in names else ""
             return f"{where} = {_shown(got)}: expected a table of keys{hint}"
+        case "string_pattern_mismatch":
+            return f"{where} = {_shown(got)}: expected a name that has no / and no space in it, nor a dot before it"
         case "value_error":
             return f"{where}: {message}" if where else message
     return f"{where} = {_shown(got)}: {message[0].lower()}{message[1:]}"
@@ -327,5 +388,6 @@ def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, An
 
 
 def _shown(value: Any) -> str:
-    """A value about as TOML has it."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """A value about as TOML has it, cut where it is very long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -61,3 +61,11 @@ class Stopped(MtkitError):
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked for the end of work of which nothing is to be saved; like Ctrl-C, no error."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"signal {signal}")
+        self.exit_code = 128 + signal

@@ -5,30 +5,51 @@ fsync of the parent.
 """
 
 import contextlib
+import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from mtkit import reading
 from mtkit.errors import BundleError, RunError
 
 CHECKSUMS = "checksums.json"
-TEMPORARY = ".tmp-"  # what a crash leaves behind under this prefix is removed by `sweep`
+TEMPORARY = ".tmp-"  # what a crash leaves behind under this prefix is removed by `sweep` and `publish`
+ASIDE = ".old-"  # before the name of a folder while its successor takes its place
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def sha256(path: Path) -> str:
     """The sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return _sum(file)
+
+
+def _sum(file: IO[bytes]) -> str:
     total = hashlib.sha256()
+    while block := file.read(1 << 20):
+        total.update(block)
+    return total.hexdigest()
+
+
+def crc32(path: Path) -> str:
+    """The CRC-32 of a file's bytes, in hex: finds damage at the speed of memory, and proves nothing against intent."""
+    total = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
+            total = zlib.crc32(block, total)
+    return f"{total:08x}"
 
 
 def sync(path: Path) -> None:
@@ -41,7 +62,11 @@ def sync(path: Path) -> None:
 
 
 def write(path: Path, data: bytes | str) -> None:
-    """Write a whole file atomically."""
+    """Write a whole file atomically.
+
+    Raises:
+        OSError: with the name of the file, even where the system says none (a full disk).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{path.name}"
     try:
@@ -50,6 +75,10 @@ def write(path: Path, data: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
@@ -57,10 +86,12 @@ def write(path: Path, data: bytes | str) -> None:
 
 @contextlib.contextmanager
 def as_os_error(path: Path) -> Iterator[None]:
-    """Turn a library's own error of writing (a full disk, say) into the OSError that it stands for."""
+    """Name the file in what the system says of writing it, also through a library's own error (a full disk, say)."""
     try:
         yield
-    except OSError:
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     except Exception as error:
         if found := re.search(r"os error (\d+)", str(error)):
@@ -82,32 +113,45 @@ def to_json(value: Any) -> str:
 def publish(folder: Path) -> Iterator[Path]:
     """Give a temporary folder to fill; on success it takes the place of `folder`.
 
-    A folder already there is set aside as NAME.old until the new one stands, so that at any moment one of
-    the two is whole (`standing` finds it); on an error nothing is left behind.
+    A folder already there is set aside under a name of ours until the new one stands, so that at any moment one of
+    the two is whole (`standing` finds it); on an error nothing is left behind. What a killed process has left of the
+    same folder goes.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.parent / f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{folder.name}"
-    temporary.mkdir()
+    with _alone(folder.parent):
+        for left in folder.parent.glob(f"{TEMPORARY}{'?' * 8}-{glob.escape(folder.name)}"):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        temporary.mkdir()
+        handle = os.open(temporary, os.O_RDONLY)
+        _flock(handle, fcntl.LOCK_EX)  # held as long as it is being filled
     try:
-        yield temporary
+        with _named(folder):
+            yield temporary
         for path in sorted(temporary.rglob("*")):
             sync(path)
         sync(temporary)
-        old = folder.parent / f"{folder.name}.old"
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        temporary.rename(folder)
-        sync(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        aside = _aside(folder)
+        with _alone(folder.parent):
+            if folder.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+            temporary.rename(folder)
+            sync(folder.parent)
+            shutil.rmtree(aside, ignore_errors=True)
     finally:
+        os.close(handle)
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def standing(folder: Path) -> Path:
     """`folder`, or the one it was about to replace when a crash came between the two renames."""
-    old = folder.parent / f"{folder.name}.old"
-    return old if not folder.exists() and old.exists() else folder
+    if folder.exists():
+        return folder
+    # The second name is that of earlier versions.
+    asides = (_aside(folder), folder.parent / f"{folder.name}.old")
+    return next((aside for aside in asides if aside.exists()), folder)
 
 
 def sweep(folder: Path) -> None:
@@ -117,11 +161,58 @@ def sweep(folder: Path) -> None:
     """
     for path in folder.glob(f"{TEMPORARY}*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in folder.glob("*.old"):
-        if (standing := path.with_suffix("")).exists():
+    for path in folder.glob(f"{ASIDE}*"):
+        if (standing := folder / path.name.removeprefix(ASIDE)).exists():
             shutil.rmtree(path)
         else:
             path.rename(standing)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.parent / f"{ASIDE}{folder.name}"
+
+
+@contextlib.contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Say where there was no room, if whoever wrote into a folder does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in NO_ROOM:
+            raise OSError(error.errno, error.strerror, str(folder)) from None
+        raise
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others who publish into a folder waiting, for a moment."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _abandoned(folder: Path) -> bool:
+    """Whether the process that filled a temporary folder has gone."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return _flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
+
+
+def _flock(handle: int, how: int) -> bool:
+    """Whether a lock was taken; some file systems know none."""
+    try:
+        fcntl.flock(handle, how)
+    except OSError:
+        return False
+    return True
 
 
 def seal(folder: Path) -> None:
@@ -130,25 +221,82 @@ def seal(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(to_json({name: sha256(folder / name) for name in names}), encoding="utf-8")
 
 
-def verify(folder: Path, what: str) -> None:
+@dataclass(frozen=True)
+class Seal:
+    """The checksums of a sealed folder; a file is looked at when it is asked for."""
+
+    folder: Path
+    what: str
+    """What the folder is, in messages."""
+    sums: Mapping[str, str]
+    """Name -> sha256."""
+
+    @classmethod
+    def of(cls, folder: Path, what: str) -> "Seal":
+        """Read the checksums of a folder.
+
+        Raises:
+            BundleError: there are none, or it is not they that stand there.
+        """
+        path = folder / CHECKSUMS
+        try:
+            sums = reading.read_json(path)
+        except FileNotFoundError:
+            raise BundleError(f"{folder} is no {what}: it has no {CHECKSUMS}; give the folder that holds it") from None
+        except reading.Unreadable as error:
+            raise BundleError(f"{path} is damaged: {error}; copy the {what} again") from None
+        if not isinstance(sums, dict):
+            raise BundleError(f"{path} is damaged: it is not a JSON table; copy the {what} again")
+        for name, value in sums.items():
+            if not reading.plain(name):
+                raise BundleError(
+                    f"{path} is damaged: {reading.shown(name)} is no name of a file; copy the {what} again"
+                )
+            if not isinstance(value, str) or not SHA256.fullmatch(value):
+                raise BundleError(
+                    f"{path}, {name}: found {reading.shown(value)}, expected a sha256 of 64 hex digits; "
+                    f"copy the {what} again"
+                )
+        return cls(folder, what, sums)
+
+    def check(self, name: str, limit: int) -> Path:
+        """The path of a file that is there, is no larger than `limit` bytes, and has not changed.
+
+        Raises:
+            BundleError: says which of these it is.
+        """
+        try:
+            path = reading.member(self.folder, name)
+            if name not in self.sums:
+                raise BundleError(f"{self.folder / CHECKSUMS} does not name {name}; copy the {self.what} again")
+            with reading.opened(path, limit) as file:
+                found = _sum(file)
+        except FileNotFoundError:
+            path = self.folder / name
+            raise BundleError(
+                f"{path} is missing; the {self.what} is incomplete: copy it again, with all its files"
+            ) from None
+        except (reading.Unreadable, OSError) as error:
+            raise BundleError(f"{reading.line(str(error))}; copy the {self.what} again") from None
+        if found != self.sums[name]:
+            raise BundleError(
+                f"{path} has changed: its sha256 is not the one in {CHECKSUMS}; copy the {self.what} again"
+            )
+        return path
+
+
+def verify(folder: Path, what: str, limit: int = 1 << 62) -> None:
     """Check every file of a sealed folder.
+
+    Args:
+        limit: bytes that none of them has more of.
 
     Raises:
         BundleError: naming the first file that is missing or changed.
     """
-    try:
-        sums = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
-        items = list(sums.items())
-    except FileNotFoundError:
-        raise BundleError(f"{folder} is no {what}: it has no {CHECKSUMS}; give the folder that holds it") from None
-    except (ValueError, AttributeError):
-        raise BundleError(f"{folder / CHECKSUMS} is damaged: it is not a JSON table; copy the {what} again") from None
-    for name, expected in items:
-        path = folder / name
-        if not path.is_file():
-            raise BundleError(f"{path} is missing; the {what} is incomplete: copy it again, with all its files")
-        if sha256(path) != expected:
-            raise BundleError(f"{path} has changed: its sha256 is not the one in {CHECKSUMS}; copy the {what} again")
+    seal = Seal.of(folder, what)
+    for name in seal.sums:
+        seal.check(name, limit)
 
 
 @contextlib.contextmanager
@@ -171,7 +319,8 @@ def lock(folder: Path, wait: bool = False) -> Iterator[IO[str]]:
                 f"{folder} is in use by process {file.read().strip() or '(unknown)'}; "
                 "wait for it, or give this run another name"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with as_os_error(folder / "lock"):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         yield file

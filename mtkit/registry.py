@@ -64,6 +64,8 @@ class Choice(NamedTuple):
     """Of a metric."""
     tokenizes: bool = False
     """Of a metric: whether it takes BLEU's tokenizer."""
+    counts_words: bool = False
+    """Of a metric: whether it counts words, which it knows by the spaces between them if no tokenizer finds them."""
     needs_sources: bool = False
     """Of a metric: whether it reads the sources."""
     always: bool = False
@@ -95,7 +97,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "positions": ("even_heads",),
     "cell": ("unbounded", "multiplies_state"),
     "optimizer": ("betas",),
-    "metric": ("shown", "higher_is_better", "tokenizes", "needs_sources"),
+    "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "needs_sources"),
     "rule": ("always",),
     "command": ("hidden",),
 }
@@ -337,6 +339,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "Papineni et al. 2002",
             shown="BLEU",
             tokenizes=True,
+            counts_words=True,
         ),
         "chrf": Choice("mtkit.metrics.chrf:chrf", "character n-gram F-score", "Popovic 2015", shown="chrF"),
         "ter": Choice(
@@ -345,6 +348,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "Snover et al. 2006",
             shown="TER",
             higher_is_better=False,
+            counts_words=True,
         ),
     },
     "reader": {

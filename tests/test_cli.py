@@ -43,7 +43,7 @@ def test_the_library_is_silent_unless_asked() -> None:
 
 
 MISSING = str(PACKAGE / "recipes/none.toml")
-REFUSED = "check space and permissions, then run it again"
+REFUSED = "then run it again"
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,22 @@ REFUSED = "check space and permissions, then run it again"
             FileNotFoundError(errno.ENOENT, "No such file or directory", MISSING),
             f"error: mtkit is not installed whole: {MISSING} is missing; install it again",
         ),
-        (OSError(errno.ENOSPC, "No space left on device"), f"error: No space left on device; {REFUSED}"),
+        (OSError(errno.ENOSPC, "No space left on device"), f"error: No space left on device; check space, {REFUSED}"),
         (
             PermissionError(errno.EACCES, "Permission denied", "runs/demo"),
-            f"error: runs/demo: Permission denied; {REFUSED}",
+            f"error: runs/demo: Permission denied; check permissions, {REFUSED}",
         ),
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "runs/demo"),
-            f"error: runs/demo: No such file or directory; {REFUSED}",
+            f"error: runs/demo: No such file or directory; check the path, {REFUSED}",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", MISSING),
-            f"error: {MISSING}: Permission denied; {REFUSED}",
+            f"error: {MISSING}: Permission denied; check permissions, {REFUSED}",
         ),
-        (FileNotFoundError(errno.ENOENT, "None", "data.py"), f"error: data.py: None; {REFUSED}"),
-        (OSError("odd"), f"error: odd; {REFUSED}"),
-        (FileNotFoundError(errno.ENOENT, "No such file", 7), f"error: 7: No such file; {REFUSED}"),
+        (FileNotFoundError(errno.ENOENT, "None", "data.py"), f"error: data.py: None; check the path, {REFUSED}"),
+        (OSError("odd"), f"error: odd; check space and permissions, {REFUSED}"),
+        (FileNotFoundError(errno.ENOENT, "No such file", 7), f"error: 7: No such file; check the path, {REFUSED}"),
     ],
     ids=lambda some: "" if isinstance(some, str) else repr(some)[:40],
 )

@@ -46,6 +46,7 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
         [
             (merged(tokenizer=MODEL_FILE | {"vocab_size": 500}), "beside tokenizer.model"),
             (merged(tokenizer={"kind": "char", "vocab_size": 8000}), 'with tokenizer.kind = "char"'),
+            (merged(tokenizer={"vocab_size": 500}, train={"init_from": "runs/a"}), "beside train.init_from, whose tok"),
         ],
         [merged(tokenizer={"vocab_size": 8000})],
     ),
@@ -60,6 +61,10 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
     "tokenizer.train_lines": (
         [(merged(tokenizer=MODEL_FILE | {"train_lines": 9}), "beside tokenizer.model")],
         [merged(tokenizer={"train_lines": 9})],
+    ),
+    "model.init": (
+        [(merged(model={"init": "xavier"}, train={"init_from": "runs/a"}), "beside train.init_from, whose weights")],
+        [merged(model={"init": "uniform"})],
     ),
     "model.variational": (
         [(merged(model={"variational": True, "dropout": 0.0}), "with model.dropout = 0")],
@@ -172,7 +177,7 @@ def test_they_change_no_fingerprint(tmp_path: Path) -> None:
 
     def fingerprint(**tokenizer: object) -> str:
         table = merged(tokenizer={"model": "a.model"} | tokenizer)
-        return find(Loaded(config=parse(table, "x", whole=True), folder=tmp_path, origin="x")).fingerprint
+        return find(Loaded(config=parse(table, "x", whole=True), folder=tmp_path, origin="x")).identity
 
     assert fingerprint(vocab_size=9, normalization="nfkc", byte_fallback=False) == fingerprint()
     assert fingerprint(model=["a.model", "t.en"], shared=False) != fingerprint()

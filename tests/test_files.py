@@ -42,24 +42,48 @@ def test_publish_is_all_or_nothing(tmp_path: Path) -> None:
     assert (target / "x").read_text() == "two"
 
 
-def test_killed_between_the_renames_the_old_one_stands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("aside", [".old-best", "best.old"])  # the second as earlier versions named it
+def test_killed_between_the_renames_the_old_one_stands(tmp_path: Path, aside: str) -> None:
     target = tmp_path / "best"
     target.mkdir()
-    target.rename(tmp_path / "best.old")
-    assert files.standing(target) == tmp_path / "best.old"
+    target.rename(tmp_path / aside)
+    assert files.standing(target) == tmp_path / aside
     with files.publish(target) as folder:
         (folder / "x").write_text("new")
     assert files.standing(target) == target
-    assert names(tmp_path) == ["best"]
+    # What the user may have named so stays.
+    assert names(tmp_path) == ["best"] + ["best.old"] * (aside == "best.old")
+
+
+def test_what_a_killed_process_left_goes_when_the_folder_is_written_again(tmp_path: Path) -> None:
+    for name in (".tmp-01234567-b[e]st", ".tmp-01234567-other", ".old-b[e]st"):
+        (tmp_path / name).mkdir()
+    with files.publish(tmp_path / "b[e]st") as first, files.publish(tmp_path / "b[e]st") as second:
+        assert first.is_dir()  # it is being filled
+        assert second.is_dir()
+    assert names(tmp_path) == [".tmp-01234567-other", "b[e]st"]
 
 
 def test_sweep_removes_what_a_crash_left(tmp_path: Path) -> None:
     (tmp_path / ".tmp-1-best").mkdir()
     (tmp_path / ".tmp-2-x").write_text("")
-    for name in ("kept", "new", "new.old", "lost.old"):
+    for name in ("kept", "new", ".old-new", ".old-lost", "kept.old"):
         (tmp_path / name).mkdir()
     files.sweep(tmp_path)
-    assert names(tmp_path) == ["kept", "lost", "new"]
+    assert names(tmp_path) == ["kept", "kept.old", "lost", "new"]
+
+
+def test_a_full_disk_is_named_by_its_file(tmp_path: Path) -> None:
+    full = OSError(28, "No space left on device")
+    with pytest.raises(OSError, match=f"{tmp_path}/new"), files.publish(tmp_path / "new"):
+        raise full
+    with pytest.raises(OSError, match="log"), files.as_os_error(tmp_path / "log"):
+        raise full
+    with pytest.raises(OSError, match="/dev/full"), files.as_os_error(Path("/dev/full")):
+        Path("/dev/full").write_text("x")
+    with pytest.raises(OSError, match="'/proc/x'"):
+        files.write(Path("/proc/x"), "")
+    assert names(tmp_path) == []
 
 
 def test_seals(tmp_path: Path) -> None:

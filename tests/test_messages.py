@@ -16,7 +16,13 @@ LIBRARY = sorted(file for file in PACKAGE.rglob("*.py") if PACKAGE / "cli" not i
 SPEAKING = [file for file in LIBRARY if file != PACKAGE / COMPILER]
 FLAG = re.compile(r"(?<![\w-])(?:--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])")
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.MtkitError)}
-OTHERS = {"report/card.py": {"--model"}}  # a line for a shell in a model card
+# A line for a shell in a model card, and flags of other programs.
+OTHERS = {
+    "report/card.py": {"--model"},
+    "text/compression.py": {"-f", "-t"},
+    "text/plausibility.py": {"-f", "-t"},
+    "text/readers/tsv.py": {"-f"},
+}
 
 
 def docstrings(tree: ast.AST) -> Iterator[ast.AST]:

@@ -1,6 +1,7 @@
 """`mtkit eval`, also known as `mtkit evaluate`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +15,12 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    listed,
     load_config,
     shown,
 )
+from mtkit.cli.progress import Watched
+from mtkit.cli.streams import printable
 
 if TYPE_CHECKING:
     from mtkit.schema import Eval
@@ -49,6 +53,7 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
+    from mtkit.errors import DataError
     from mtkit.jobs import evaluate
     from mtkit.metrics.metric import shown as shown_metric
     from mtkit.schema import Eval
@@ -56,7 +61,7 @@ def command(
     messages = Messages(quiet, verbose)
     given = {
         key: value
-        for key, value in {"metrics": metrics and metrics.split(","), "tokenize": tokenize}.items()
+        for key, value in {"metrics": metrics and listed(metrics, "--metrics"), "tokenize": tokenize}.items()
         if value is not None
     }
     if (hyp is None) != (not ref):
@@ -72,7 +77,13 @@ def command(
             settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
         results = [
             evaluate.score_files(
-                hyp, ref, src, metrics=settings.metrics, tokenize=settings.tokenize, target_lang=language
+                hyp,
+                ref,
+                src,
+                metrics=settings.metrics,
+                tokenize=settings.tokenize,
+                target_lang=language,
+                watcher=Watched(messages),
             )
         ]
     else:
@@ -83,20 +94,30 @@ def command(
         from mtkit.ops.device import set_threads
 
         set_threads(threads)
-        results = evaluate.evaluate(loaded, metrics=settings.metrics, tokenize=settings.tokenize, device=device)
-        messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
-    for result in results:
-        for warning in result.warnings:
-            messages.warn(warning)
+        results = evaluate.evaluate(
+            loaded,
+            metrics=settings.metrics,
+            tokenize=settings.tokenize,
+            device=device,
+            watcher=Watched(messages),
+        )
+        if not any(result.problems for result in results):
+            messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
+    for warning in dict.fromkeys(warning for result in results for warning in result.warnings):  # each once
+        messages.warn(warning)
     if as_json:
         tables = {result.name: result.as_json() for result in results}
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))
-        return
-    for result in results:
-        if len(results) > 1:
-            print(f"{result.name}:")
-        for score in result.scores:
-            print(f"{shown_metric(score.name)}\t{score.score:.2f}\t{score.signature}")
+    else:
+        for result in results:
+            if len(results) > 1:
+                print(printable(f"{result.name}:"))
+            for score in result.scores:
+                print(f"{shown_metric(score.name)}\t{score.score:.2f}\t{score.signature}")
+    if problems := [problem for result in results for problem in result.problems]:
+        # The scores are the answer, and all there; but whoever goes on with the files must learn that there are none.
+        sys.stdout.flush()
+        raise DataError(f"{'; '.join(problems[:2])}; the scores are right, but they and the translations are not kept")
 
 
 def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
+from mtkit.cli.streams import console, printable
 
 if TYPE_CHECKING:
     from mtkit.jobs.info import Info, Part
@@ -75,11 +76,13 @@ def _folder(what: str) -> Path | None:
     Raises:
         ConfigError: it is nothing of all that.
     """
-    from mtkit.config import recipes
+    from mtkit.config import at_home, recipes
     from mtkit.errors import ConfigError
     from mtkit.registry import nearest
 
-    path, names = Path(what), recipes()
+    path, names = at_home(Path(what)), recipes()
+    if what == "-":
+        return None  # a config comes down a pipe
     if not path.exists() and what not in names:
         raise ConfigError(
             f"{what} is no bundle, no run, no config file and no recipe{nearest(what, names)} "
@@ -113,6 +116,7 @@ def _facts(info: "Info") -> Rows:
             f"{PIECES} pieces and an end on both sides)",
         ),
         ("on disk", f"{info.model_bytes / 1e6:,.1f} MB" + ("" if info.version else ", once it is trained")),
+        ("BLEU tokenizer", info.bleu_tokenizer),
         ("native code", info.native_code.partition(", /")[0]),  # the compiler; --json has the long path, too
     ]
 
@@ -205,13 +209,11 @@ def _table(headings: tuple[str, ...], rows: Rows) -> None:
     for line in lines:
         cells = zip(headings, line, widths, strict=True)
         aligned = [cell.rjust(width) if head == NUMBERS else cell.ljust(width) for head, cell, width in cells]
-        print("  ".join(aligned).rstrip())
+        print(printable("  ".join(aligned).rstrip()))
 
 
 def _fold(headings: tuple[str, ...], rows: Rows) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, show_header=any(headings), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     widest = 20  # a column up to this is never folded
@@ -225,6 +227,6 @@ def _fold(headings: tuple[str, ...], rows: Rows) -> None:
     above = ""
     for first, *others in rows:
         bold = first == TOTAL or not any(others)
-        table.add_row(Text("" if first == above else first), *map(Text, others), style="bold" if bold else "")
+        table.add_row("" if first == above else first, *others, style="bold" if bold else "")
         above = first
-    Console(highlight=False).print(table)
+    console(stderr=False).print(table)

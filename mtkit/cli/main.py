@@ -1,5 +1,6 @@
 """The command `mtkit`, and the one place where errors are caught."""
 
+import errno
 import functools
 import os
 import sys
@@ -11,12 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import remedies
-from mtkit.cli.options import with_plugins
+from mtkit.cli import remedies, streams
+from mtkit.cli.options import with_homes, with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
 
 PACKAGE = Path(__file__).resolve().parent.parent
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 app = typer.Typer(
     help="Train a translator on parallel text, and use it. Without arguments, each command reads mtkit.toml here, "
@@ -31,24 +35,27 @@ app = typer.Typer(
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """The command with its errors turned into a line or two on stderr and an exit code.
 
-    Around each command and not around all: what is caught here never reaches the argument parser, which has
-    ideas of its own of interrupts and closed pipes.
+    Around each command, so that what is caught here never reaches the argument parser, which has ideas of its own of
+    interrupts and closed pipes; and around all, for what the parser prints itself.
     """
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
+            try:
+                command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
         except Stopped as stopped:
             _leave(str(stopped), stopped.exit_code)
         except MtkitError as error:
             _leave(f"error: {remedies.shown(error)}", 1)
-        except KeyboardInterrupt:
-            _leave("interrupted", 130)
-        except BrokenPipeError:
-            # Whoever read our output has gone: nothing more to say, not even when Python flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt as end:
+            _leave("interrupted", getattr(end, "exit_code", 130))
+        except (streams.Gone, BrokenPipeError):  # whoever read our output: nothing more to say
+            sys.exit(0)
+        except RecursionError:
+            _leave("error: what was given is nested too deeply to be read", 1)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -57,6 +64,10 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             if kwargs.get("verbose"):
                 traceback.print_exc()
             _leave(f"error: {_told(error)}", 1)
+        except UnicodeEncodeError as error:
+            if error.encoding != sys.getfilesystemencoding():
+                raise
+            _leave(f"error: {error.object!r} is no file name in this locale; set LC_ALL=C.UTF-8, or rename it", 1)
 
     return run
 
@@ -69,17 +80,25 @@ def _told(error: OSError) -> str:
         if ours and isinstance(error, FileNotFoundError):
             return f"mtkit is not installed whole: {name} is missing; install it again"
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}; check space and permissions, then run it again"
+    return f"{where}{error.strerror or error}; check {_suspect(error)}, then run it again"
+
+
+def _suspect(error: OSError) -> str:
+    """What to look at."""
+    for numbers, what in ((NO_SPACE, "space"), (NO_PERMISSION, "permissions"), (NO_PLACE, "the path")):
+        if error.errno in numbers:
+            return what
+    return "space and permissions"
 
 
 def _leave(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    print(streams.printable(message), file=sys.stderr)
     sys.exit(code)
 
 
 def _add(name: str) -> None:
     hidden = CHOICES["command"][name].hidden
-    app.command(name, hidden=hidden)(_guarded(with_plugins(resolve("command", name))))
+    app.command(name, hidden=hidden)(_guarded(with_homes(with_plugins(resolve("command", name)))))
 
 
 for _name in CHOICES["command"]:
@@ -114,7 +133,11 @@ def _common(
 
 def main() -> None:
     """Run a command; ends the process with the exit codes that the README names."""
+    from mtkit.jobs.signals import raised
+
+    raised()
+    streams.prepare()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if asked is not None and asked not in CHOICES["command"]:
         _add_installed()
-    app()
+    _guarded(app)()

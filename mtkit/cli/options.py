@@ -3,7 +3,7 @@
 import functools
 import gc
 import inspect
-import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +13,17 @@ import typer
 
 from mtkit.cli import remedies
 from mtkit.cli.decode_flags import Flags
+from mtkit.cli.streams import printable
 
 if TYPE_CHECKING:
     from mtkit.config import Loaded
     from mtkit.schema import Decode
     from mtkit.translator.translator import Translator
+
+MOST_PROCESSES = 1024  # and threads: more than any machine has use for, and less than would bring it down
+OFTEN = 5  # warnings of a kind that are said; the others are counted
+KINDS = 20  # of them, at most
+VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 
 ConfigOption = Annotated[
     str | None,
@@ -32,7 +38,10 @@ PluginOption = Annotated[
     typer.Option("--plugin", metavar="MODULE", help="Load a module, or a .py file, that brings choices of its own."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to compute.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to compute with.")]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=MOST_PROCESSES, show_default=False, help="Threads to compute with."),
+]
 ModelsOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -40,7 +49,8 @@ ModelsOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[
-    int, typer.Option("--workers", min=1, help="Processes that share the work, of one thread each.")
+    int,
+    typer.Option("--workers", min=1, max=MOST_PROCESSES, help="Processes that share the work, of one thread each."),
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
@@ -70,6 +80,33 @@ def with_plugins(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def with_homes(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with a ~ at the beginning of its paths for what a shell makes of it: quotes and = keep shells off."""
+
+    def written_out(value: Any) -> Any:
+        if isinstance(value, list):
+            return [written_out(one) for one in value]
+        if isinstance(value, Path) and str(value).startswith("~"):
+            from mtkit.config import at_home
+
+            return at_home(value)
+        return value
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        command(*args, **{key: written_out(value) for key, value in kwargs.items()})
+
+    return run
+
+
+def listed(text: str, flag: str) -> list[str]:
+    """The entries of a list with commas; spaces around them and empty ones do not count."""
+    entries = [entry for one in text.split(",") if (entry := one.strip())]
+    if not entries:
+        raise typer.BadParameter(f"{flag} {text!r} names nothing; expected a list such as bleu,chrf")
+    return entries
+
+
 def checked_form(form: str) -> str:
     """A name of a form, or wrong usage."""
     if form not in ("text", "jsonl"):
@@ -82,6 +119,7 @@ class Messages:
 
     def __init__(self, quiet: bool, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
+        self._warned: dict[str, tuple[str, int]] = {}  # kind -> the first of it, and how many there were
 
     def say(self, message: str, remedy: str = "") -> None:
         """A line for the user, with the flags of its remedy."""
@@ -92,16 +130,36 @@ class Messages:
         """A line that is said even when quiet."""
         self._print(f"WARNING: {message}")
 
+    def warn_of(self, where: str, message: str) -> None:
+        """A warning that may come often: the first few of a kind are said, the others counted (`count_up`).
+
+        Args:
+            where: what it is about: "line 3".
+            message: of the same kind is what differs in numbers and in what is quoted.
+        """
+        kind = VARIES.sub("", message)
+        if kind not in self._warned and len(self._warned) == KINDS:
+            kind = ""
+        first, count = self._warned.get(kind, (f"{where}: {message}", 0))
+        self._warned[kind] = first, count + 1
+        if count < OFTEN:
+            self.warn(f"{where}: {message}")
+
+    def count_up(self, of: str) -> None:
+        """Say how many more warnings of each kind there were; `of`: "lines"."""
+        for first, count in self._warned.values():
+            if count > OFTEN:
+                self.warn(f"{count - OFTEN:,} more {of} like {first}")
+        self._warned.clear()
+
     def detail(self, message: str) -> None:
-        """A line for whoever asked for more."""
+        """Lines for whoever asked for more."""
         if self.verbose and not self.quiet:
-            self._print(message)
+            for line in message.split("\n"):
+                self._print(line)
 
     def _print(self, message: str) -> None:
-        try:
-            print(message, file=sys.stderr, flush=True)
-        except BrokenPipeError:  # nobody listens any more; that is no reason to end the work
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        print(printable(message), file=sys.stderr, flush=True)
 
 
 def detail_native(messages: Messages) -> None:

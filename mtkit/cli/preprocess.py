@@ -1,16 +1,27 @@
 """`mtkit preprocess`."""
 
+import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
+from mtkit.cli.streams import console
 
 if TYPE_CHECKING:
+    from mtkit.config import Loaded
     from mtkit.store.prepared import Counts, Lengths, Prepared, Report
 
 
 def command(
-    config: ConfigOption = None, set_: SetOption = None, quiet: QuietOption = False, verbose: VerboseOption = False
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove prepared texts of these languages that no run here uses.")
+    ] = False,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Filter parallel text, train its tokenizer, and write the prepared corpus and a data report."""
     from mtkit.jobs.preprocess import preprocess
@@ -23,59 +34,69 @@ def command(
             show(prepared, verbose)
     else:
         messages.say(f"nothing has changed: {shown(prepared.folder)} stands as it is")
+    _spare(loaded, prepared, prune, messages)
+
+
+def _spare(loaded: "Loaded", prepared: "Prepared", prune: bool, messages: Messages) -> None:
+    """Say how much lies in what no run uses any more, or remove it."""
+    from mtkit.jobs.preparing import spare
+
+    if not (folders := spare.spare(loaded, prepared)):
+        return
+    told = f"{len(folders)} other prepared text(s), {spare.size(folders) / 1e6:,.1f} MB, that no run here uses"
+    if prune:
+        spare.remove(folders)
+        messages.say(f"removed {told}: {', '.join(folder.name for folder in folders)}")
+    else:
+        messages.say(f"{shown(prepared.folder.parent)} holds {told}; --prune removes them")
 
 
 def show(prepared: "Prepared", verbose: bool = False) -> None:
     """Print the data report as a table on stderr; where train has several parts, each has a row beside all of it."""
-    from rich.console import Console
     from rich.table import Table
 
+    from mtkit.jobs.preparing.overlap import shares
+
     report = prepared.report()
-    console = Console(stderr=True, highlight=False, soft_wrap=False)
+    terminal = console()
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "pairs", "side", "words", "pieces", "a word", "median", "95 %", "longest", "bytes"):
         table.add_column(name, justify="left" if name in ("", "side") else "right", no_wrap=True)
     for row in _rows(report, prepared.manifest.languages):
         table.add_row(*row)
-    console.print("[dim]lengths in pieces; a word: pieces a word; bytes: share of pieces that are single bytes[/dim]")
-    console.print(table)
-    console.print(f"{report.pairs_read:,} pairs read; dropped: {_listed(report.dropped)}")
+    legend = "lengths in pieces; a word: pieces a word; bytes: share of pieces that are single bytes"
+    terminal.print(legend, style="dim")
+    terminal.print(table)
+    say = functools.partial(terminal.print, soft_wrap=True)
+    say(f"{report.pairs_read:,} pairs read; dropped: {_listed(report.dropped)}")
     if len(report.parts) > 1:
         for part in report.parts:
             repeated = f" ({part.duplicates:,} stood before)" if part.duplicates else ""
-            console.print(
-                f"  {part.name}: {part.pairs_read:,} pairs read{repeated}; dropped: {_listed(part.dropped)}",
-                markup=False,
-            )
+            say(f"  {part.name}: {part.pairs_read:,} pairs read{repeated}; dropped: {_listed(part.dropped)}")
     for split, shared in report.train_overlap.items():
-        if shared.source or shared.target or shared.pair:
-            console.print(
-                f"training pairs that share with {split}: the source {shared.source:,}, "
-                f"the target {shared.target:,}, both {shared.pair:,}"
-            )
+        if told := shares(split, shared):
+            say(told)
     for name, count in report.crlf_lines.items():
-        console.print(f"{name}: {count:,} lines ended in CRLF; the \\r was dropped")
+        say(f"{name}: {count:,} lines ended in CRLF; the \\r was dropped")
     if report.held_out:
-        console.print(f"dev: {report.pairs['dev']:,} pairs held out of train")
+        say(f"dev: {report.pairs['dev']:,} pairs held out of train")
     if verbose:
         several = len(report.parts) > 1
         texts = [(f"{part.name}: ", part.dropped_samples) for part in report.parts if several]
         for text, dropped in texts or [("", report.dropped_samples)]:
             for rule, samples in dropped.items():
                 for source, target in samples:
-                    console.print(f"{text}dropped by {rule}: {source!r} ||| {target!r}", markup=False)
-    console.print(f"wrote {shown(prepared.folder)}", soft_wrap=True)
+                    say(f"{text}dropped by {rule}: {source!r} ||| {target!r}")
+    say(f"wrote {shown(prepared.folder)}")
 
 
 def _rows(report: "Report", languages: tuple[str, str]) -> Iterator[list[str]]:
     """Two rows a split, and two a part of train."""
-    from rich.markup import escape
-
     for split, lengths in report.splits.items():
         yield from _row(split, lengths, languages)
         if split == "train" and len(report.parts) > 1:
             for part in report.parts:
-                yield from _row(f"  {escape(part.name)}", part.lengths, languages)
+                yield from _row(f"  {part.name}", part.lengths, languages)
 
 
 def _row(name: str, lengths: "Lengths", languages: tuple[str, str]) -> Iterator[list[str]]:

@@ -1,9 +1,9 @@
 """`mtkit score`: how likely a model finds given translations."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,10 +22,11 @@ from mtkit.cli.options import (
     checked_form,
     load_translator,
 )
-from mtkit.cli.output import write
+from mtkit.cli.output import Target, check_output, work_of, write
 
 if TYPE_CHECKING:
     from mtkit.jobs.likelihood import Scored
+    from mtkit.text.stream import Source
     from mtkit.translator.translator import Translator
 
 
@@ -57,6 +58,7 @@ def command(
         from mtkit.text.lines import must_exist
 
         must_exist(file)
+    check_output(output)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.translator.request import Request
@@ -68,23 +70,38 @@ def command(
             return json.dumps(scored.as_json(number), ensure_ascii=False) + "\n"
         return scored.as_text(scores, align)
 
-    number = write(_scored(translator, align, file, (workers, threads or 1)), output, messages, shown)
+    from mtkit.text.stream import opened
+
+    with opened(file) as source:
+        work = work_of(translator, source, (form, scores, align))
+        with Target(output, messages, work) as target:
+            scored = _scored(translator, align, source, (workers, threads or 1), target.done)
+            number = write(scored, target, source, messages, shown, "scored")
     messages.detail(f"{number:,} pairs scored")
 
 
 def _scored(
-    translator: "Translator", align: bool, file: Path | None, processes: tuple[int, int]
+    translator: "Translator", align: bool, source: "Source", processes: tuple[int, int], done: int
 ) -> Generator[list["Scored"], None, None]:
-    """Window by window, by so many workers of so many threads."""
-    from mtkit.jobs.likelihood import in_parallel, score
-    from mtkit.text.stream import opened, windows
-    from mtkit.translator.inputs import pairs
+    """Window by window, by so many workers of so many threads; the first window is empty, and comes when all is ready.
 
-    with opened(file) as (source, name):
-        if processes[0] > 1:
-            with in_parallel(translator, align, *processes) as pool:
-                chunks = pairs(windows(source, name, translator.window_lines, pool.ends), name)
-                yield from pool.in_order(chunk or None for chunk in chunks)
-        else:
-            for chunk in pairs(windows(source, name, translator.window_lines), name):
-                yield score(translator, align, chunk)
+    Args:
+        done: pairs that are not wanted again.
+    """
+    from mtkit.jobs.likelihood import in_parallel, score
+    from mtkit.text.stream import windows
+    from mtkit.translator.inputs import pairs
+    from mtkit.translator.request import Pair
+
+    def chunks(*ends: Any) -> Iterator[list[Pair]]:
+        for chunk in pairs(windows(source, translator.window_lines, ends), source.name):
+            yield [pair for pair in chunk if pair.number >= done] if done else chunk
+
+    if processes[0] > 1:
+        with in_parallel(translator, align, *processes) as pool:
+            yield []
+            yield from pool.in_order(chunk or None for chunk in chunks(*pool.ends))
+    else:
+        yield []
+        for chunk in chunks():
+            yield score(translator, align, chunk)

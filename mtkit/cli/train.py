@@ -1,7 +1,9 @@
 """`mtkit train`: parse, run, and show what happens."""
 
+import json
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +29,10 @@ def command(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; what the run's folder holds is kept beside it.")
     ] = False,
+    init_from: Annotated[
+        Path | None,
+        typer.Option("--init-from", metavar="DIR", help="Begin with weights and tokenizer of a bundle or a run."),
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     device: DeviceOption = "auto",
@@ -36,6 +42,8 @@ def command(
 ) -> None:
     """Train a model, or go on with an interrupted training; writes runs/NAME with its best model."""
     messages = Messages(quiet, verbose)
+    if init_from is not None:
+        set_ = [*(set_ or []), f"train.init_from={json.dumps(_for_config(init_from, config), ensure_ascii=False)}"]
     loaded = load_config(config, set_, messages)
     from mtkit.cli.training_view import LiveView, PlainView
     from mtkit.jobs.train import train
@@ -51,3 +59,9 @@ def command(
 
         messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
         messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")
+
+
+def _for_config(path: Path, config: str | None) -> str:
+    """A path from here as one of the config, whose paths start at its own folder."""
+    elsewhere = config is not None and Path(config).is_file() and Path(config).resolve().parent != Path.cwd()
+    return str(path.resolve() if elsewhere else path)

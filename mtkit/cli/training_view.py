@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +15,8 @@ from rich.text import Text
 from mtkit.cli import remedies
 from mtkit.cli.options import Messages
 from mtkit.cli.preprocess import show
+from mtkit.cli.progress import duration
+from mtkit.cli.streams import console, printable
 from mtkit.metrics.metric import LOSS, shown, told
 
 if TYPE_CHECKING:
@@ -53,13 +55,6 @@ class Recent:
         """A target token."""
         events = list(self._events)
         return sum(e.loss * e.target_tokens for e in events) / max(1, sum(e.target_tokens for e in events))
-
-
-def duration(seconds: float) -> str:
-    """1:02:03, or 2:03."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
 class PlainView:
@@ -124,7 +119,7 @@ class LiveView(PlainView):
 
     def __init__(self, messages: Messages, config: "Config") -> None:
         super().__init__(messages, config)
-        self.console = Console(stderr=True, highlight=False)
+        self.console = console()
         self.live: Live | None = None
         self.bars = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeRemainingColumn()
@@ -135,10 +130,10 @@ class LiveView(PlainView):
 
     def say(self, message: str, remedy: str = "") -> None:
         if not self.messages.quiet:
-            self.console.print(remedies.told(message, remedy), markup=False)
+            self.console.print(remedies.told(message, remedy), soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        self.console.print(f"WARNING: {message}", markup=False, style="bold red")
+        self.console.print(f"WARNING: {message}", style="bold red", soft_wrap=True)
 
     def begin(self, facts: "Facts") -> None:
         super().begin(facts)
@@ -174,7 +169,7 @@ class LiveView(PlainView):
         """What stands at the bottom of the terminal now."""
         state = self.state
         if state is None or not state.update:
-            return Panel("waiting for the first update", title=self.config.run_name)
+            return Panel("waiting for the first update", title=Text(printable(self.config.run_name)))
         table = Table.grid(padding=(0, 2))
         last, best = state.scores, state.best_scores
         metric = self.config.train.metric if self.config.train.metric != LOSS else "bleu"
@@ -192,8 +187,8 @@ class LiveView(PlainView):
         parts: list[Progress | Table] = [self.bars, table]
         if self.sample:
             lines = Table.grid(padding=(0, 2))
-            lines.add_row(Text("source", style="dim"), Text(self.sample.source))
-            lines.add_row(Text("now", style="dim"), Text(self.sample.translation))
-            lines.add_row(Text("reference", style="dim"), Text(self.sample.reference))
+            lines.add_row(Text("source", style="dim"), Text(printable(self.sample.source)))
+            lines.add_row(Text("now", style="dim"), Text(printable(self.sample.translation)))
+            lines.add_row(Text("reference", style="dim"), Text(printable(self.sample.reference)))
             parts.append(lines)
-        return Panel(Group(*parts), title=self.config.run_name)
+        return Panel(Group(*parts), title=Text(printable(self.config.run_name)))

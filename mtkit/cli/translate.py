@@ -2,9 +2,9 @@
 
 import contextlib
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,9 +24,10 @@ from mtkit.cli.options import (
     detail_native,
     load_translator,
 )
-from mtkit.cli.output import write
+from mtkit.cli.output import Target, check_output, work_of, write
 
 if TYPE_CHECKING:
+    from mtkit.text.stream import Source
     from mtkit.translator.request import Request, Translation
     from mtkit.translator.translator import Translator
 
@@ -74,10 +75,14 @@ def command(
     if interactive and (file or output or prefix or workers > 1):
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
-    for path in filter(None, (file, prefix)):
-        from mtkit.text.lines import must_exist
+    from mtkit.text.compression import STDIN
+    from mtkit.text.lines import must_exist
 
+    if prefix == STDIN and file in (None, STDIN):
+        raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
+    for path in filter(None, (file, prefix)):
         must_exist(path)
+    check_output(output)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.search.batched import Sampling
@@ -89,10 +94,6 @@ def command(
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)
-    if interactive:
-        results: Generator[Iterable[Translation], None, None] = _typed(translator, request, messages)
-    else:
-        results = _translations(translator, request, file, prefix, (workers, threads or 1), messages)
 
     def shown(number: int, translation: "Translation") -> str:
         return (
@@ -101,51 +102,73 @@ def command(
             else forms.text(number, translation, n_best, scores, align)
         )
 
-    number = write(results, output, messages, shown)
+    from mtkit.text.stream import opened
+
+    with opened(file) as source:
+        lined = form == "jsonl" or n_best == 1
+        work = work_of(translator, source, (request, form, scores, align), prefix) if lined else None
+        with Target(output, messages, work) as target:
+            if interactive:
+                results: Generator[Iterable[Translation], None, None] = _typed(translator, request, source, messages)
+            else:
+                processes = (workers, threads or 1)
+                results = _translations(translator, request, source, prefix, processes, messages, target.done)
+            number = write(results, target, source, messages, shown, "translated")
     messages.detail(f"{number:,} lines translated")
 
 
 def _translations(
     translator: "Translator",
     request: "Request",
-    file: Path | None,
+    source: "Source",
     prefix: Path | None,
     processes: tuple[int, int],
     messages: Messages,
+    done: int = 0,
 ) -> Generator[Iterable["Translation"], None, None]:
-    """Window by window, by so many workers of so many threads."""
+    """Window by window, by so many workers of so many threads; the first window is empty, and comes when all is ready.
+
+    Args:
+        done: lines that are not wanted again.
+    """
     from mtkit.text.lines import lines
-    from mtkit.text.stream import opened, windows
+    from mtkit.text.stream import windows
     from mtkit.translator.inputs import numbered
     from mtkit.translator.parallel import in_parallel
+    from mtkit.translator.request import Line
 
-    prefixes = ((line for line, _ in lines(prefix)), str(prefix)) if prefix else None
-    if file is None and sys.stdin is not None and sys.stdin.isatty():
+    def chunks(*ends: Any) -> Iterator[list[Line]]:
+        prefixes = ((line for line, _ in lines(prefix)), str(prefix)) if prefix else None
+        found = windows(source, translator.window_lines, ends)
+        for chunk in numbered(found, source.name, prefixes, messages.warn):
+            yield [line for line in chunk if line.number >= done] if done else chunk
+
+    if source.is_terminal:
         messages.say("type a sentence and Enter; Ctrl-D ends")
-    most = translator.window_lines
-    with opened(file) as (source, name):
-        if processes[0] > 1:
-            with in_parallel(translator, request, *processes) as pool:
-                chunks = numbered(windows(source, name, most, pool.ends), name, prefixes, messages.warn)
-                yield from pool.in_order(chunk or None for chunk in chunks)
-        else:
-            for chunk in numbered(windows(source, name, most), name, prefixes, messages.warn):
-                yield translator.window(chunk, request=request)
+    if processes[0] > 1:
+        with in_parallel(translator, request, *processes) as pool:
+            yield ()
+            yield from pool.in_order(chunk or None for chunk in chunks(*pool.ends))
+    else:
+        yield ()
+        for chunk in chunks():
+            yield translator.window(chunk, request=request)
 
 
 def _typed(
-    translator: "Translator", request: "Request", messages: Messages
+    translator: "Translator", request: "Request", source: "Source", messages: Messages
 ) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
     from mtkit.translator.request import Line
 
-    if sys.stdin is None or not sys.stdin.isatty() or not sys.stdout.isatty():
-        yield from _translations(translator, request, None, None, (1, 1), messages)
+    if not source.is_terminal or not sys.stdout.isatty():
+        yield from _translations(translator, request, source, None, (1, 1), messages)
         return
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (input() then has a history and keys to edit with)
     list(translator.window([Line("a")], request=request))  # what is made ready once, is made ready before the prompt
+    yield ()
     messages.say("type a sentence and Enter; arrow keys bring back what was typed; Ctrl-D ends")
     number = 0
     while True:

@@ -84,7 +84,7 @@ class Sampler:
         order = rng.permutation(len(groups)).tolist()
         for start in range(0, len(order), WINDOW):
             shards = [number for group in order[start : start + WINDOW] for number in groups[group]]
-            opened = [self.split.open(number) for number in shards]
+            opened = [self.split.map(number) for number in shards]
             pairs = np.concatenate(
                 [
                     np.stack([np.full(len(shard), number), np.arange(len(shard))], 1)

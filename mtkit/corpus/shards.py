@@ -6,8 +6,8 @@ RAM does not grow with the corpus.
 """
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtkit import files
 from mtkit.errors import DataError
 
 SHARD_PAIRS = 1 << 18
@@ -124,10 +125,16 @@ class Shard:
 
 @dataclass(frozen=True)
 class Split:
-    """All parts of a split; their shards are numbered through, and opened when used."""
+    """All parts of a split; their shards are numbered through, and opened when used.
+
+    Attributes:
+        checksums: file -> its CRC-32, to be compared when it is read first; of what is not named nothing is known.
+    """
 
     folder: Path
     parts: tuple[Part, ...]
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def __len__(self) -> int:
         return sum(part.pairs for part in self.parts)
@@ -144,15 +151,27 @@ class Split:
     @property
     def longest_source(self) -> int:
         """Pieces of the longest source."""
-        return max((int(self.open(i).source.lengths.max()) for i in range(len(self.shards))), default=0)
+        return max((int(self.map(i).source.lengths.max()) for i in range(len(self.shards))), default=0)
 
     def open(self, number: int) -> Shard:
-        """Map a shard.
+        """Map a shard whose ids are to be read.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        for side in SIDES:
+            self._check(number, f"{side}.npy")
+        return self.map(number)
+
+    def map(self, number: int) -> Shard:
+        """Map a shard of which no more than the lengths are to be read: the ids of a large corpus are gigabytes.
 
         Raises:
             DataError: a file is missing or damaged.
         """
         name = self.shards[number].name
+        for side in SIDES:
+            self._check(number, f"{side}.starts.npy")
         try:
             sides = [
                 Side(  # as a plain array: slices of a mapped one take ten times as long
@@ -162,7 +181,24 @@ class Split:
                 for side in SIDES
             ]
         except (OSError, EOFError, ValueError) as error:
-            raise DataError(
-                f"{self.folder}: shard {name} cannot be read ({error}); remove the folder and run mtkit preprocess"
-            ) from None
+            raise self._unreadable(number, str(error)) from None
         return Shard(*sides)
+
+    def _check(self, number: int, ending: str) -> None:
+        """Compare a file of a shard with its checksum, once."""
+        name = f"{self.shards[number].name}.{ending}"
+        if name in self._checked or name not in self.checksums:
+            return
+        try:
+            found = files.crc32(self.folder / name)
+        except OSError as error:
+            raise self._unreadable(number, str(error)) from None
+        if found != self.checksums[name]:
+            raise self._unreadable(number, f"{name} has changed: its checksum is not the one noted")
+        self._checked.add(name)
+
+    def _unreadable(self, number: int, why: str) -> DataError:
+        return DataError(
+            f"{self.folder}: shard {self.shards[number].name} cannot be read ({why}); "
+            "remove the folder and run mtkit preprocess"
+        )

@@ -3,6 +3,8 @@
 import copy
 import time
 
+from mtkit import files
+from mtkit.errors import BundleError, RunError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.validate import Sample, Validator
 from mtkit.metrics.metric import gain as metric_gain
@@ -12,7 +14,7 @@ from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Config
-from mtkit.store import bundle
+from mtkit.store import bundle, bundle_config
 from mtkit.store.log import Average, Validation
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
@@ -43,6 +45,33 @@ class Best:
     ) -> None:
         self.config, self.validator, self.run_folder = config, validator, run
         self.tokenizers, self.prepared, self.listener, self.command = tokenizers, prepared, listener, command
+        self.later: Progress | None = None
+
+    def find(self, progress: Progress) -> None:
+        """Look for the best bundle that the progress speaks of, and whether there is one of later updates.
+
+        The checkpoint may be older than the bundle: the run was killed in between, or its newest ones are lost.
+
+        Raises:
+            RunError: it is damaged.
+        """
+        folder = self.run_folder.best
+        if not folder.exists():
+            if progress.best_scores:
+                self.listener.warn(f"{folder} is missing, the best model so far: the next validation makes it anew")
+                progress.forget_best()
+            return
+        try:
+            files.verify(folder, "bundle")
+            facts = bundle_config.read(folder).training
+        except BundleError as error:
+            raise RunError(
+                f"{error}.\nIt is the best model of this run: put it back, or remove {folder} so that the next "
+                "validation makes it anew",
+            ) from None
+        if facts and facts.updates > progress.update and self.config.train.metric in facts.scores:
+            self.later = Progress(update=facts.updates)
+            self.later.enter_best(self._score(facts.scores), facts.scores)
 
     def validate(self, training: Training) -> tuple[bool, Sample]:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
@@ -100,6 +129,14 @@ class Best:
         return metric_gain(metric, scores[metric])
 
     def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
+        if self.later and not self.later.is_gain(self._score(scores), scores):
+            if progress.update < self.later.update:
+                self.listener.warn(
+                    f"{self.run_folder.best} is of update {self.later.update:,}, from before a checkpoint was lost, "
+                    "and better: it stays until this run is better"
+                )
+            return
+        self.later = None
         languages = (self.config.data.source_lang, self.config.data.target_lang)
         longest = self.prepared.split("train").longest_source
         facts = TrainingFacts(
@@ -112,7 +149,7 @@ class Best:
             averaged=averaged,
             scores=scores,
             signatures=self.validator.signatures,
-            hashes=self.prepared.manifest.inputs,
+            hashes=self.prepared.manifest.inputs | progress.begun_from,
             config=self.config.model_dump(mode="json"),
         )
         about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)

@@ -8,7 +8,8 @@ import torch
 from mtkit.config import Loaded
 from mtkit.corpus import lexicon
 from mtkit.errors import BundleError, ConfigError, DataError
-from mtkit.jobs.preparing.inputs import find, standing
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle
 from mtkit.store.bundle_config import is_exported
@@ -60,7 +61,7 @@ def prepared_of(loaded: Loaded) -> Prepared:
     Raises:
         DataError: there is none: preprocess makes it.
     """
-    found = standing(find(loaded))
+    found = usable(find(resolved(loaded)))
     if found is None:
         raise DataError("a shortlist is learnt from the prepared corpus, and there is none: run mtkit preprocess first")
     return found

@@ -11,14 +11,16 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher
 from mtkit.errors import DataError
-from mtkit.jobs.preparing.inputs import find, standing
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import find, usable
+from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
 from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle
-from mtkit.text.tokenizer import Tokenizer
+from mtkit.text.tokenizer import USUAL, Tokenizer
 from mtkit.train.loss import PLAIN, Objective, batch_loss
 
 PIECES = 16  # of each side of the sentences that a cost is counted on
@@ -81,6 +83,8 @@ class Info:
     """Of a bundle: its training."""
     version: str = ""
     """Of a bundle: of the mtkit that wrote it."""
+    bleu_tokenizer: str = ""
+    """What BLEU is computed with, of `eval.tokenize` or else by the target language; or why it cannot be."""
     native_code: str = ""
     """Whether parts of it are computed in C on this machine, or why not."""
 
@@ -115,6 +119,7 @@ class Info:
             "model_bytes": self.model_bytes,
             "training": _told(self.training) if self.training else None,
             "mtkit_version": self.version or None,
+            "bleu_tokenizer": self.bleu_tokenizer,
             "native_code": self.native_code,
         }
 
@@ -138,12 +143,14 @@ def of_bundle(path: Path) -> Info:
         model_bytes=(loaded.folder / "model.safetensors").stat().st_size,
         training=config.training,
         version=config.mtkit_version,
+        bleu_tokenizer=_tokenizer("auto", config.target_lang),
         native_code=str(native.status()),
     )
 
 
 def of_config(loaded: Loaded) -> Info:
     """Describe the model that a config would train."""
+    loaded = resolved(loaded)
     config = loaded.config
     (source, target), origin = _vocab_sizes(loaded)
     model = build(config.model, source, target, config.tokenizer.shared)
@@ -157,6 +164,7 @@ def of_config(loaded: Loaded) -> Info:
         parts=parts(model),
         cost=cost(model, Objective.of(config.train)),
         model_bytes=4 * total,
+        bleu_tokenizer=_tokenizer(config.eval.tokenize, config.data.target_lang),
         native_code=str(native.status()),
     )
 
@@ -222,6 +230,14 @@ def _counter() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping=extra)
 
 
+def _tokenizer(tokenize: str, target_lang: str) -> str:
+    try:
+        chosen, warning = tokenizer_for(tokenize, target_lang)
+    except DataError as error:
+        return str(error)
+    return f"{chosen} ({warning})" if warning else chosen
+
+
 def _size(shape: Any) -> int:
     return int(torch.Size(shape).numel())
 
@@ -230,7 +246,7 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     """Vocabulary sizes of a config, and where they are from: tokenizers as far as there are any."""
     settings = loaded.config.tokenizer
     try:
-        prepared = standing(find(loaded))
+        prepared = usable(find(loaded))
         paths = prepared.tokenizer_files if prepared else [loaded.path(name) for name in settings.model]
         sizes = [Tokenizer.read(path).vocab_size for path in paths]
     except DataError:  # without the text, a model can be described all the same
@@ -240,7 +256,10 @@ def _vocab_sizes(loaded: Loaded) -> tuple[tuple[int, int], str]:
     origin = "tokenizer.vocab_size; the text is not prepared yet"
     if settings.kind == "char":
         origin += ', and kind = "char" will have as many as it has characters'
-    return (settings.vocab_size, settings.vocab_size), origin
+    elif not settings.vocab_size:
+        origin = "at most: tokenizer.vocab_size is by the size of the text, which is not prepared yet"
+    size = settings.vocab_size or USUAL
+    return (size, size), origin
 
 
 def _told(training: TrainingFacts) -> dict[str, Any]:

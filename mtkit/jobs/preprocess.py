@@ -10,23 +10,28 @@ from tempfile import TemporaryDirectory
 
 from mtkit import files
 from mtkit.config import Loaded
-from mtkit.corpus.shards import SIDES, Part
+from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.jobs.listener import Listener
+from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.encode import Encoder
 from mtkit.jobs.preparing.inputs import Corpus, find, standing
+from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
-from mtkit.jobs.preparing.report import make_report, say_copies, warn_much_lost
+from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
+from mtkit.jobs.preparing.testsets import TestSets
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
-from mtkit.text.quality import Overlap
 from mtkit.text.readers.reader import Pair, Reader
 from mtkit.text.tokenizer import Tokenizer
 
 
-def preprocess(loaded: Loaded, listener: Listener) -> tuple[Prepared, bool]:
-    """Prepare the text of a config, unless that is done already.
+def preprocess(loaded: Loaded, listener: Listener, corpus: Corpus | None = None) -> tuple[Prepared, bool]:
+    """Prepare the text of a config, unless that is done already, and say what is odd about it.
+
+    Args:
+        corpus: the text, where it was found already.
 
     Returns:
         The prepared corpus, and whether it was made just now.
@@ -35,9 +40,36 @@ def preprocess(loaded: Loaded, listener: Listener) -> tuple[Prepared, bool]:
         DataError: text that is missing, not UTF-8, of unequal length or empty after filtering.
         ConfigError: a vocabulary that the text cannot fill; names the largest that works.
     """
-    corpus = find(loaded)
-    if prepared := standing(corpus):
-        return prepared, False
+    loaded = resolved(loaded)
+    corpus = find(loaded) if corpus is None else corpus
+    tests = TestSets(corpus)
+    prepared, made = standing(corpus), False
+    if prepared is None:
+        if corpus.earlier is None:
+            raise DataError(
+                f"{corpus.folder} is not there, or not whole: an earlier mtkit prepared it, and this one would do so "
+                "in another way; put it back, or start anew",
+                remedy="fresh",
+            )
+        tests.read()
+        prepared, made = _make(loaded, corpus, listener)
+    for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
+        listener.warn(warning)
+    return prepared, made
+
+
+def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
+    """The config with the size that its vocabulary has got, where it did not say one."""
+    settings = loaded.config.tokenizer
+    if settings.vocab_size or settings.model or settings.kind == "char":
+        return loaded
+    size = max(prepared.report().vocab_size)
+    config = loaded.config.model_copy(update={"tokenizer": settings.model_copy(update={"vocab_size": size})})
+    return loaded.model_copy(update={"config": config})
+
+
+def _make(loaded: Loaded, corpus: Corpus, listener: Listener) -> tuple[Prepared, bool]:
+    """The prepared corpus, and whether it was made here."""
     root = corpus.folder.parent
     with files.lock(root, wait=True):  # another run may be preparing the same text
         files.sweep(root)
@@ -51,54 +83,60 @@ def preprocess(loaded: Loaded, listener: Listener) -> tuple[Prepared, bool]:
 def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener) -> None:
     """Fill a folder with all that a prepared corpus has."""
     config, text = loaded.config, corpus.train
+    # What can be refused is, before the training text is read as a whole.
+    given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
+    readers = [entry.reader for entry in text.entries] + ([corpus.dev] if corpus.dev else [])
+    warnings = [oddity for reader in readers for oddity in reader.oddities()]
+    given = _given_dev(corpus.dev, config) if corpus.dev else None
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
         sample_pairs = max(1, config.tokenizer.train_lines // 2)  # a pair is two lines
         plan = make_plan(text, hold_out=corpus.dev is None, sample_pairs=sample_pairs, scratch=Path(scratch))
-        tokenizers = _tokenizers(loaded, plan.sample, listener)
+        tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
             (folder / name).write_bytes(one.model)
 
-        given = _given_dev(corpus.dev, config) if corpus.dev else None
-        overlap = _overlap(corpus.test, given)
         listener.say("encoding")
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         encoder = Encoder(tokenizers, rules, config.filter.dedupe, folder)
-        train = encoder.train(text, plan, overlap)
+        train = encoder.train(text, plan)
         wanted = [pair for one in train for pair in one.tally.held_out] if given is None else given
         dev, dev_text = encoder.dev(wanted, config.data.dev)
         if len(dev_text) < len(wanted):
             listener.say(f"dev: {len(wanted) - len(dev_text)} pairs longer than filter.max_pieces are left out")
+        split = Split(folder, tuple(one.part for one in train))
+        overlap = {} if given is None else overlaps(split, {"dev": encoder.ids(dev_text)})
         vocab_size = (tokenizers[0].vocab_size, tokenizers[-1].vocab_size)
-        report = make_report(corpus, plan, train, dev, overlap, vocab_size)
+        report = make_report(corpus, plan, train, dev, overlap, vocab_size, warnings)
     for side, lines in zip(SIDES, zip(*dev_text, strict=True), strict=True):
         (folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
     say_copies(report, listener)
+    say_folded(report, listener)
     text_of_report = files.to_json(report.model_dump(mode="json", exclude_none=True))
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
     manifest = _manifest(config, corpus, names, [one.part for one in train], dev.part, folder)
     (folder / MANIFEST).write_text(files.to_json(manifest.model_dump(mode="json")), encoding="utf-8")
-    warn_much_lost(report, listener)
 
 
-def _tokenizers(loaded: Loaded, sample: list[Pair], listener: Listener) -> list[Tokenizer]:
-    """Load or train one tokenizer for both sides, or one each."""
-    settings = loaded.config.tokenizer
-    if settings.model:
-        return [Tokenizer.read(loaded.path(name)) for name in settings.model]
+def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[Tokenizer]:
+    """Train one tokenizer for both sides, or one each."""
+    settings = config.tokenizer
     sides = [[line for pair in sample for line in pair]] if settings.shared else list(zip(*sample, strict=True))
     made = []
     for lines in sides:
         listener.say(f"training a {settings.kind} tokenizer on {len(lines):,} lines")
         model = tokenizer.train(
-            iter(lines),
+            lines,
             kind=settings.kind,
             vocab_size=settings.vocab_size,
             normalization=settings.normalization,
             byte_fallback=settings.byte_fallback,
         )
         made.append(Tokenizer(model))
+    if not settings.vocab_size and settings.kind != "char":
+        sizes = " and ".join(f"{one.vocab_size:,}" for one in made)
+        listener.say(f"vocabulary: {sizes} pieces, by the size of the text; tokenizer.vocab_size sets another")
     return made
 
 
@@ -109,29 +147,24 @@ def _given_dev(dev: Reader, config: Config) -> list[Pair]:
         DataError: there is none.
     """
     rules = filters.TextRules(config.filter.max_chars, drop_copies=False)
-    pairs = [pair for pair in dev if not rules.broken(*pair)]
+    pairs = [pair for pair in dev.folded() if not rules.broken(*pair)]
     if not pairs:
         raise DataError(f"{dev.files[0]} holds no pair; data.dev needs text, or leave it out")
     return pairs
-
-
-def _overlap(tests: Sequence[Reader], dev: list[Pair] | None) -> Overlap:
-    """What the training text is compared with; dev, where it is given."""
-    test = [pair for reader in tests for pair in reader if pair[0].strip() and pair[1].strip()]
-    return Overlap({"test": test} if dev is None else {"test": test, "dev": dev})
 
 
 def _manifest(
     config: Config, corpus: Corpus, tokenizers: list[str], train: Sequence[Part], dev: Part, folder: Path
 ) -> Manifest:
     """What is written into a folder that has all but this in it."""
+    written = sorted(folder.iterdir())
     return Manifest(
         **CORPUS.head(),
         languages=(config.data.source_lang, config.data.target_lang),
-        fingerprint=corpus.fingerprint,
         identity=corpus.identity,
         inputs=corpus.hashes,
         tokenizers=tuple(tokenizers),
         splits={"train": tuple(train), "dev": (dev,)},
-        files={path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+        files={path.name: path.stat().st_size for path in written},
+        checksums={path.name: files.crc32(path) for path in written},
     )

@@ -7,7 +7,6 @@ shown. A signal is noted and obeyed between two steps of work, after saving.
 import math
 import time
 from dataclasses import replace
-from itertools import islice
 
 import torch
 
@@ -15,24 +14,29 @@ from mtkit import files, registry
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.errors import Stopped
-from mtkit.jobs import choosing
+from mtkit.errors import RunError, Stopped
+from mtkit.jobs import choosing, origin
 from mtkit.jobs.best import Best
-from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.origin import resolved
+from mtkit.jobs.preparing.inputs import Corpus, find
+from mtkit.jobs.preprocess import preprocess, with_vocabulary
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Validator
 from mtkit.jobs.view import Facts, View
 from mtkit.metrics.bleu import tokenizer_for
+from mtkit.metrics.metric import LOSS
+from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
-from mtkit.store import checkpoint, log
+from mtkit.store import bundle, checkpoint, log
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop, precision
+from mtkit.train.divergence import Divergence
 from mtkit.train.graphs import Graphs
 from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
@@ -40,7 +44,6 @@ from mtkit.train.updates import Updates
 
 SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
-PROBES = 12  # batches on which precisions are compared
 
 
 class _Cancelled(Exception):
@@ -56,22 +59,53 @@ def train(
         command: what was called, to be noted in the bundle.
 
     Raises:
-        RunError: the run folder is in use or belongs to another config, or training diverged.
+        RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
         Stopped: a signal came; all is saved.
     """
+    loaded = resolved(loaded)
     chosen = choose_device(device)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
-    prepared, made = preprocess(loaded, view)
+    folder = loaded.run_folder
+    corpus = find(loaded) if fresh else going_on(loaded)
+    prepared, made = preprocess(loaded, view, corpus)
+    loaded = with_vocabulary(loaded, prepared)
     if made:
         view.prepared(prepared)
-    folder = loaded.run_folder
+    signals = Signals()
+    job = _Job(loaded, prepared, Run(folder), view, chosen, signals, command)
     if fresh:  # only now, when nothing of the user's is wrong any more
         with files.lock(folder):
             if aside := Run(folder).set_aside():
                 view.say(f"kept the old run as {aside.name}")
-    signals = Signals()
     with files.lock(folder), signals.caught():
-        return _Job(loaded, prepared, Run(folder), view, chosen, signals, command).run()
+        progress = job.run()
+    if progress.finished and progress.diverged:
+        raise RunError(
+            f"training has diverged: its best loss on dev is {progress.best_scores[LOSS]:,.2f}, no better than "
+            "guessing; start anew with a lower train.lr",
+            remedy="fresh",
+        )
+    return progress
+
+
+def going_on(loaded: Loaded) -> Corpus:
+    """The text of a config, as the run that it names was begun on it.
+
+    Raises:
+        RunError: that run is in use, lacks a part, or was begun with other settings or on other text: it is refused
+            before any work.
+    """
+    run = Run(loaded.run_folder)
+    if not run.folder.is_dir():
+        return find(loaded)
+    with files.lock(run.folder):
+        run.check()
+        if not run.begun:
+            return find(loaded)
+        run.agree(loaded.config)
+        corpus = find(loaded).known_as(run.identity)
+        run.agree(loaded.config, corpus.identity)
+    return corpus
 
 
 class _Job:
@@ -87,6 +121,7 @@ class _Job:
         signals: Signals,
         command: str,
     ) -> None:
+        self.loaded = loaded
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
         self.device, self.signals = device, signals
         self.identity = prepared.manifest.identity
@@ -119,24 +154,32 @@ class _Job:
             bptt_steps=self.config.train.bptt_steps,
         )
         model.to(device)
+        choosing.refuse(self.config.train.precision, device, model)
         self.training = Training.begin(model, self.config.train, Progress())
+        self.pieces = target.vocab_size
         self.saved_at = self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
-        choosing.refuse(self.config.train.precision, self.device, self.training.model)
-        for warning in (self.validator.warning, relu_warning(self.config)):
+        for warning in (*self.validator.warnings, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
+        self.run_folder.check()
         if self.run_folder.begun:
             self.resume()
         else:
             self.run_folder.begin(self.config, self.identity)
+        if self.config.train.init_from and not checkpoint.names(self.run_folder.checkpoints):
+            self.begin_from()
         progress = self.training.progress
-        if progress.finished and (reached := loop.limit(progress, self.config.train)):
+        measured = progress.validated == progress.update  # and what it said still stands
+        if progress.finished and measured and (reached := loop.limit(progress, self.config.train)):
             self.view.say(f"this run is finished ({reached}): raise that limit to go on, or start anew", "fresh")
             return progress
         progress.reopen()
+        if self.log.bytes < progress.log_bytes:
+            self.view.warn(f"{self.log.path} has lost what was logged before update {progress.update:,}")
         self.log.cut(progress.log_bytes)
+        self.divergence = Divergence(self.config.train, self.pieces, progress)
         if not progress.precision:
             self.choose_precision(progress)
             self.save()
@@ -169,16 +212,20 @@ class _Job:
             case loop.Updated():
                 self.view.updated(event, progress)
                 self.log_update(event, progress)
+                if warning := self.divergence.updated(event.losses):
+                    self.view.warn(warning)
                 if not event.settled:
                     return
                 if time.monotonic() - self.saved_at >= SAVE_SECONDS:
                     self.save()
             case loop.Due():
                 self.validate(progress)
-            case loop.Planned(updates):
+            case loop.Planned(updates, before):
                 self.log.write(log.Planned(update=progress.update, updates=updates))
                 self.save()
-                self.view.say(f"{self.config.train.max_minutes:g} minutes are {updates:,} updates at this speed")
+                instead = f", not {before:,}" if before else ""
+                minutes = f"{self.config.train.max_minutes:g} minutes"
+                self.view.say(f"{minutes} are {updates:,} updates at this speed{instead}")
             case loop.Halved(parts):
                 self.log.write(log.Halved(update=progress.update, parts=parts))
                 tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts
@@ -217,9 +264,25 @@ class _Job:
         self.training.progress.reopen()  # if it ends inside the average, that is made when the run goes on
         self.save()
         raise Stopped(
-            f"stopped at update {self.training.progress.update:,}, all is saved; mtkit train goes on from here",
+            f"stopped at update {self.training.progress.update:,} by {self.signals.name}, all is saved; "
+            "mtkit train goes on from here",
             self.signals.received,
         )
+
+    def begin_from(self) -> None:
+        """Take the weights of another model, with a fresh optimiser."""
+        found = bundle.load(origin.find(self.loaded), torch.device("cpu"))
+        tensors.assign(self.training.model, tensors.named(found.model))
+        weights = found.folder / "model.safetensors"
+        progress = Progress(begun_from={f"{self.config.train.init_from}: {weights.name}": files.sha256(weights)})
+        self.training = Training.begin(self.training.model, self.config.train, progress)
+        languages = (self.config.data.source_lang, self.config.data.target_lang)
+        if languages != (found.source_lang, found.target_lang):
+            self.view.warn(
+                f"train.init_from translates {found.source_lang} to {found.target_lang}, and this run "
+                f"{languages[0]} to {languages[1]}"
+            )
+        self.view.say(f"beginning with the weights of {self.config.train.init_from}")
 
     def resume(self) -> None:
         changed = self.run_folder.resume(self.config, self.identity)
@@ -228,26 +291,28 @@ class _Job:
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.warn(f"{wrong}; going on from the checkpoint before")
         progress = self.training.progress
+        self.best.find(progress)
         self.best.prune(progress)
         progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
-        some = choosing.Choosing(self.training, self.config.train, self.config.seed, self.device, self.shaped)
-        pairs = list(islice(self.sampler.epoch(0), PROBES))
-        while (choice := some.choice(loop.in_parts(pairs, progress.parts, self.batcher))) is None:
-            loop.halve(progress, pairs)
-            self.handle(loop.Halved(progress.parts), progress)
+        choice = choosing.choice(self.config.train.precision, self.device, self.training.model)
         progress.decide_precision(choice.name)
         self.view.say(f"precision {choice.name} ({choice.reason})")
         self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))
 
     def validate(self, progress: Progress) -> None:
         gain, sample = self.best.validate(self.training)
+        diverged, warning = self.divergence.validated(progress.scores[LOSS])
+        if warning:
+            self.view.warn(warning)
+        if gain:
+            progress.judge(diverged)
         # The bundle and kept weights stand before the checkpoint that speaks of them, and old weights go only after it:
         # killed in between, the run comes here again.
         self.save()
         self.best.prune(progress)
-        self.view.validated(progress, gain, sample)
+        self.view.validated(progress, gain and not diverged, sample)
 
     def save(self) -> None:
         self.training.progress.note_log(self.log.bytes)

@@ -11,7 +11,7 @@ from mtkit.corpus.batch import Batcher
 from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError, out_of_memory
 from mtkit.metrics.bleu import tokenizer_for
-from mtkit.metrics.metric import LOSS, Texts, scores
+from mtkit.metrics.metric import LOSS, Texts, cautions, scores
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.schema import Config, Decode
 from mtkit.store.prepared import Prepared
@@ -57,11 +57,13 @@ class Validator:
         some = min(config.train.validate_lines, len(sources))
         rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
         self.sources, self.references = [sources[i] for i in rows], [references[i] for i in rows]
-        self.tokenize, self.warning = tokenizer_for(config.eval.tokenize, config.data.target_lang)
+        self.tokenize, warning = tokenizer_for(config.eval.tokenize, config.data.target_lang)
         lengths = [len(ids) for ids in tokenizers[0].encode(self.sources)]
         self.sample_row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
         chosen = config.train.metric
         self.metrics = [*ALWAYS, *({chosen} - {LOSS, *ALWAYS})]
+        unspaced = cautions(self.metrics, Texts([], [self.references], tokenize=self.tokenize))
+        self.warnings = [*([warning] if warning else []), *unspaced]
         self.signatures: dict[str, str] = {}
         self.parts = 1
 

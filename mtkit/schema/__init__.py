@@ -74,8 +74,8 @@ class Filter(Section):
 class Tokenizer(Section):
     kind: Literal["unigram", "bpe", "char", "word"] = "unigram"
     """SentencePiece model type; char takes every character, whatever vocab_size says."""
-    vocab_size: Positive = 8000
-    """Pieces, the special and reserved ones included."""
+    vocab_size: Count = 0
+    """Pieces, the special and reserved ones included; 0: by the size of the text, 8000 at most."""
     shared: bool = True
     """One model for both sides."""
     normalization: Literal["identity", "nfkc", "nmt_nfkc"] = "identity"
@@ -166,7 +166,9 @@ class Train(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of a running mean of the weights, which is validated and saved in their place; 0: off."""
     precision: Literal["auto", "fp32", "tf32", "bf16", "amp"] = "auto"
-    """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: measured, once a run."""
+    """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: by model and processor."""
+    init_from: str = ""
+    """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
 

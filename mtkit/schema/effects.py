@@ -46,7 +46,9 @@ def value(config: Config, key: str) -> Any:
 
 
 def _of_training_tokenizer(config: Config) -> str:
-    return "beside tokenizer.model, whose files are taken as they are: leave it out" if config.tokenizer.model else ""
+    if config.tokenizer.model:
+        return "beside tokenizer.model, whose files are taken as they are: leave it out"
+    return "beside train.init_from, whose tokenizer is taken: leave it out" if config.train.init_from else ""
 
 
 def _tokenizer_kind(config: Config) -> str:
@@ -56,7 +58,7 @@ def _tokenizer_kind(config: Config) -> str:
 
 
 def _vocab_size(config: Config) -> str:
-    if not config.tokenizer.model and config.tokenizer.kind == "char":
+    if not _of_training_tokenizer(config) and config.tokenizer.kind == "char":
         return 'with tokenizer.kind = "char", which takes every character of the text: leave it out'
     return _of_training_tokenizer(config)
 
@@ -67,7 +69,13 @@ def _variational(config: Config) -> str:
     return "with model.dropout = 0: leave it out, or use some dropout"
 
 
+def _init(config: Config) -> str:
+    return "beside train.init_from, whose weights are taken: leave it out" if config.train.init_from else ""
+
+
 def _recurrent_init(config: Config) -> str:
+    if config.train.init_from:
+        return _init(config)
     model = config.model
     if not model.recurrent:
         return "on a model without a recurrent layer: leave it out"
@@ -130,7 +138,8 @@ EFFECTS: dict[str, Condition] = {
     "tokenizer.byte_fallback": _of_training_tokenizer,
     "tokenizer.train_lines": _of_training_tokenizer,
     **_all("tokenizer.", "shared", "model", "sample"),
-    **_all("model.", "embed_dim", "hidden_dim", "tie", "dropout", "word_dropout", "init"),
+    **_all("model.", "embed_dim", "hidden_dim", "tie", "dropout", "word_dropout"),
+    "model.init": _init,
     "model.variational": _variational,
     "model.recurrent_init": _recurrent_init,
     **_all("model.encoder.", "name", "layers", "cell", "bidirectional", "residual", "norm", "conv"),
@@ -145,7 +154,7 @@ EFFECTS: dict[str, Condition] = {
     "train.consistency_weight": _consistency_weight,
     "train.cut": _cut,
     **_all("train.", "max_epochs", "max_updates", "max_minutes", "validate_every", "validate_lines", "patience"),
-    **_all("train.", "metric", "average", "ema", "precision", "graphs"),
+    **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs"),
     "train.average_of": _average_of,
     **_all("decode.", *Decode.model_fields),
     "decode.coverage_penalty": _coverage_penalty,

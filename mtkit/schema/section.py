@@ -56,7 +56,9 @@ def chosen(section: Section) -> Iterator[tuple[str, str, str]]:
 
 
 def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [value] if value.strip() else []  # "" names nothing; as a path it would be the folder
+    return value
 
 
 Paths = Annotated[list[str], BeforeValidator(_as_list)]

@@ -4,22 +4,25 @@ config.json (see `bundle_config`), model.safetensors, the tokenizer's .model fil
 shortlist.safetensors, checksums.json over these, and README.md, the model card. No pickle.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
-from mtkit import files
-from mtkit.errors import BundleError, ConfigError
-from mtkit.model import tensors
+from mtkit import files, reading
+from mtkit.errors import BundleError, ConfigError, DataError
+from mtkit.model import tensor_files, tensors
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.model.tensor_files import Spec
+from mtkit.reading import Unreadable
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
@@ -28,6 +31,10 @@ from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
 
+WEIGHTS, SHORTLIST = "model.safetensors", "shortlist.safetensors"
+TOKENIZER, PIECE = 4 << 20, 1024  # bytes of a tokenizer, at most: its normalisation and the like, and each piece
+NO_IDS = Spec("I32", (0,))
+SOON = 1 << 28  # bytes whose checksum takes a fraction of a second
 RETRY_SECONDS = 0.3
 
 
@@ -120,12 +127,12 @@ def _write(
 ) -> None:
     with files.publish(folder) as path:
         with files.as_os_error(folder):
-            save_file(values, path / "model.safetensors")
+            save_file(values, path / WEIGHTS)
             if shortlist is not None:
                 width = np.int16 if max(config.vocab_sizes) < 1 << 15 else np.int32
                 table = {"likely_VN": shortlist.likely_VN, "always": shortlist.always}
                 words = {name: torch.from_numpy(ids.astype(width)) for name, ids in table.items()}
-                save_file(words, path / "shortlist.safetensors")
+                save_file(words, path / SHORTLIST)
         for name, tokenizer in zip(config.tokenizers, tokenizers, strict=True):
             (path / name).write_bytes(tokenizer.model)
         (path / bundle_config.FILE).write_text(bundle_config.to_json(config), encoding="utf-8")
@@ -139,7 +146,7 @@ def locate(path: Path) -> Path:
     Raises:
         BundleError: there is none.
     """
-    for folder in (files.standing(path / "best"), path):
+    for folder in (files.standing(path / "best"), files.standing(path)):
         if (folder / files.CHECKSUMS).exists():
             return folder
     if not path.exists():
@@ -164,22 +171,82 @@ def load(path: Path, device: torch.device) -> Bundle:
 
 
 def _load(folder: Path, device: torch.device) -> Bundle:
-    files.verify(folder, "bundle")
+    seal = files.Seal.of(folder, "bundle")
+    seal.check(bundle_config.FILE, reading.LIMIT)
     config = bundle_config.read(folder)
     try:
-        tokenizers = [Tokenizer.read(folder / name) for name in config.tokenizers]
+        tokenizers = [
+            _tokenizer(seal, name, size) for name, size in zip(config.tokenizers, config.vocab_sizes, strict=False)
+        ]
+        model, values = _model(seal, config, device)
+        shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
+    except (Unreadable, DataError, ConfigError, OSError, RuntimeError) as error:
+        raise BundleError(f"{reading.line(str(error))}; copy the bundle again") from None
+    _fill(model, values)
+    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], config, folder, shortlist)
+
+
+def _tokenizer(seal: files.Seal, name: str, pieces: int) -> Tokenizer:
+    path = seal.check(name, TOKENIZER + PIECE * pieces)
+    tokenizer = Tokenizer.read(path)
+    if tokenizer.vocab_size != pieces:
+        raise Unreadable(f"{path} has {tokenizer.vocab_size:,} pieces, expected {pieces:,} by {bundle_config.FILE}")
+    return tokenizer
+
+
+def _model(seal: files.Seal, config: BundleConfig, device: torch.device) -> tuple[Seq2Seq, dict[str, torch.Tensor]]:
+    """A model without memory, and what is to fill it.
+
+    The file's header is held against the config first, so that numbers of either, whatever they are, cost nothing.
+    """
+    path = reading.member(seal.folder, WEIGHTS)
+    with _changed_first(seal, WEIGHTS):
+        found = tensor_files.header(path)
+        layers = sum(getattr(side, "layers", 0) for side in (config.model.encoder, config.model.decoder))
+        if layers > len(found):
+            raise Unreadable(
+                f"{path} has {len(found)} tensors, too few for the {layers:,} layers of {bundle_config.FILE}"
+            )
         # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         with torch.device("meta"), _NoValues():
             model = build(config.model, *config.vocab_sizes, config.shared)
-        values = weights.restored(load_file(folder / "model.safetensors", device=str(device)))
-        shortlist = None
-        if config.shortlist is not None:
-            table = load_file(folder / "shortlist.safetensors")
-            shortlist = Shortlist(table["likely_VN"].numpy(), table["always"].numpy(), config.shortlist.copies)
-    except (KeyError, ValueError, ConfigError, SafetensorError, OSError) as error:
-        raise BundleError(f"{folder} cannot be read as a bundle: {error}") from None
-    _fill(model, values, folder)
-    return Bundle(model.eval(), tokenizers[0], tokenizers[-1], config, folder, shortlist)
+        expected = weights.expected(tensor_files.specs(tensors.named(model)), found)
+        tensor_files.compare(path, found, expected)
+    seal.check(WEIGHTS, tensor_files.largest(expected))
+    return model, weights.restored(tensor_files.load(path, str(device)))
+
+
+def _shortlist(seal: files.Seal, copies: bool, source: int, target: int) -> Shortlist:
+    path = reading.member(seal.folder, SHORTLIST)
+    with _changed_first(seal, SHORTLIST):
+        found = tensor_files.header(path)
+        likely, always = (found.get(name, NO_IDS).shape[-1:] or (0,) for name in ("likely_VN", "always"))
+        width = "I16" if max(source, target) < 1 << 15 else "I32"
+        expected = {
+            "likely_VN": Spec(width, (source, min(*likely, target))),
+            "always": Spec(width, (min(*always, target),)),
+        }
+        tensor_files.compare(path, found, expected)
+    seal.check(SHORTLIST, tensor_files.largest(expected))
+    table = {name: value.numpy() for name, value in tensor_files.load(path).items()}
+    for name, least in (("likely_VN", -1), ("always", 0)):
+        ids = table[name]
+        if ids.size and not (least <= ids.min() and ids.max() < target):
+            wrong = ids.min() if ids.min() < least else ids.max()
+            raise Unreadable(f"{path}, tensor {name}: found the id {wrong}, expected {least} to {target - 1}")
+    return Shortlist(table["likely_VN"], table["always"], copies)
+
+
+@contextlib.contextmanager
+def _changed_first(seal: files.Seal, name: str) -> Iterator[None]:
+    """Where a file is not what is expected, and has changed since it was sealed, say that."""
+    try:
+        yield
+    except Unreadable:
+        path = seal.folder / name
+        if path.is_file() and path.stat().st_size < SOON:
+            seal.check(name, SOON)
+        raise
 
 
 class _NoValues(TorchFunctionMode):
@@ -193,12 +260,7 @@ class _NoValues(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _fill(model: Seq2Seq, values: dict[str, torch.Tensor], folder: Path) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in tensors.named(model).items()}
-    got = {name: tuple(value.shape) for name, value in values.items()}
-    if expected != got:
-        name = next(iter(set(expected.items()) ^ set(got.items())))[0]
-        raise BundleError(f"{folder}: model.safetensors does not fit config.json at {name!r}; copy the bundle again")
+def _fill(model: Seq2Seq, values: dict[str, torch.Tensor]) -> None:
     by_id = {id(tensor): values[name] for name, tensor in tensors.named(model).items()}
     made: dict[int, torch.nn.Parameter] = {}
     for module in model.modules():

@@ -1,23 +1,24 @@
 """What a bundle's config.json says: typed, with kind and version. Must not know weights."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from mtkit import config as configs
-from mtkit import files
+from mtkit import files, reading
 from mtkit.errors import BundleError, ConfigError
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.store import earlier
 from mtkit.store.format import Format
+from mtkit.store.typed import FileName, Language, Pieces, parsed
 
 BUNDLE = Format("bundle", 4, oldest=2, kinds=("trained", "exported"))
 """Versions 2 and 3 said with their number what kind they are, and noted no training."""
 FILE = "config.json"
+LONGEST = 1 << 20  # pieces of a sentence
 
 
 class Record(BaseModel):
@@ -39,14 +40,14 @@ class BundleConfig(Record):
     kind: Literal["trained", "exported"]
     """What wrote it: training, or mtkit export, which may round weights and add a shortlist."""
     format_version: int = BUNDLE.version
-    mtkit_version: str
-    source_lang: str
-    target_lang: str
-    tokenizers: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+    mtkit_version: Annotated[str, Field(max_length=64)]
+    source_lang: Language
+    target_lang: Language
+    tokenizers: Annotated[tuple[FileName, ...], Field(min_length=1, max_length=2)]
     """Files: one for both sides, or the source's and the target's."""
-    vocab_sizes: tuple[int, int]
+    vocab_sizes: tuple[Pieces, Pieces]
     """Pieces of source and target."""
-    max_pieces: int
+    max_pieces: Annotated[int, Field(ge=1, le=LONGEST)]
     """Of the longest source that was trained on."""
     model: Model
     decode: Decode
@@ -54,6 +55,16 @@ class BundleConfig(Record):
     shortlist: ShortlistFacts | None = None
     training: TrainingFacts | None = None
     """None: nothing is known of it."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "BundleConfig":
+        if self.shared and self.vocab_sizes[0] != self.vocab_sizes[1]:
+            raise ValueError(f"vocab_sizes of one size with one tokenizer, not {self.vocab_sizes}")
+        if not self.shared and self.model.tie in ("inputs", "all"):
+            raise ValueError(f'model.tie = "target" or "none" with two tokenizers, not "{self.model.tie}"')
+        if self.shortlist and self.shortlist.copies and not self.shared:
+            raise ValueError("shortlist.copies = false with two tokenizers")
+        return self
 
     @property
     def shared(self) -> bool:
@@ -69,8 +80,10 @@ def read(folder: Path) -> BundleConfig:
     """
     path = folder / FILE
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        table = reading.read_json(path)
+    except FileNotFoundError:
+        raise BundleError(f"{path} cannot be read: there is none; copy the bundle again") from None
+    except reading.Unreadable as error:
         raise BundleError(f"{path} cannot be read: {error}; copy the bundle again") from None
     version = BUNDLE.check(table, path)
     if version < BUNDLE.version:
@@ -93,14 +106,15 @@ def is_exported(folder: Path) -> bool:
 
 
 def _parsed(table: Mapping[str, Any], path: Path) -> BundleConfig:
-    made = dict(table)
     try:
         for key, part in (("model", Model), ("decode", Decode)):
-            if isinstance(made.get(key), dict):  # the words of a config's errors, and a hint where a plug-in is missing
-                made[key] = configs.parse_part(part, made[key], f"{path}, {key}")
-        return BundleConfig.model_validate(made)
-    except ConfigError as error:
-        raise BundleError(f"{error}; copy the bundle again") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise BundleError(f"{path} is no config of a bundle ({wrong}); copy the bundle again") from None
+            if isinstance(
+                table.get(key), dict
+            ):  # the words of a config's errors, and a hint where a plug-in is missing
+                configs.parse_part(part, table[key], f"{path}, {key}")
+        return parsed(_CONFIG, table, path)
+    except (ConfigError, reading.Unreadable) as error:
+        raise BundleError(f"{reading.line(str(error))}; copy the bundle again") from None
+
+
+_CONFIG = TypeAdapter(BundleConfig)

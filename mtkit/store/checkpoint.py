@@ -20,8 +20,8 @@ from mtkit.store.format import KIND, VERSION, WRITER, Format
 from mtkit.train.state import Progress, Training
 
 KEPT = 2
-CHECKPOINT = Format("checkpoint", 2)
-"""Of progress.json. Version 1 did not say its version."""
+CHECKPOINT = Format("checkpoint", 3)
+"""Of progress.json. Version 1 did not say its version, version 2 knew of no divergence and no corrected plan."""
 _PROGRESS = TypeAdapter(Progress)
 
 

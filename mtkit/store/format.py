@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtkit import reading
 from mtkit.errors import BundleError, MtkitError
 from mtkit.version import __version__
 
@@ -47,18 +48,17 @@ class Format:
         if not isinstance(table, Mapping):
             raise self.error(f"{where} is damaged: it holds no JSON table, as a {self.kind} does; copy it again")
         kind, version = table.get(KIND), table.get(VERSION, unversioned)
+        shown = reading.shown(version)
         if not isinstance(version, int) or isinstance(version, bool):
-            raise self.error(
-                f"{where} is no {self.kind}: its {VERSION} is {version!r}, expected a number; copy it again"
-            )
+            raise self.error(f"{where} is no {self.kind}: its {VERSION} is {shown}, expected a number; copy it again")
         if kind is not None and kind not in (self.kinds or (self.kind,)):
             raise self.error(
-                f"{where} is a {kind!r} of format {version}; expected a {self.kind} of format {self._readable}: "
-                f"give another, or {self._advice(table)}"
+                f"{where} is a {reading.shown(kind)} of format {shown}; expected a {self.kind} of format "
+                f"{self._readable}: give another, or {self._advice(table)}"
             )
         if not self.oldest <= version <= self.version:
             raise self.error(
-                f"{where} is of {self.kind} format {version}, this mtkit ({__version__}) reads {self._readable}; "
+                f"{where} is of {self.kind} format {shown}, this mtkit ({__version__}) reads {self._readable}; "
                 f"{self._advice(table)}"
             )
         return version
@@ -69,4 +69,4 @@ class Format:
 
     def _advice(self, table: Mapping[str, Any]) -> str:
         writer = table.get(WRITER)
-        return f"use the mtkit that wrote it{f', {writer}' if isinstance(writer, str) else ''}"
+        return f"use the mtkit that wrote it{f', {reading.line(writer, 60)}' if isinstance(writer, str) else ''}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mtkit import files
 from mtkit.errors import RunError
 from mtkit.store.format import Format
 
@@ -78,7 +79,7 @@ class Validation:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A time budget became a number of updates."""
+    """A time budget became a number of updates, or that was corrected."""
 
     event: ClassVar[str] = "planned"
     update: int
@@ -145,7 +146,7 @@ class Log:
         """Append an event; to a new log, first what it is."""
         lines = [] if self.bytes else [{"event": FORMAT, **LOG.head()}]
         lines.append(_table(event))
-        with self.path.open("a", encoding="utf-8") as file:
+        with files.as_os_error(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
     def cut(self, length: int) -> None:

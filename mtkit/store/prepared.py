@@ -6,19 +6,22 @@ Must not know how a corpus is made, nor torch.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from mtkit import files
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.store.format import Format
 
-CORPUS = Format("corpus", 2, error=DataError)
-"""In version 1 a split was one row of shards."""
-CORPUS_REPORT = Format("corpus report", 2, error=DataError)
-"""Version 1 knew no parts, and did not say its version."""
+CORPUS = Format("corpus", 3, error=DataError)
+"""In version 1 a split was one row of shards; versions 1 and 2 had no checksums."""
+CORPUS_REPORT = Format("corpus report", 3, error=DataError)
+"""Version 1 knew no parts, and did not say its version; versions 1 and 2 had the overlap with test, and no warnings."""
+TEST_REPORT = Format("test report", 1, error=DataError)
 MANIFEST, REPORT = "manifest.json", "report.json"
+SHARD = ".npy"  # what the files of a shard end in
 Counts = dict[str, int]
 Samples = dict[str, list[tuple[str, str]]]
 
@@ -36,10 +39,8 @@ class Manifest(Record):
     format_version: int
     mtkit_version: str = ""
     languages: tuple[str, str]
-    fingerprint: str
-    """Over config and text; names the folder."""
     identity: str
-    """The same without the test sets: what a run depends on."""
+    """Over config and text, but for test sets; names the folder, and is what a run depends on."""
     inputs: dict[str, str]
     """File -> sha256."""
     tokenizers: tuple[str, ...]
@@ -48,6 +49,8 @@ class Manifest(Record):
     """The parts of each split, in the order of `data.train`."""
     files: Counts
     """Name -> size in bytes."""
+    checksums: dict[str, str] = {}
+    """Name -> CRC-32 in hex, of every file but this one; none in a corpus of version 1 or 2."""
 
 
 class SideLengths(Record):
@@ -73,11 +76,18 @@ class Lengths(Record):
 
 
 class Overlap(Record):
-    """Training pairs that share a side with dev or test."""
+    """What a text of dev or test has in common with train."""
 
     source: int
+    """Training pairs whose source is one of that text's."""
     target: int
     pair: int
+    found: int = 0
+    """Pairs of that text that stand in train."""
+    found_source: int = 0
+    """Its pairs whose source does."""
+    of: int = 0
+    """Its pairs; in reports of before, these three were not counted."""
 
 
 class CaseCopies(Record):
@@ -124,12 +134,31 @@ class Report(Record):
     duplicates: int
     crlf_lines: Counts
     """File -> lines that ended in CRLF."""
+    folded: int = 0
+    """Pairs of the training text that folding changed; not counted in reports of before."""
     splits: dict[str, Lengths]
     train_overlap: dict[str, Overlap]
     vocab_size: tuple[int, int]
     case_copies: CaseCopies | None = None
     parts: tuple[PartReport, ...] = ()
     """A part each entry of `data.train`; none in a report of version 1."""
+    warnings: tuple[str, ...] = ()
+    """What was odd about the text."""
+
+
+class TestReport(Record):
+    """What the test sets of a config have in common with train; beside the data report, since others may follow."""
+
+    __test__: ClassVar[bool] = False  # for pytest
+
+    kind: Literal["test report"] = "test report"
+    format_version: int
+    mtkit_version: str = ""
+    inputs: dict[str, str]
+    """File -> sha256."""
+    overlap: dict[str, Overlap]
+    """Test set -> what of it is there."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,12 +170,28 @@ class Prepared:
 
     @classmethod
     def open(cls, folder: Path) -> "Prepared":
-        """Read the manifest.
+        """Read the manifest, and compare all that is small with its checksum; shards are, when they are read.
 
         Raises:
-            DataError: it is missing, damaged, of a newer version or something else.
+            DataError: it is missing, damaged, of a newer version or something else; or another file is damaged.
         """
-        return cls(folder, _read(folder / MANIFEST, Manifest))
+        found = cls(folder, _read(folder / MANIFEST, Manifest))
+        for name, expected in found.manifest.checksums.items():
+            if not name.endswith(SHARD):
+                _check(folder / name, expected)
+        return found
+
+    @staticmethod
+    def is_complete(folder: Path) -> bool:
+        """Whether a folder has a manifest and all files that this names, as large as they were.
+
+        Raises:
+            DataError: the manifest is damaged, of a newer version or something else.
+        """
+        if not (folder / MANIFEST).exists():
+            return False
+        sizes = _read(folder / MANIFEST, Manifest).files
+        return all((path := folder / name).is_file() and path.stat().st_size == size for name, size in sizes.items())
 
     def report(self) -> Report:
         """Read the data report.
@@ -156,8 +201,15 @@ class Prepared:
         """
         return _read(self.folder / REPORT, Report)
 
+    def test_report(self, name: str) -> TestReport | None:
+        """Read a report on test sets, if there is one that can be read: it is made again in moments."""
+        try:
+            return _read(self.folder / name, TestReport)
+        except DataError:
+            return None
+
     def split(self, name: Literal["train", "dev"]) -> Split:
-        return Split(self.folder, self.manifest.splits[name])
+        return Split(self.folder, self.manifest.splits[name], self.manifest.checksums)
 
     @property
     def tokenizer_files(self) -> list[Path]:
@@ -170,29 +222,44 @@ class Prepared:
         return sides[0], sides[1]
 
 
-Read = TypeVar("Read", Manifest, Report)
+Read = TypeVar("Read", Manifest, Report, TestReport)
+FORMATS: dict[type[Record], Format] = {Manifest: CORPUS, Report: CORPUS_REPORT, TestReport: TEST_REPORT}
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
+
+
+def _check(path: Path, expected: str) -> None:
+    try:
+        found = files.crc32(path)
+    except OSError:
+        raise _damaged(path) from None
+    if found != expected:
+        raise _damaged(path)
 
 
 def _read(path: Path, kind: type[Read]) -> Read:
-    damaged = DataError(f"{path} is missing or damaged; remove {path.parent} and run mtkit preprocess")
+    damaged = _damaged(path)
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise damaged from None
-    form, unversioned = (CORPUS, None) if kind is Manifest else (CORPUS_REPORT, 1)
-    version = form.check(table, path, unversioned)
+    version = FORMATS[kind].check(table, path, unversioned=1 if kind is Report else None)
     try:
-        return kind.model_validate(_upgraded(table) if version == 1 else table)
+        return kind.model_validate(table if version == FORMATS[kind].version else _upgraded(table, version))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise damaged from None
 
 
-def _upgraded(table: dict[str, Any]) -> dict[str, Any]:
-    """A manifest or report of version 1 as one of this version: of the texts of a split nothing was noted."""
+def _upgraded(table: dict[str, Any], version: int) -> dict[str, Any]:
+    """A manifest or report of an earlier version as one of this: in 1 nothing was noted of the texts of a split, and
+    until 2 a fingerprint over test sets, too, named the folder."""
     splits = table["splits"]
-    if "tokenizers" in table:
+    if "tokenizers" in table and version == 1:
         splits = {
             name: [{"name": name, "entry": "", "pairs": sum(shard["pairs"] for shard in shards), "shards": shards}]
             for name, shards in splits.items()
         }
-    return table | {"format_version": CORPUS.version, "splits": splits}
+    known = {key: value for key, value in table.items() if key != "fingerprint"}
+    return known | {"format_version": CORPUS.version, "splits": splits}

@@ -28,8 +28,8 @@ HARMLESS = (
     "eval.",
 )
 
-RUN = Format("run", 2, error=RunError)
-"""Of config.json. Version 1 did not say its version."""
+RUN = Format("run", 3, error=RunError)
+"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from."""
 
 
 def harmless(key: str) -> bool:
@@ -63,40 +63,64 @@ class Run:
         self.folder.rename(aside)
         return aside
 
-    def begin(self, config: Config, identity: str) -> None:
-        """Note whose folder this is.
+    def check(self) -> None:
+        """Refuse a folder of which a part is missing, so that a start would write over what is left of a run.
 
         Raises:
-            RunError: there are checkpoints of nobody knows what.
+            RunError: says what is missing, what is there, and the ways out.
         """
-        if not self.begun and self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+        for path in (self.folder, self.checkpoints, self.kept):
+            files.sweep(path)
+        left = [path for path in (self.best, self.checkpoints, self.kept, self.log.path) if self._tells(path)]
+        lacks = "" if self._config.exists() else self._config.name
+        if not lacks and left and self.checkpoints not in left:
+            lacks = f"checkpoint in {self.checkpoints.name}/"
+        if lacks and left:
+            held = ", ".join(path.name if path == self.log.path else f"{path.name}/" for path in left)
             raise RunError(
-                f"{self.folder} holds checkpoints but no config.json; start anew and keep them beside", "fresh"
+                f"{self.folder} has no {lacks} to go on from, and a new start would write over what it holds ({held}): "
+                "put that back, give this run another name, or start anew and keep the old run beside",
+                remedy="fresh",
             )
+
+    def _tells(self, path: Path) -> bool:
+        """Whether there is something of a run at a path, which a new start would not make again."""
+        if path.is_dir():
+            return any(not one.name.startswith(files.TEMPORARY) for one in path.iterdir())
+        if path == self.log.path and self.begun and path.is_file():
+            # Killed before its first checkpoint, a run has logged what it chose.
+            return any(mark in path.read_bytes() for mark in (b'"event": "update"', b'"event": "validation"'))
+        return path.exists() or path.is_symlink()
+
+    def begin(self, config: Config, identity: str) -> None:
+        """Note whose folder this is."""
         self.checkpoints.mkdir(exist_ok=True)
         files.write_json(self._config, RUN.head() | {"identity": identity, "config": config.model_dump()})
 
-    def resume(self, config: Config, identity: str) -> dict[str, tuple[Any, Any]]:
-        """Check that a config may go on with this run; returns the harmless keys that it changes.
+    @property
+    def identity(self) -> str:
+        """Of the text that it was begun on.
+
+        Raises:
+            RunError: what is noted of it cannot be read.
+        """
+        return self._noted()[1]
+
+    def agree(self, config: Config, identity: str = "") -> dict[str, tuple[Any, Any]]:
+        """Check that a config may go on with this run, and change nothing; returns the harmless keys that differ.
+
+        Args:
+            config: where it leaves the size of the vocabulary to the text, it means the one that came out.
+            identity: of its text; "": not known yet.
 
         Raises:
             RunError: it would not be the same run; names each key with both values, and the way out.
         """
-        files.sweep(self.folder)
-        files.sweep(self.checkpoints)
-        files.sweep(self.kept)
-        try:
-            noted = json.loads(self._config.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self._config} cannot be read ({error}); start anew", "fresh") from None
-        RUN.check(noted, self._config, unversioned=1)
-        try:
-            old = configs.parse(noted["config"], str(self._config), whole=True)
-            same_text = noted["identity"] == identity
-        except KeyError as error:
-            raise RunError(f"{self._config} cannot be read (no key {error}); start anew", "fresh") from None
-        except MtkitError as error:
-            raise RunError(f"{self._config} cannot be read ({error}); start anew", "fresh") from None
+        old, noted_identity = self._noted()
+        unasked = not config.tokenizer.vocab_size
+        if unasked:
+            tokenizer = config.tokenizer.model_copy(update={"vocab_size": old.tokenizer.vocab_size})
+            config = config.model_copy(update={"tokenizer": tokenizer})
         changed = configs.differences(old, config)
         harmful = {key: pair for key, pair in changed.items() if not harmless(key)}
         if harmful:
@@ -106,12 +130,38 @@ class Run:
                 "another name, or start anew and keep the old run beside",
                 remedy="fresh",
             )
-        if not same_text:
+        if identity not in ("", noted_identity):
+            size = f", or tokenizer.vocab_size = {old.tokenizer.vocab_size} was set" if unasked else ""
             raise RunError(
-                f"{self.folder} was begun on other text: the files of [data] have changed since.\nPut them back to "
-                "go on, or start anew and keep the old run beside",
+                f"{self.folder} was begun on other text: the files of [data] have changed since{size}.\n"
+                "Put them back to go on, or start anew and keep the old run beside",
                 remedy="fresh",
             )
-        if changed:
+        return changed
+
+    def resume(self, config: Config, identity: str) -> dict[str, tuple[Any, Any]]:
+        """Note the harmless keys that a config changes; returns them.
+
+        Raises:
+            RunError: it would not be the same run; see `agree`.
+        """
+        if changed := self.agree(config, identity):
             self.begin(config, identity)
         return changed
+
+    def _noted(self) -> tuple[Config, str]:
+        """The config and the identity of the text that it was begun with."""
+        try:
+            noted = json.loads(self._config.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._unreadable(error) from None
+        RUN.check(noted, self._config, unversioned=1)
+        try:
+            return configs.parse(noted["config"], str(self._config), whole=True), str(noted["identity"])
+        except KeyError as error:
+            raise self._unreadable(f"no key {error}") from None
+        except MtkitError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, why: object) -> RunError:
+        return RunError(f"{self._config} cannot be read ({why}): put it back, or start anew", remedy="fresh")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from mtkit.model.tensor_files import Spec
 from mtkit.ops.quantise import quantise
 
 SCALES = "#scales"  # after the name of a matrix in 8 bits
@@ -25,6 +26,25 @@ def stored(values: Mapping[str, Tensor], precision: str) -> dict[str, Tensor]:
             numbers, scales = quantise(value.flatten(1))
             made[name], made[name + SCALES] = numbers.view(value.shape), scales
     return {name: value.contiguous() for name, value in made.items()}
+
+
+def expected(own: Mapping[str, Spec], found: Mapping[str, Spec]) -> dict[str, Spec]:
+    """What a file must hold that stands for tensors, each in the form that `stored` makes and the file speaks of.
+
+    Args:
+        own: the tensors that it is to stand for.
+        found: what the file says that it holds.
+    """
+    made = {}
+    for name, spec in own.items():
+        made[name] = spec
+        if len(spec.shape) < 2 or spec.type != "F32":
+            continue
+        if name + SCALES in found:
+            made[name], made[name + SCALES] = Spec("I8", spec.shape), Spec("F32", spec.shape[:1])
+        elif name in found and found[name].type == "BF16":
+            made[name] = Spec("BF16", spec.shape)
+    return made
 
 
 def restored(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

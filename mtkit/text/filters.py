@@ -47,7 +47,7 @@ class TextRules:
             return "empty"
         if len(source) > self.max_chars or len(target) > self.max_chars:
             return "max_chars"
-        if self.drop_copies and source == target:
+        if self.drop_copies and (source == target or source.split() == target.split()):
             return "drop_copies"
         return None
 
@@ -72,8 +72,10 @@ class PieceRules:
 
 
 def key(*sides: str) -> int:
-    """A 64-bit hash of a pair or a side, the same on every machine."""
-    digest = hashlib.blake2b("\0".join(sides).encode(), digest_size=8)
+    """A 64-bit hash of a pair or a side, the same on every machine, and whatever the spaces around and between words:
+    a tokenizer sees one of them, or none."""
+    text = "\0".join([" ".join(side.split()) for side in sides])
+    digest = hashlib.blake2b(text.encode(), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
 
 

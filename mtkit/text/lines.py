@@ -15,9 +15,13 @@ def must_exist(path: Path) -> None:
     """Refuse a path that cannot be read as lines.
 
     Raises:
-        DataError: nothing is there, or a folder.
+        DataError: nothing is there, or a folder; of stdin, that it is closed.
     """
-    if not path.exists() or path.is_dir():
+    if path == compression.STDIN:
+        compression.stdin()
+    elif path.is_dir():
+        raise DataError(f"{path} is a folder; expected a text file with a sentence a line")
+    elif not path.exists():
         raise DataError(f"{path} does not exist; expected a text file with a sentence a line")
 
 
@@ -28,7 +32,7 @@ def lines(path: Path) -> Iterator[tuple[str, bool]]:
         DataError: not UTF-8 (file, line and byte are named), or a damaged archive.
     """
     with compression.opened(path) as raw:
-        yield from decode(raw, str(path))
+        yield from decode(raw, "stdin" if path == compression.STDIN else str(path))
 
 
 def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tuple[str, bool]]:
@@ -45,6 +49,8 @@ def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tu
         try:
             yield raw.decode("utf-8"), crlf
         except UnicodeDecodeError as error:
+            if number == 1 and (told := compression.told(raw)):
+                raise DataError(f"{name} is no plain text but {told}") from None
             raise DataError(
                 f"{name}, line {number}, byte {error.start + 1}: 0x{raw[error.start]:02x} is not UTF-8; "
                 "convert the text to UTF-8 first, e.g. with iconv"

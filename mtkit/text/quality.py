@@ -1,11 +1,10 @@
-"""What a data report says of parallel text: lengths, ratios, spelling in bytes, overlap. Holds counts only."""
+"""What a data report says of parallel text: lengths, ratios, spelling in bytes. Holds counts only."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mtkit.text.filters import key
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
@@ -59,31 +58,3 @@ class Lengths:
                 "share_of_byte_pieces": self._bytes[side] / max(1, self._pieces[side]),
             }
         return {"pairs": self._pairs, "target_to_source_pieces": self._pieces[1] / max(1, self._pieces[0]), **sides}
-
-
-class Overlap:
-    """How many training pairs share a source, a target or both with dev and test."""
-
-    def __init__(self, splits: dict[str, list[Pair]]) -> None:
-        self._keys: dict[str, tuple[set[int], set[int], set[int]]] = {}
-        self.counts: dict[str, dict[str, int]] = {}
-        for name, pairs in splits.items():
-            self.add(name, pairs)
-
-    def add(self, name: str, pairs: list[Pair]) -> None:
-        """Watch another split."""
-        self._keys[name] = (
-            {key(source) for source, _ in pairs},
-            {key(target) for _, target in pairs},
-            {key(*pair) for pair in pairs},
-        )
-        self.counts[name] = {"source": 0, "target": 0, "pair": 0}
-
-    def see(self, pair: Pair) -> None:
-        """Compare a training pair."""
-        source, target, both = key(pair[0]), key(pair[1]), key(*pair)
-        for name, (sources, targets, pairs) in self._keys.items():
-            counts = self.counts[name]
-            counts["source"] += source in sources
-            counts["target"] += target in targets
-            counts["pair"] += both in pairs

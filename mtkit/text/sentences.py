@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 
+from mtkit.text import languages
+
 Count = Callable[[list[str]], list[int]]
 
 # Where a line may break: all white space but no-break spaces, and the zero-width space between Thai or Khmer words.
@@ -15,7 +17,7 @@ SPACE = " \t-\r\x1c-\x1f\x85\u1680\u2000-\u2006\u2008-\u200b\u2028\u2029\u205f\u
 CLOSING = "\"'”’»›)\\]}」』）】》〉〕］｝＂＇"
 EITHER = "“‘«‹"  # closing in „German“ and »Danish«, but only where white space follows; else opening
 # What ends a sentence or a clause: marks that need white space after them, and marks that say it alone.
-SPACED_ENDS, ENDS = ".!?…", "。！？｡؟۔।॥။។"
+SPACED_ENDS = ".!?…"  # those that say it alone are languages.ENDS
 SPACED_PAUSES, PAUSES = ",;:–—", "、，；：､،؛—"
 # What a full stop follows without ending the sentence: "J. Bach", "z. B. Wien", "3. Oktober".
 SHORT = re.compile(r"(?:^|[\s.(\[\"'„“‘«-])(?:\d\d?|[^\W\d_])$")
@@ -24,7 +26,6 @@ FOLLOWING = re.compile(
     "[\u0e33\u0eb3\u1160-\u11ff\u200c\u200d\ud7b0-\ud7fb\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 )
 FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
-UNSPACED = frozenset(["zh", "zho", "cmn", "yue", "ja", "jpn", "th", "tha", "lo", "lao", "km", "khm", "my", "mya"])
 
 
 def split(line: str, most: int, count: Count) -> list[str]:
@@ -40,9 +41,8 @@ def split(line: str, most: int, count: Count) -> list[str]:
 
 
 def join(parts: list[str], language: str) -> str:
-    """Translations of the parts of a line as one line in `language`, of which the region does not matter."""
-    between = "" if re.split("[-_]", language.lower())[0] in UNSPACED else " "
-    return between.join(part for part in parts if part)
+    """Translations of the parts of a line as one line in `language`."""
+    return languages.language(language).joint.join(part for part in parts if part)
 
 
 def _fit(part: str, size: int, most: int, count: Count, level: int) -> list[str]:
@@ -83,7 +83,7 @@ def _runs(marks: str) -> re.Pattern[str]:
     return re.compile(rf"([{marks}]+)[{CLOSING}]*(?:[{EITHER}]+(?=[{SPACE}]|$))?([{SPACE}]*)")
 
 
-SENTENCE = _runs(SPACED_ENDS + ENDS)
+SENTENCE = _runs(SPACED_ENDS + languages.ENDS)
 CLAUSE = _runs(SPACED_PAUSES + PAUSES)
 WORD = re.compile(rf"[{SPACE}]*[^{SPACE}]+[{SPACE}]*|[{SPACE}]+")
 

@@ -5,18 +5,26 @@ models may lack a pad or a bos piece: padding needs no id of its own (masks deci
 """
 
 import io
+import math
 import re
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import sentencepiece
 
+from mtkit import reading
 from mtkit.errors import ConfigError, DataError
 from mtkit.text.characters import Spelling, is_text, spelling
 
 RESERVED = [f"<mtkit:{i}>" for i in range(64)]
+SPECIAL = 4  # unk, bos, eos and pad
+LARGEST = 1 << 28  # bytes of a .model file
 PER_THREAD = 64  # texts, at least
+USUAL = 8000  # pieces at most where nobody says how many: on a CPU the output layer takes its time
+PER_ROOT = 4  # pieces beside single characters, times the square root of the text's characters
+ALL_CHARACTERS = 100_000
 
 
 class Tokenizer:
@@ -42,7 +50,10 @@ class Tokenizer:
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
         special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
-        self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        try:
+            self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
+        except UnicodeDecodeError:
+            raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
         special |= {i for i, piece in enumerate(self._names) if piece in RESERVED}  # never in a target so far
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
@@ -60,9 +71,11 @@ class Tokenizer:
     def read(cls, path: Path) -> "Tokenizer":
         """Load a .model file."""
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(reading.read_bytes(path, LARGEST), str(path))
         except FileNotFoundError:
             raise DataError(f"{path} does not exist; expected a SentencePiece .model file") from None
+        except reading.Unreadable as error:
+            raise DataError(f"{error}; give a SentencePiece .model file") from None
 
     def encode(self, texts: list[str], threads: int = 1) -> list[list[int]]:
         """Ids of each text, without bos and eos."""
@@ -138,52 +151,135 @@ def _of_use(threads: int, given: Sized) -> int:
     return max(1, min(threads, len(given) // PER_THREAD))
 
 
-def train(lines: Iterator[str], *, kind: str, vocab_size: int, normalization: str, byte_fallback: bool) -> bytes:
+def train(lines: Iterable[str], *, kind: str, vocab_size: int, normalization: str, byte_fallback: bool) -> bytes:
     """Train a SentencePiece model (Kudo and Richardson 2018) and return it serialised.
+
+    Args:
+        vocab_size: pieces; 0: by the size of the text, as `_usual` finds it, and in any case a size that works.
 
     Raises:
         ConfigError: the text is too small or the vocabulary too small; names a size that works.
         DataError: there is no text.
     """
-    model = io.BytesIO()
+    trainer = _Trainer(list(lines), kind, normalization, byte_fallback)
+    if kind == "char":
+        return trainer.train(ALL_CHARACTERS)
     try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=lines,
-            model_writer=model,
-            model_type=kind,
-            vocab_size=vocab_size if kind != "char" else 100_000,
-            # Where a character can be spelled in bytes the rarest need no piece of their own.
-            character_coverage=0.9995 if byte_fallback else 1.0,
-            byte_fallback=byte_fallback,
-            normalization_rule_name=normalization,
-            hard_vocab_limit=kind in ("unigram", "bpe"),
-            user_defined_symbols=RESERVED,
-            unk_id=0,
-            bos_id=1,
-            eos_id=2,
-            pad_id=3,
-            unk_surface="",
-            max_sentence_length=16_384,
-            num_threads=2,  # fixed: the sums of the EM steps depend on it
-            minloglevel=3,
-        )
-    except (RuntimeError, ValueError) as error:
-        raise _explain(str(error), vocab_size) from None
-    return model.getvalue()
-
-
-def _explain(message: str, vocab_size: int) -> ConfigError | DataError:
-    if found := re.search(r"set it to a value <= (\d+)", message):
-        return ConfigError(
-            f"tokenizer.vocab_size = {vocab_size} is too large for this text: the largest that works is {found[1]}"
-        )
-    if found := re.search(r"Vocabulary size is smaller than required_chars\. (\d+) vs (\d+)", message):
-        return ConfigError(
+        return trainer.train(vocab_size or _usual(trainer))
+    except _TooLarge as wrong:
+        if not vocab_size:
+            return trainer.train(wrong.largest)
+        raise ConfigError(
+            f"tokenizer.vocab_size = {vocab_size} is too large for this text; leave it out for one that fits, or take "
+            f"one from {trainer.smallest()} on: the largest that works is {wrong.largest}"
+        ) from None
+    except _TooSmall:
+        smallest = trainer.smallest()
+        if not vocab_size:
+            return trainer.train(smallest)
+        raise ConfigError(
             f"tokenizer.vocab_size = {vocab_size} is too small: single characters, bytes and reserved pieces "
-            f"alone take {found[2]}; use more than that"
-        )
-    if "(vocab_size) >= (0)" in message:  # the word trainer's way of saying it
-        return ConfigError(
-            f"tokenizer.vocab_size = {vocab_size} is too small: reserved pieces and single characters alone take more"
-        )
+            f"alone make {smallest}, which is the smallest that works"
+        ) from None
+
+
+def _usual(trainer: "_Trainer") -> int:
+    """Single characters and what else has to be there, and more pieces with the square root of the text.
+
+    That is how the number of distinct words grows with a text (Heaps 1978), so that what a piece is seen in stays about
+    as much.
+    """
+    more = int(PER_ROOT * math.sqrt(sum(map(len, trainer.lines))))
+    if trainer.kind == "word" or more >= USUAL:
+        return USUAL
+    return min(USUAL, trainer.smallest() + more)
+
+
+class _TooSmall(Exception):
+    """A vocabulary that has no room for what has to be there."""
+
+
+class _TooLarge(Exception):
+    """A vocabulary that the text does not fill."""
+
+    def __init__(self, largest: int) -> None:
+        self.largest = largest
+
+
+@dataclass(frozen=True)
+class _Trainer:
+    """SentencePiece's trainer on a text."""
+
+    lines: list[str]
+    kind: str
+    normalization: str
+    byte_fallback: bool
+
+    def train(self, vocab_size: int) -> bytes:
+        """The model of so many pieces; of kind "word" or "char", of so many at most.
+
+        Raises:
+            _TooSmall, _TooLarge: there is none of that size.
+            DataError: there is no text.
+        """
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(self.lines),
+                model_writer=model,
+                model_type=self.kind,
+                vocab_size=vocab_size,
+                # Where a character can be spelled in bytes the rarest need no piece of their own.
+                character_coverage=0.9995 if self.byte_fallback else 1.0,
+                byte_fallback=self.byte_fallback,
+                normalization_rule_name=self.normalization,
+                hard_vocab_limit=self.kind in ("unigram", "bpe"),
+                user_defined_symbols=RESERVED,
+                unk_id=0,
+                bos_id=1,
+                eos_id=2,
+                pad_id=3,
+                unk_surface="",
+                max_sentence_length=16_384,
+                num_threads=2,  # fixed: the sums of the EM steps depend on it
+                minloglevel=3,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise _explain(str(error)) from None
+        return model.getvalue()
+
+    def smallest(self) -> int:
+        """The fewest pieces that work.
+
+        Raises:
+            DataError: there is no text.
+        """
+        low, high = 0, len(RESERVED) + SPECIAL  # the first does not work
+        while not (needed := self._needed(high)):
+            low, high = high, 2 * high
+        if needed is not True:
+            return needed
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._needed(middle) is True else (middle, high)
+        return high
+
+    def _needed(self, vocab_size: int) -> int | bool:
+        """Whether so many pieces are enough; of those that are not SentencePiece mostly says how many are."""
+        try:
+            self.train(vocab_size)
+        except _TooSmall as wrong:
+            return int(str(wrong) or 0)
+        except _TooLarge:
+            pass
+        return True
+
+
+def _explain(message: str) -> Exception:
+    if found := re.search(r"set it to a value <= (\d+)", message):
+        return _TooLarge(int(found[1]))
+    if found := re.search(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)", message):
+        return _TooSmall(found[1])
+    if "(vocab_size) >= (0)" in message or "insert_id(" in message:  # ways in which it says so without a number
+        return _TooSmall()
     return DataError(f"SentencePiece could not train a tokenizer on this text: {message.strip()}")

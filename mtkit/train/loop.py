@@ -1,7 +1,7 @@
 """The training loop: from batches to updates, as a stream of events.
 
 Saving, logging, validating and showing are work of whoever iterates. Nothing here depends on the clock but
-the plan of a time budget, made once, and its hard stop; the randomness of an update is a function of
+the plan of a time budget (`mtkit.train.plan`) and its hard stop; the randomness of an update is a function of
 (seed, update), the order of the data one of (seed, epoch).
 """
 
@@ -19,16 +19,9 @@ from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError
 from mtkit.registry import resolve
 from mtkit.schema import Train
+from mtkit.train.plan import Plan
 from mtkit.train.state import Progress
 from mtkit.train.updates import Results, Updates, check
-
-# A time budget becomes a number of updates after PLAN_AFTER updates or PLAN_SHARE of it, whichever is later. What does
-# not fit is cut off before the learning rate has fallen; and machines that are shared run a tenth faster or slower from
-# one minute to the next (data/results/LOG.md, 2026-11-26).
-PLAN_AFTER = 50
-PLAN_SHARE = 0.05
-PLAN_WARM = 10  # updates, the first, which are not timed
-PLAN_RESERVE = 0.95  # of the budget is planned for: the rest is for the last validation, for saving, for slower minutes
 
 
 @dataclass(frozen=True)
@@ -58,9 +51,11 @@ class Due:
 
 @dataclass(frozen=True)
 class Planned:
-    """The time budget has become a number of updates."""
+    """The time budget has become a number of updates, or that number was corrected."""
 
     updates: int
+    before: int = 0
+    """What was planned until now; 0: nothing."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,8 @@ def train(
     """
     progress, settings = updates.training.progress, updates.settings
     schedule = resolve("schedule", settings.schedule)
-    plan = _Plan(settings, sampler, per_epoch)
+    mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
+    plan = Plan(settings, mean_tokens, per_epoch, updates.look)
     made = _Made(updates, progress)
     refused = ""
     if progress.update and _is_due(progress, settings) and progress.validated != progress.update:
@@ -129,7 +125,8 @@ def train(
             following = list(islice(batches, settings.accumulate))  # looked at ahead, to know the last of an epoch
             waited = time.monotonic() - clock
             total = total_updates(progress, settings, per_epoch)
-            lr = settings.lr * schedule(progress.update + 1, settings.warmup, total, progress.setbacks)
+            at, end = progress.scheduled(progress.update + 1, total)
+            lr = settings.lr * schedule(at, settings.warmup, end, progress.setbacks)
             tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
             once = updates.once
             while (loss_sum := updates.gradients(together, tokens)) is None:
@@ -151,14 +148,17 @@ def train(
             over = bool(limit(progress, settings))
             yield from made.events(planning or over or _is_due(progress, settings) or settle())
 
+            # A validation has a price too: before there is a plan it is paid once, to know it.
+            if (planning and not progress.total_updates) or _is_due(progress, settings):
+                with plan.validating():
+                    yield Due()
+            else:
+                plan.spent(time.monotonic() - clock)
             if planning:
-                began = time.monotonic()
-                if progress.validated != progress.update:
-                    yield Due()  # a validation has a price too: pay it once, to know it
-                progress.plan(plan.make(progress, time.monotonic() - began), settings.max_minutes)
-                yield Planned(progress.total_updates)
-            elif _is_due(progress, settings):
-                yield Due()
+                progress.spend(time.monotonic() - clock)
+                clock, before = time.monotonic(), progress.total_updates
+                if plan.make(progress):
+                    yield Planned(progress.total_updates, before)
             progress.spend(time.monotonic() - clock)
             clock = time.monotonic()
             if limit(progress, settings):
@@ -212,7 +212,7 @@ class _Made:
             numbers = one.results.read()
             sums, norms = numbers[::2], numbers[1::2]
             for update, norm in enumerate(norms, one.last - len(norms) + 1):
-                check(norm, update)
+                check(norm, update, self.updates.settings)
             ready.append(
                 replace(
                     one.told,
@@ -276,31 +276,3 @@ def total_updates(progress: Progress, settings: Train, per_epoch: int) -> int:
         return 0
     limits = (settings.max_updates, settings.max_epochs * per_epoch, progress.total_updates)
     return min((limit for limit in limits if limit), default=0)
-
-
-class _Plan:
-    """Turns a time budget into a number of updates, from the speed of the first of them."""
-
-    def __init__(self, settings: Train, sampler: Sampler, per_epoch: int) -> None:
-        self.settings, self.per_epoch = settings, per_epoch
-        self.mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
-        self.timed = 0
-        self.tokens, self.seconds = 0, 0.0
-
-    def wanted(self, progress: Progress, tokens: int, seconds: float) -> bool:
-        """Note an update; whether it is time to plan."""
-        self.timed += 1
-        if self.timed > PLAN_WARM:
-            self.tokens, self.seconds = self.tokens + tokens, self.seconds + seconds
-        if not self.settings.max_minutes or progress.total_updates:
-            return False
-        early = progress.update < PLAN_AFTER or progress.seconds < 60 * self.settings.max_minutes * PLAN_SHARE
-        return not early and self.timed >= 2 * PLAN_WARM
-
-    def make(self, progress: Progress, validation_seconds: float) -> int:
-        """The number of updates that fit, validations included."""
-        an_update = self.mean_tokens * self.seconds / self.tokens
-        an_update += validation_seconds / (self.settings.validate_every or self.per_epoch)
-        ends = 3 if self.settings.average else 2  # validations at the end, and one for safety
-        left = 60 * self.settings.max_minutes * PLAN_RESERVE - progress.seconds - ends * validation_seconds
-        return progress.update + max(1, int(left / an_update))

@@ -1,21 +1,16 @@
-"""In which precision a training computes: what the names mean, and which is faster here, by a short measurement."""
+"""In which precision a training computes: what the names mean, and which one a model is given on a device."""
 
 import contextlib
-import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 
+from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import products
 
-GAIN = 1.15  # bf16 must be so much faster to be worth its rounding
-WARM = 1  # batches that are not counted
-SECONDS = 2.0  # after which no further batch is tried, if one counts by then
-REPEATS = 5  # of the batch on which a GPU's precisions are compared
-Work = TypeVar("Work")
+LARGE = 500_000
+"""Numbers in the matrices of a model from which on bf16 is worth its rounding: 1.1 to 1.7 times as fast on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -84,50 +79,24 @@ def has_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, unit, bool)() for unit in units)
 
 
-def choose(device: torch.device, work: Callable[[Work], None], batches: Sequence[Work]) -> Choice:
-    """Time `work` (forward and backward of a batch) in fp32 and in bf16, in turn.
+def choose(device: torch.device, model: Seq2Seq, native: bool) -> Choice:
+    """The precision for a model on a device: by what both are, and not by a measurement, which is another each time.
 
-    Each batch is worked on once a precision: a first time costs more where kernels are made for each new shape,
-    and in training shapes are new all the time. Of large batches two are enough, so that training begins soon.
-    """
-    if not has_bf16(device):
-        return Choice("fp32", "this processor has no units for bf16")
-    ratios: list[float] = []
-    began = time.perf_counter()
-    for batch in batches:
-        if len(ratios) > WARM and time.perf_counter() - began > SECONDS:
-            break
-        seconds = {"fp32": 0.0, "bf16": 0.0}
-        for name in seconds:
-            with products.precision(name):
-                start = time.perf_counter()
-                work(batch)
-                seconds[name] = time.perf_counter() - start
-        ratios.append(seconds["fp32"] / seconds["bf16"])
-    # The median, since on a busy machine now and then a batch takes many times as long.
-    ratio = statistics.median(ratios[WARM:]) if ratios[WARM:] else 1.0
-    return Choice("bf16" if ratio >= GAIN else "fp32", f"measured: bf16 runs at {ratio:.2f} times the speed of fp32")
-
-
-def choose_on_gpu(device: torch.device, works: Mapping[str, Callable[[], None]]) -> Choice:
-    """Time the same pass in several precisions, the most exact one first; a later one must be worth its rounding.
+    The same seed so gives the same run wherever processors have the same abilities.
 
     Args:
-        works: does a pass in a precision, ready to be timed.
+        native: whether there is compiled code; without it bf16 makes a kernel for each new shape on a CPU.
     """
-    seconds: dict[str, float] = {}
-    for name, work in works.items():
-        timed = []
-        for _ in range(REPEATS):
-            start = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            timed.append(time.perf_counter() - start)
-        seconds[name] = statistics.median(timed)
-    exact, *others = seconds
-    quickest = min(others, key=seconds.__getitem__, default=exact)
-    ratio = seconds[exact] / seconds[quickest]
-    told = ", ".join(f"{name} at {seconds[exact] / seconds[name]:.2f}" for name in others)
-    reason = f"measured: {told} times the speed of {exact}" if told else "this device has no units for bf16"
-    return Choice(quickest if ratio >= GAIN else exact, reason)
+    units = has_bf16(device)
+    if device.type == "cuda":
+        if not units:
+            return Choice("tf32", "this device has no units for bf16")
+        return Choice("amp", "a Transformer") if model.rounds else Choice("tf32", "a recurrence adds rounding up")
+    if not units:
+        return Choice("fp32", "this processor has no units for bf16")
+    if not native:
+        return Choice("fp32", "without compiled code bf16 is no faster")
+    numbers = sum(parameter.numel() for parameter in model.parameters() if parameter.dim() > 1)
+    if numbers < LARGE:
+        return Choice("fp32", f"matrices of {numbers:,} numbers, and bf16 gains from {LARGE:,} on")
+    return Choice("bf16", f"matrices of {numbers:,} numbers, on a processor with units for bf16")

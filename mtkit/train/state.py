@@ -36,9 +36,15 @@ class Progress:
     """Time spent training and validating, over all starts."""
     target_tokens: int = 0
     total_updates: int = 0
-    """Where a time budget ends, in updates; decided once. 0: not yet, or no budget."""
+    """Where a time budget ends, in updates. 0: not decided yet, or no budget."""
     planned_minutes: float = 0.0
     """The time budget that this was decided for."""
+    first_total: int = 0
+    """Where it was to end before it was corrected; 0: it was not."""
+    corrected_at: int = 0
+    """The update of the last correction."""
+    corrected_from: float = 0.0
+    """Where that update stands in the schedule of the first plan."""
     precision: str = ""
     """A name of `mtkit.train.precision`; decided once."""
     shaped: bool = False
@@ -48,6 +54,10 @@ class Progress:
     best: float | None = None
     """Best validation score (of loss: its negative)."""
     best_update: int = 0
+    diverged: bool = False
+    """Whether the best validation is that of a training which has diverged; see `mtkit.train.divergence`."""
+    first_loss: float = 0.0
+    """Of the first update, a target token; 0: not known."""
     without_gain: int = 0
     """Validations since the best one."""
     setbacks: int = 0
@@ -61,6 +71,8 @@ class Progress:
     """Validations whose weights are on disk, oldest first."""
     finished: str = ""
     """Why the run ended; "": it has not."""
+    begun_from: dict[str, str] = field(default_factory=dict)
+    """File of the weights that the run began with -> sha256; {}: it began from nothing."""
     log_bytes: int = 0
     """Length of log.jsonl when this was saved: what follows is of updates that are done again."""
 
@@ -85,15 +97,45 @@ class Progress:
     def plan(self, updates: int, minutes: float) -> None:
         """Enter where a time budget ends."""
         self.total_updates, self.planned_minutes = updates, minutes
+        self.first_total, self.corrected_at, self.corrected_from = 0, 0, 0.0
+
+    def correct(self, updates: int) -> None:
+        """Enter that a time budget ends elsewhere: from here on what is left of the schedule is stretched to that."""
+        at, total = self.scheduled(self.update, self.total_updates)
+        self.first_total, self.corrected_at, self.corrected_from = total, self.update, at
+        self.total_updates = updates
+
+    def scheduled(self, update: int, total: int) -> tuple[float, int]:
+        """Where an update stands in a schedule, and where that ends, so that no correction makes the rate jump.
+
+        Args:
+            total: the last update by the first limit that is reached.
+        """
+        if not self.first_total or total != self.total_updates:
+            return update, total
+        share = (update - self.corrected_at) / (self.total_updates - self.corrected_at)
+        return self.corrected_from + share * (self.first_total - self.corrected_from), self.first_total
 
     def begin(self, minutes: float) -> None:
         """Enter a start of the run, which has this time budget: what was planned for another one is void."""
         if self.planned_minutes != minutes:
-            self.total_updates = 0
+            self.plan(0, 0.0)
 
     def halve(self) -> None:
         """From now on a batch is taken in twice as many parts."""
         self.parts *= 2
+
+    def begin_with(self, loss: float) -> None:
+        """Enter the loss of an update, if it is the first."""
+        self.first_loss = self.first_loss or loss
+
+    def forget_best(self) -> None:
+        """The best model is not there any more: the next validation is the best one, and is due."""
+        self.best, self.best_update, self.best_scores, self.validated = None, 0, {}, 0
+
+    def judge(self, diverged: bool) -> None:
+        """Enter whether the best validation is that of a training which has diverged."""
+        self.diverged = diverged
 
     def is_gain(self, score: float, scores: dict[str, float]) -> bool:
         """Whether a validation (of a score where more is better) is better than the best so far."""

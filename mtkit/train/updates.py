@@ -19,16 +19,17 @@ from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Training
 
 
-def check(grad_norm: float, update: int) -> None:
+def check(grad_norm: float, update: int, settings: Train) -> None:
     """Stop where there is no way to go.
 
     Raises:
         RunError: the norm of an update's gradient is not finite.
     """
     if not math.isfinite(grad_norm):
+        clipped = settings.clip_norm or settings.clip_value
         raise RunError(
             f"the gradient of update {update} is not finite (its norm is {grad_norm}); "
-            "start anew with a lower train.lr, or with train.clip_norm set",
+            f"start anew with a lower train.lr{'' if clipped else ', or with train.clip_norm set'}",
             remedy="fresh",
         )
 
@@ -110,7 +111,7 @@ class Updates:
         """
         training = self.training
         norm = self.clip()
-        check(float(norm), training.progress.update + 1)
+        check(float(norm), training.progress.update + 1, self.settings)
         for group in training.optimizer.param_groups:
             group["lr"] = lr
         training.optimizer.step()

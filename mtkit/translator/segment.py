@@ -1,15 +1,18 @@
 """From lines to what search is given: ids of whole lines, or of the parts of those that are too long.
 
-A blank line, and one that the tokenizers make nothing of, never reaches the models.
+A blank line, one that the tokenizers make nothing of, and one that has nothing to translate never reach the models.
+Tokenizers are given folded text alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence
 from mtkit.text import sentences
+from mtkit.text.fold import fold
+from mtkit.translator import kept
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair
@@ -32,7 +35,9 @@ class Segmenter:
         return 1 if here else torch.get_num_threads()
 
     def jobs(self, lines: Sequence[Line]) -> dict[int, Job]:
-        """What is to be done for each line that is not blank; place -> job.
+        """What is to be done for each line that is to be translated; place -> job.
+
+        With a prefix every line is that is not blank.
 
         Raises:
             DataError: a prefix that the target vocabulary cannot write, or before a line that is too long for one.
@@ -41,6 +46,8 @@ class Segmenter:
         for number, whole in self._encoded([line.text for line in lines]).items():
             line, length = lines[number], self._length(whole)
             prefix = self._prefix(line)
+            if not prefix and kept.wordless(line.text):
+                continue
             if length <= self.longest:
                 made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
                 continue
@@ -57,22 +64,28 @@ class Segmenter:
         made = {}
         for number, whole in self._encoded([pair.text for pair in pairs]).items():
             pair = pairs[number]
-            if pair.target.strip():
-                prefix = [*self.target.encode([pair.target])[0], self.target.eos]
+            target = fold(pair.target)
+            if target.strip():
+                prefix = [*self.target.encode([target])[0], self.target.eos]
                 made[number] = Job([pair.text], [Sentence(whole, prefix, pair.number)], [])
         return made
 
     def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
         """The ids of each model, of the texts that are more than space to every one of them."""
-        ids = [one.source_tokenizer.encode(texts, self.threads) for one in self.members]
-        of_models = ([own[number] for own in ids] for number in range(len(texts)))
-        return {number: whole for number, whole in enumerate(of_models) if texts[number].strip() and all(whole)}
+        texts = list(map(fold, texts))
+        of_models = enumerate(self._of_models(texts, self.threads))
+        return {number: whole for number, whole in of_models if texts[number].strip() and all(whole)}
+
+    def _of_models(self, texts: list[str], threads: int = 1) -> Iterator[list[list[int]]]:
+        """Of each folded text, the ids of each model."""
+        return map(list, zip(*(one.source_tokenizer.encode(texts, threads) for one in self.members), strict=True))
 
     def _prefix(self, line: Line) -> list[int]:
-        if not line.prefix:
+        prefix = fold(line.prefix)
+        if not prefix:
             return []
-        ids = self.target.encode([line.prefix])[0]
-        if self.target.decode(ids) != line.prefix.strip(" ") or set(ids) & set(self.target.never):
+        ids = self.target.encode([prefix])[0]
+        if self.target.decode(ids) != prefix.strip(" ") or set(ids) & set(self.target.never):
             raise DataError(
                 f"the prefix of line {line.number + 1}, {line.prefix!r}, cannot be written with the target "
                 f"vocabulary: it would become {self.target.decode(ids)!r}; change it"
@@ -81,7 +94,7 @@ class Segmenter:
 
     def _in_parts(self, line: Line, length: int) -> Job:
         parts = self._split(line.text)
-        of_models = zip(*(one.source_tokenizer.encode(parts) for one in self.members), strict=True)
+        of_models = self._of_models(list(map(fold, parts)))
         return Job(
             parts,
             [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
@@ -100,14 +113,12 @@ class Segmenter:
         return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
 
     def _lengths(self, texts: list[str]) -> list[int]:
-        return [
-            self._length(ids) for ids in zip(*(b.source_tokenizer.encode(texts) for b in self.members), strict=True)
-        ]
+        return list(map(self._length, self._of_models(list(map(fold, texts)))))
 
     def _split(self, text: str) -> list[str]:
         made = sentences.split(text, self.longest, self._lengths)
         # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
-        ids = zip(*(one.source_tokenizer.encode(made) for one in self.members), strict=True)
+        ids = self._of_models(list(map(fold, made)))
         parts: list[str] = []
         nothing = ""
         for part, of_models in zip(made, ids, strict=True):

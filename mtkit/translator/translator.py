@@ -1,8 +1,9 @@
 """The Python API: raw lines in, translations out, in order.
 
 A blank line gives a blank line and never reaches the model; a line that the tokenizer makes nothing of does
-the same. A line longer than all that the model was trained on is translated in parts. Whatever translates goes through
-here: the commands, validation, and whoever imports mtkit, from as many threads as they like.
+the same, and one without a letter comes out as it went in, like the white space at the ends of any line. A line longer
+than all that the model was trained on is translated in parts. Whatever translates goes through here: the commands,
+validation, and whoever imports mtkit, from as many threads as they like.
 """
 
 import logging
@@ -25,8 +26,9 @@ from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.search.sentence import Vocabulary
 from mtkit.store import bundle
+from mtkit.text import fold
 from mtkit.text.characters import completed
-from mtkit.translator import alignment
+from mtkit.translator import alignment, kept
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
 from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
@@ -35,6 +37,7 @@ from mtkit.translator.segment import Segmenter
 WINDOW = 1024  # lines sorted and batched together at most, ...
 WINDOW_ELSEWHERE = 16_384  # ... and on a GPU, whose batches are larger
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
+ENDED = re.compile(r"(?:\r\n|\n|\r)\Z")
 BROKEN = "a line break inside a line counts as a space"
 LOG = logging.getLogger(__name__)
 
@@ -113,6 +116,11 @@ class Translator:
         return self._members[0].model.source_VE.device.type
 
     @property
+    def names(self) -> list[str]:
+        """Of the bundles: their folders."""
+        return [one.name for one in self._members]
+
+    @property
     def window_lines(self) -> int:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
@@ -159,7 +167,8 @@ class Translator:
         """Translate a line, or lines in their order.
 
         Args:
-            text: a line, or several; a line break inside one counts as a space, and is warned of.
+            text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
+                and is warned of.
             n_best, align, details, sampling: see `Request`.
             settings: of [decode], for this call.
 
@@ -178,9 +187,11 @@ class Translator:
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
         given = [text] if isinstance(text, str) else list(text)
-        joined_up = (LINE_BREAK.sub(" ", one) if isinstance(one, str) else one for one in given)
+        joined_up = (LINE_BREAK.sub(" ", ENDED.sub("", one)) if isinstance(one, str) else one for one in given)
         made = [
-            one if one.source == source else replace(one, source=source, warnings=[*one.warnings, BROKEN])
+            one
+            if one.source == source
+            else replace(one, source=source, warnings=one.warnings + [BROKEN] * (one.source != ENDED.sub("", source)))
             for source, one in zip(given, self.translations(joined_up, decode, request), strict=True)
         ]
         return made[0] if isinstance(text, str) else made
@@ -239,7 +250,8 @@ class Translator:
         forced: bool,
     ) -> Iterator[Translation]:
         sources = [line.text for line in lines]
-        done = {number: Translation(text, []) for number, text in enumerate(sources) if number not in jobs}
+        others = [number for number in range(len(lines)) if number not in jobs]
+        done = {n: Translation(sources[n], []) if forced else kept.as_it_is(sources[n], request) for n in others}
         parts = [(number, place) for number, job in jobs.items() for place in range(len(job.parts))]
         following = 0
         while following in done:
@@ -269,6 +281,8 @@ class Translator:
                 job.found[place] = [self._candidate(job, place, one, next(texts), request) for one in hypotheses]
                 if all(job.found):
                     candidates = joined(job, ranking, self.target_lang)
+                    if not forced:
+                        candidates = kept.framed(sources[number], candidates)
                     done[number] = Translation(sources[number], candidates, job.warnings)
             while following in done:
                 yield done.pop(following)
@@ -320,7 +334,11 @@ class Translator:
             first, attention = self._members[0], hypothesis.attention.tolist()
             ids, stride = job.sentences[place].sources[0], first.model.stride
             source = first.source_tokenizer
-            words = source.words(ids, job.parts[place]), target.words(hypothesis.pieces, text)
+            part, numbers = job.parts[place], fold.words(job.parts[place])
+            words = (
+                [numbers[word] for word in source.words(ids, fold.fold(part))],
+                target.words(hypothesis.pieces, text),
+            )
             made = replace(
                 made,
                 alignment=alignment.links(attention, *words, stride),

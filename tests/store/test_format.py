@@ -27,9 +27,9 @@ def test_older_files_pass_with_and_without_a_kind() -> None:
         ({"format_version": 9}, r"of bundle format 9, this mtkit .* reads 2 to 4; use the mtkit that wrote it$"),
         ({"kind": "trained", "format_version": 9, "mtkit_version": "7.0"}, "format 9, .* 2 to 4; .* wrote it, 7.0$"),
         ({"format_version": 1}, "of bundle format 1, this mtkit .* reads 2 to 4"),
-        ({"kind": "corpus", "format_version": 2}, "is a 'corpus' of format 2; expected a bundle of format 2 to 4"),
-        ({"kind": "trained"}, "its format_version is None, expected a number"),
-        ({"format_version": True}, "its format_version is True, expected a number"),
+        ({"kind": "corpus", "format_version": 2}, 'is a "corpus" of format 2; expected a bundle of format 2 to 4'),
+        ({"kind": "trained"}, "its format_version is null, expected a number"),
+        ({"format_version": True}, "its format_version is true, expected a number"),
         ([], "holds no JSON table"),
     ],
 )

@@ -1,24 +1,27 @@
 """What lies in a prepared corpus: typed, of a version, and read again."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from mtkit import files
+from mtkit.corpus.shards import Part, ShardWriter
 from mtkit.errors import DataError
 from mtkit.store.prepared import CORPUS, Manifest, Prepared
 
 SHARD = {"name": "train-00000", "pairs": 3, "source_pieces": 7, "target_pieces": 8}
 NOTED: dict[str, Any] = {
     "languages": ["en", "de"],
-    "fingerprint": "0123abcd",
     "identity": "4567cdef",
     "inputs": {"toy/train.en": "00"},
     "tokenizers": ["tokenizer.model"],
     "files": {"tokenizer.model": 5},
 }
+EARLIER = NOTED | {"fingerprint": "0123abcd"}  # over test sets, too
 SIDE = {
     "words": 5,
     "pieces": 7,
@@ -49,7 +52,7 @@ def write(folder: Path, name: str, table: Any) -> None:
 
 
 def test_a_corpus_of_version_1_is_read_as_one_part(tmp_path: Path) -> None:
-    old = NOTED | {"format_version": 1, "splits": {"train": [SHARD, SHARD | {"pairs": 2}], "dev": [SHARD]}}
+    old = EARLIER | {"format_version": 1, "splits": {"train": [SHARD, SHARD | {"pairs": 2}], "dev": [SHARD]}}
     write(tmp_path, "manifest.json", old)
     write(tmp_path, "report.json", REPORTED)  # which had no version of its own
     prepared = Prepared.open(tmp_path)
@@ -71,19 +74,67 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path, "manifest.json", manifest.model_dump(mode="json"))
     assert Prepared.open(tmp_path).manifest == manifest
     table = json.loads((tmp_path / "manifest.json").read_text())
-    assert (table["kind"], table["format_version"], table["splits"]["train"]) == ("corpus", 2, [part])
+    assert (table["kind"], table["format_version"], table["splits"]["train"]) == ("corpus", 3, [part])
     with pytest.raises(ValidationError):
         manifest.identity = "another"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json"])
 def test_a_newer_version_is_refused_and_never_taken_for_damage(tmp_path: Path, name: str) -> None:
-    write(tmp_path, "manifest.json", NOTED | {"format_version": 1, "splits": {"train": [SHARD], "dev": [SHARD]}})
-    write(tmp_path, name, {"format_version": 3, "nothing": "that is known today"})
+    write(tmp_path, "manifest.json", EARLIER | {"format_version": 1, "splits": {"train": [SHARD], "dev": [SHARD]}})
+    write(tmp_path, name, {"format_version": 9, "nothing": "that is known today"})
     with pytest.raises(
-        DataError, match=rf"{name} is of corpus( report)? format 3, this mtkit \(.*\) reads 1 to 2; use "
+        DataError, match=rf"{name} is of corpus( report)? format 9, this mtkit \(.*\) reads 1 to \d; use "
     ):
         Prepared.open(tmp_path).report()
+
+
+def sealed(folder: Path, text: bytes = b"model") -> Path:
+    """A corpus of two shards, with the checksums of all its files."""
+    (folder / "tokenizer.model").write_bytes(text)
+    writer = ShardWriter(folder, "train", (9, 9), shard_pairs=2)
+    for number in range(3):
+        writer.add([number, 1], [2, number])
+    part = Part.of("train", "train", writer.close())
+    noted = NOTED | CORPUS.head() | {"splits": {"train": [asdict(part)], "dev": [asdict(part)]}}
+    sums = {path.name: files.crc32(path) for path in folder.iterdir()}
+    write(folder, "manifest.json", noted | {"checksums": sums})
+    return folder
+
+
+def change(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 4
+    path.write_bytes(data)
+
+
+def test_what_is_small_is_checked_at_once(tmp_path: Path) -> None:
+    Prepared.open(sealed(tmp_path))
+    change(tmp_path / "tokenizer.model")
+    with pytest.raises(DataError, match=r"tokenizer\.model is missing or damaged; remove .* and run mtkit preprocess"):
+        Prepared.open(tmp_path)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_changed_shard_is_found_when_it_is_read(tmp_path: Path, side: str) -> None:
+    change(sealed(tmp_path) / f"train-00001.{side}.npy")
+    split = Prepared.open(tmp_path).split("train")
+    assert split.longest_source == 2  # lengths are as they were, and need no ids
+    assert split.open(0).source[1].tolist() == [1, 1]
+    with pytest.raises(DataError, match=rf"train-00001 cannot be read \(train-00001.{side}.npy has changed: "):
+        split.open(1)
+    change(tmp_path / f"train-00000.{side}.starts.npy")
+    assert len(split.open(0)) == 2  # once is enough
+    with pytest.raises(DataError, match=rf"{side}\.starts\.npy has changed"):
+        Prepared.open(tmp_path).split("train").map(0)
+
+
+def test_a_corpus_without_checksums_is_read(tmp_path: Path) -> None:
+    table = json.loads((sealed(tmp_path) / "manifest.json").read_text())
+    del table["checksums"]
+    write(tmp_path, "manifest.json", table | {"format_version": 2, "fingerprint": "0123abcd"})
+    change(tmp_path / "train-00000.source.npy")
+    assert len(Prepared.open(tmp_path).split("train").open(0)) == 2
 
 
 DAMAGED = [
@@ -107,5 +158,5 @@ def test_damage_is_said(tmp_path: Path, text: str | None) -> None:
 def test_something_else_is_refused_by_name(tmp_path: Path) -> None:
     for text in ("[]", "{}", '{"format_version": "2"}', '{"kind": "bundle", "format_version": 2}'):
         (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(DataError, match="damaged|expected a number|is a 'bundle' of format 2; expected a corpus"):
+        with pytest.raises(DataError, match='damaged|expected a number|is a "bundle" of format 2; expected a corpus'):
             Prepared.open(tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.faults import COUNTS
 from tests.system.toy import make, mtkit, ran
 
 
@@ -31,3 +32,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path: Path) -> Path:
     """A folder with config and text, nothing done yet."""
     return make(tmp_path / "toy")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Of `make faults`, what was survived how often."""
+    for (command, fault), count in sorted(COUNTS.items()):
+        terminalreporter.write_line(f"{command:<28}{fault:<22}{count:>5}")

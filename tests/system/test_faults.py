@@ -9,36 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.faults import COUNTS, FAULTS
 from tests.system.test_train import checkpoint
 from tests.system.toy import COMMAND, CONFIG, ENVIRONMENT, make, mtkit, ran
 
 # With all that a run can write: the mean of its weights, and weights to average at the end.
 KEEPING = CONFIG + "ema = 0.5\naverage = 2\n"
-
-# A run that kills itself with SIGKILL at its Nth dealing with the disk: inside a checkpoint, between the files of
-# one, between the renames that publish it, inside a bundle, inside the log, before an old one is removed.
-KILLER = """
-import os, pathlib, shutil, signal
-from mtkit import files
-from mtkit.store import bundle, checkpoint, log
-from mtkit.train import averaging
-def deadly(function):
-    def called(*args, **kwargs):
-        global left
-        left -= 1
-        if left == 0:
-            if function is original_write:
-                pathlib.Path(args[1]).write_bytes(b"half")
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*args, **kwargs)
-    return called
-original_write = checkpoint.save_file
-checkpoint.save_file = deadly(checkpoint.save_file)
-bundle.save_file, averaging.save_file = deadly(original_write), deadly(original_write)
-files.sync, files.seal = deadly(files.sync), deadly(files.seal)
-pathlib.Path.rename, shutil.rmtree = deadly(pathlib.Path.rename), deadly(shutil.rmtree)
-log.Log.write = deadly(log.Log.write)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +41,9 @@ def same(folder: Path, whole: Path) -> None:
 
 
 def kill_at(folder: Path, count: int) -> int:
-    done = mtkit(folder, "train", "-q", before=f"left = {count}\n{KILLER}")
+    """Train until the Nth dealing with files: inside a checkpoint, before it is published, inside a bundle, the log."""
+    done = mtkit(folder, "train", "-q", before=f"left = {count}\n{FAULTS['killed']}")
+    COUNTS["train, going on", "killed"] += done.returncode == -signal.SIGKILL
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode
 
@@ -81,8 +59,8 @@ def test_killed_while_writing(whole: Path, tmp_path: Path, counts: tuple[int, ..
 
 
 @pytest.mark.faults
-def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> None:
-    """From the first to the last: a fresh run killed at each, then finished."""
+def test_killed_at_dealings_with_files(whole: Path, tmp_path: Path) -> None:
+    """From the first to the last, every third: a fresh run killed at each, then finished."""
     folder = make(tmp_path / "toy", KEEPING)
     ran(mtkit(folder, "preprocess"))
     count = 1
@@ -90,8 +68,8 @@ def test_killed_at_every_dealing_with_the_disk(whole: Path, tmp_path: Path) -> N
         ran(mtkit(folder, "train"))
         same(folder, whole)
         shutil.rmtree(folder / "runs")
-        count += 1
-    assert count > 60
+        count += 3
+    assert count > 100
 
 
 @pytest.mark.faults
@@ -115,6 +93,7 @@ def test_killed_at_ten_random_moments(tmp_path: Path) -> None:
             process.kill()
             process.wait()
             killed += 1
+            COUNTS["train, going on", "killed by the clock"] += 1
     assert killed == 10, f"the run ended after {killed} kills: make it longer"
     ran(mtkit(folder, "train"))
     same(folder, whole)

@@ -1,4 +1,4 @@
-"""A run on a device with little memory: it goes on with smaller batches, from the choice of a precision to the end."""
+"""A run on a device with little memory: it goes on with smaller batches to the end."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from mtkit.config import load
-from mtkit.jobs import choosing, validate
+from mtkit.jobs import validate
 from mtkit.jobs.train import train
 from mtkit.jobs.view import Silent
-from mtkit.train import precision, updates
+from mtkit.train import updates
 from mtkit.train.loss import batch_loss
 from tests.system.toy import make
 
@@ -43,9 +43,8 @@ def test_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("CUDA error: out of memory")
         return batch_loss(model, batch, *objective)
 
-    for module in (choosing, updates, validate):
+    for module in (updates, validate):
         monkeypatch.setattr(module, "batch_loss", small)
-    monkeypatch.setattr(precision, "has_bf16", lambda device: True)  # so that it is measured
     folder = make(tmp_path)
 
     progress, said, warned = run(folder, 10)

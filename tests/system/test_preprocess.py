@@ -50,7 +50,9 @@ def test_the_report(folder: Path) -> None:
     assert report["crlf_lines"] == {"toy/train.en": 1}
     assert report["dropped"]["dedupe"] == report["duplicates"] >= 1
     assert report["pairs"]["train"] == 607 - sum(report["dropped"].values())
-    assert report["train_overlap"]["test"]["source"] >= 1
+    (tested,) = where.glob("test-*.json")
+    assert json.loads(tested.read_text())["overlap"]["test"]["source"] >= 1
+    assert "training pairs that share with test: the source " in done.stderr
     assert report["splits"]["dev"]["pairs"] == 30
     source = report["splits"]["train"]["source"]
     assert source["pieces"] >= source["words"] > 1000

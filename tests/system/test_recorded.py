@@ -27,13 +27,13 @@ def test_a_run_moves_from_one_kind_of_device_to_another(tmp_path: Path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(job, "is_shaped", lambda device: True)
         patch.setattr(graphs, "CudaRecorder", lambda device: recorder)
-        patch.setattr(precision, "has_bf16", lambda device: True)
+        patch.setattr(precision, "choose", lambda *given: precision.Choice("tf32", "as on such a device"))
         patch.setattr(precision, "on", lambda device, name: name)
         progress, view = run(folder, "train.max_updates=25", "train.precision=auto")
         assert progress.update == 25
         assert progress.shaped
-        assert progress.precision in ("tf32", "bf16")
-        assert "times the speed of tf32" in view.said[-2]
+        assert progress.precision == "tf32"
+        assert "precision tf32 (as on such a device)" in view.said
         assert recorder.replayed
         played = recorder.replayed
         progress, _ = run(folder, "train.max_updates=40", "train.precision=auto")

@@ -1,6 +1,8 @@
 """The tokenizer: four kinds, what is reserved, what search may not produce, and errors that name a way out."""
 
 import io
+import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,9 +18,11 @@ def lines() -> Iterator[str]:
     return iter(LINES)
 
 
-def make(kind: str = "unigram", vocab_size: int = 343, byte_fallback: bool = True) -> Tokenizer:
+def make(
+    kind: str = "unigram", vocab_size: int = 343, byte_fallback: bool = True, text: list[str] = LINES
+) -> Tokenizer:
     return Tokenizer(
-        train(lines(), kind=kind, vocab_size=vocab_size, normalization="identity", byte_fallback=byte_fallback)
+        train(text, kind=kind, vocab_size=vocab_size, normalization="identity", byte_fallback=byte_fallback)
     )
 
 
@@ -87,12 +91,52 @@ def test_no_model_and_no_end() -> None:
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_too_large_a_vocabulary_names_the_largest_that_works(kind: str) -> None:
-    with pytest.raises(ConfigError, match=r"largest that works is \d+") as caught:
+    with pytest.raises(ConfigError, match=r"one from \d+ on: the largest that works is \d+$") as caught:
         make(kind, 5000)
-    largest = int(str(caught.value).rpartition(" ")[2])
-    assert make(kind, largest).vocab_size == largest
-    with pytest.raises(ConfigError, match="too small"):
-        make(kind, 70)
+    smallest, largest = map(int, re.findall(r"\d+", str(caught.value))[1:])
+    for size in (largest, smallest):
+        assert make(kind, size).vocab_size == size
+    with pytest.raises(ConfigError, match=f"the largest that works is {largest}"):
+        make(kind, largest + 1)
+    with pytest.raises(ConfigError, match=f"alone make {smallest}, which is the smallest that works"):
+        make(kind, smallest - 1)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "word"])
+@pytest.mark.parametrize("byte_fallback", [True, False])
+@pytest.mark.parametrize("size", [1, 67, 69])
+def test_too_small_a_vocabulary_names_the_smallest_that_works(kind: str, byte_fallback: bool, size: int) -> None:
+    if kind == "word" and byte_fallback:
+        pytest.skip("words are not spelled in bytes")
+    with pytest.raises(ConfigError, match=r"alone make (\d+), which is the smallest") as caught:
+        make(kind, size, byte_fallback)
+    smallest = int(re.findall(r"\d+", str(caught.value))[1])
+    assert make(kind, smallest, byte_fallback).vocab_size == smallest
+    with pytest.raises(ConfigError, match=f"alone make {smallest}"):
+        make(kind, smallest - 1, byte_fallback)
+
+
+TEXTS = [["a"], ["a b", "c"], ["개 고양이", "日本 語"], LINES]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char", "word"])
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_size_that_nobody_asked_for_fits_the_text(kind: str, text: list[str]) -> None:
+    for byte_fallback in (True, False):
+        if kind == "word" and byte_fallback:
+            continue
+        made = make(kind, 0, byte_fallback, text)
+        assert [made.decode(ids) for ids in made.encode(text)] == text
+
+
+def test_it_grows_with_the_text_and_is_what_it_was_for_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(1)
+    words = ["".join(rng.choice("abcdefghij") for _ in range(rng.randint(2, 8))) for _ in range(9000)]
+    few = [" ".join(rng.choice(words) for _ in range(9)) for _ in range(100)]
+    sizes = [make(vocab_size=0, text=few[:count]).vocab_size for count in (1, 10, 100)]
+    assert 334 < sizes[0] < sizes[1] < sizes[2] < 1500
+    monkeypatch.setattr("mtkit.text.tokenizer.USUAL", 600)
+    assert make(vocab_size=0, text=few).vocab_size == 600
 
 
 def test_no_text_is_an_error() -> None:

@@ -1,8 +1,6 @@
 """What runs on a CPU runs on a GPU and gives the same. Skipped where there is none."""
 
-import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +82,6 @@ def test_it_learns_with_dropout(name: str) -> None:
         stepper.zero_grad()
         losses.append(loss.item() / count)
     assert losses[-1] < 0.5 * losses[0]
-
-
-def test_the_quicker_precision_is_chosen() -> None:
-    device = torch.device("cuda")
-    seconds = {"tf32": 0.05, "bf16": 0.03, "amp": 0.01}
-    works = {name: partial(time.sleep, wait) for name, wait in seconds.items()}
-    assert precision.choose_on_gpu(device, works).name == "amp"
-    works["amp"] = works["bf16"] = partial(time.sleep, 0.048)  # not worth the rounding
-    assert precision.choose_on_gpu(device, works).name == "tf32"
 
 
 CUDA = torch.device("cuda")

@@ -1,9 +1,7 @@
 """Loss, checkpoints and the loop, each against something independent."""
 
 import dataclasses
-import itertools
 import shutil
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +10,11 @@ import pytest
 import torch
 
 from mtkit.errors import BundleError, RunError
+from mtkit.model.build import build
 from mtkit.ops import products
+from mtkit.schema import Model
 from mtkit.store import checkpoint
-from mtkit.train import loop, precision, updates
+from mtkit.train import loop, plan, precision, updates
 from mtkit.train import loss as losses
 from mtkit.train.state import Progress
 from tests.train.bench import Bench
@@ -95,20 +95,29 @@ def test_the_first_limit_ends_it(tmp_path: Path, settings: dict[str, Any], reaso
     assert last.reason.startswith(reason)
 
 
-def test_a_time_budget_becomes_updates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PLAN_SHARE", 0.4)  # 2.4 s, in which there are more than 50 updates:
-    clock = itertools.count(step=0.01)  # it is asked three times an update, so that one takes 0.03 s
-    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+def test_a_time_budget_becomes_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "PLAN_SHARE", 0.6)  # 3.6 s of 6
+    now = [0.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
     bench = Bench(tmp_path, max_minutes=0.1, validate_every=1000)
+    batch = bench.batch
+
+    def slowly(*pairs: Any) -> Any:  # a batch an update, which takes as long as its tokens say
+        made = batch(*pairs)
+        now[0] += 0.001 * made.target_tokens
+        return made
+
+    monkeypatch.setattr(bench, "batch", slowly)
     plans = []
     for event in bench.events():
         if isinstance(event, loop.Planned):
             plans.append(event.updates)
-            assert bench.training.progress.update >= loop.PLAN_AFTER
-            assert bench.training.progress.seconds >= 2.4
-    assert len(plans) == 1
-    assert bench.training.progress.total_updates == plans[0] > loop.PLAN_AFTER
-    assert bench.training.progress.seconds < 7.0
+            assert event.before == (plans[-2] if len(plans) > 1 else 0)
+            assert bench.training.progress.update >= plan.PLAN_AFTER
+            assert bench.training.progress.seconds >= 3.6
+    assert bench.training.progress.update == bench.training.progress.total_updates == plans[-1] > plan.PLAN_AFTER
+    assert plans[-1] == pytest.approx(plans[0], rel=0.1)
+    assert 5.0 < bench.training.progress.seconds < 6.0
 
 
 def test_resuming_anywhere_is_exact(tmp_path: Path) -> None:
@@ -198,24 +207,26 @@ def test_progress_survives_json(tmp_path: Path) -> None:
     assert dataclasses.asdict(again.progress) == dataclasses.asdict(bench.training.progress)
 
 
-def test_precision_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_goes_by_model_and_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    transformer = {"name": "transformer", "layers": 1}
+    tables = {
+        "small": {"embed_dim": 48, "hidden_dim": 64},
+        "large": {"embed_dim": 192, "hidden_dim": 256},
+        "transformer": {"embed_dim": 256, "hidden_dim": 256, "encoder": transformer, "decoder": transformer},
+    }
+    models = {name: build(Model.model_validate(table), 2000, 2000, shared=True) for name, table in tables.items()}
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+
+    def chosen(device: torch.device, native: bool = True) -> list[str]:
+        return [precision.choose(device, model, native).name for model in models.values()]
+
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
-    now, worked = [0.0], []
-
-    def work(batch: float) -> None:
-        # The clock is ours: bf16 takes a tenth of a second, fp32 as long as the batch says.
-        worked.append(batch)
-        now[0] += 0.1 if products.entered() == "bf16" else batch
-
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    cpu = torch.device("cpu")
-    assert precision.choose(cpu, work, [0.9, 0.11, 0.11, 0.12]).name == "fp32"  # the first is not counted
-    assert precision.choose(cpu, work, [0.1, 0.12, 0.13]).name == "bf16"
-    worked.clear()
-    assert precision.choose(cpu, work, [1.0, 1.1, 5.0, 5.0]).name == "bf16"  # large batches: two are enough
-    assert worked == [1.0, 1.0, 1.1, 1.1]
+    assert chosen(cpu) == ["fp32", "bf16", "bf16"]
+    assert chosen(cpu, native=False) == ["fp32"] * 3
+    assert chosen(cuda) == ["tf32", "tf32", "amp"]
     monkeypatch.setattr(precision, "has_bf16", lambda device: False)
-    assert precision.choose(cpu, work, []).name == "fp32"
+    assert chosen(cpu) == ["fp32"] * 3
+    assert chosen(cuda) == ["tf32"] * 3
 
 
 class Memory:

@@ -1,6 +1,7 @@
 """Progress: what its methods do, and that nothing else changes it."""
 
 import ast
+from dataclasses import fields
 from pathlib import Path
 
 import mtkit
@@ -50,4 +51,5 @@ def changed_from_outside(source: str) -> list[str]:
 def test_only_its_methods_change_it() -> None:
     assert changed_from_outside("self.progress.a = 1\nprogress.b, x = 2, 3\nprogress.c += 1\nprogress = 4") == [*"abc"]
     changed = {path.name: changed_from_outside(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
-    assert {name: fields for name, fields in changed.items() if fields} == {}
+    own = {field.name for field in fields(Progress)}  # others may be called so: what is shown of long work
+    assert {name: found for name, some in changed.items() if (found := own & set(some))} == {}

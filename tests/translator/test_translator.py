@@ -71,9 +71,8 @@ def test_line_breaks(small: Translator, breaks: str) -> None:
     assert made.warnings == [BROKEN]
     assert made.candidates == plain.candidates
     assert plain.warnings == []
-    alone = small.translate(broken)  # of another batch: scores are rounded otherwise
-    assert (alone.source, alone.text, alone.warnings) == (broken, made.text, [BROKEN])
-    assert alone.score == pytest.approx(made.score, rel=1e-5)
+    again = small.translate(broken)
+    assert (again.source, again.text, again.warnings) == (made.source, made.text, made.warnings)
     ended = small.translate("the red dog" + breaks)
     assert ended.text == small.translate("the red dog ").text
 

@@ -11,7 +11,7 @@ from mtkit.corpus.shards import Part, ShardWriter
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
 from mtkit.jobs.preparing.plan import Plan
 from mtkit.text import case, filters
-from mtkit.text.quality import Lengths, Overlap
+from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
@@ -63,16 +63,12 @@ class Encoder:
         self._source, self._target = tokenizers[0], tokenizers[-1]
         self._rules, self._dedupe, self._folder = rules, dedupe, folder
 
-    def train(self, text: TrainingText, plan: Plan, overlap: Overlap) -> list[Encoded]:
-        """Write the training text, a part an entry.
-
-        Args:
-            overlap: is shown each pair that is written.
-        """
+    def train(self, text: TrainingText, plan: Plan) -> list[Encoded]:
+        """Write the training text, a part an entry."""
         flags = (iter(plan.repeated[: plan.kept]), iter(plan.repeated[plan.kept :]))
         several = len(text.entries) > 1
         return [
-            self._part(f"train.{number}" if several else "train", entry, text, plan, flags, overlap)
+            self._part(f"train.{number}" if several else "train", entry, text, plan, flags)
             for number, entry in enumerate(text.entries, 1)
         ]
 
@@ -85,27 +81,24 @@ class Encoder:
         written: list[Pair] = []
         for start in range(0, len(pairs), CHUNK):
             chunk = pairs[start : start + CHUNK]
-            for pair, source, target in zip(chunk, *self._ids(chunk), strict=True):
+            for pair, source, target in zip(chunk, *self.ids(chunk), strict=True):
                 if self._rules.broken(len(source), len(target)) not in ("empty", "max_pieces"):
                     written.append(pair)
                     writer.add(source, target)
                     tally.lengths.add(pair, source, target)
         return Encoded(Part.of("dev", entry, writer.close()), tally), written
 
-    def _part(
-        self, files: str, entry: Entry, text: TrainingText, plan: Plan, flags: Flags, overlap: Overlap
-    ) -> Encoded:
+    def _part(self, files: str, entry: Entry, text: TrainingText, plan: Plan, flags: Flags) -> Encoded:
         writer, tally = self._writer(files), Tally(self._lengths())
 
         def write(pair: Pair, source: list[int], target: list[int]) -> None:
             writer.add(source, target)
             tally.lengths.add(pair, source, target)
-            overlap.see(pair)
 
         items = self._items(entry, text, plan, flags, tally)
         while chunk := list(islice(items, CHUNK)):
             texts = [pair for item in chunk for pair in (item.pair, *(copy for _, copy in item.copies))]
-            ids = zip(*self._ids(texts), strict=True)
+            ids = zip(*self.ids(texts), strict=True)
             for item in chunk:
                 original, copies = next(ids), [next(ids) for _ in item.copies]
                 if rule := self._rules.broken(*map(len, original)):
@@ -144,7 +137,8 @@ class Encoder:
                     kept.append((name, copy))
             yield Item(pair, kept)
 
-    def _ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
+    def ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
+        """The ids of both sides of some pairs."""
         return self._source.encode([left for left, _ in pairs]), self._target.encode([right for _, right in pairs])
 
     def _writer(self, files: str) -> ShardWriter:

@@ -1,15 +1,20 @@
 """The text that a config names: where it is, what it is called, and its fingerprint."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.errors import DataError
-from mtkit.store.prepared import MANIFEST, Prepared
-from mtkit.text import case, filters
+from mtkit.schema import Config
+from mtkit.store.prepared import Prepared
+from mtkit.text import case, filters, fold
 from mtkit.text.readers.reader import Pair, Reader, locate
+
+PREPARED = 3
+"""Of how text is prepared: goes up where the same text and settings come out in another way."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class TrainingText:
 
     def judged(self, entry: Entry) -> Iterator[tuple[Pair, str | None]]:
         """Read an entry: each pair, and the rule that it breaks."""
-        for pair in entry.reader:
+        for pair in entry.reader.folded():
             yield pair, self.rules.broken(*pair)
 
     def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
@@ -47,15 +52,24 @@ class Corpus:
 
     train: TrainingText
     dev: Reader | None
-    test: list[Reader]
-    fingerprint: str
-    """Eight hex digits over [data], [filter], [tokenizer] and the contents of every file."""
+    test: dict[str, Reader]
+    """What each test set is called -> its text."""
     identity: str
-    """The same without the test sets: what a run depends on."""
+    """Eight hex digits over [data] but its test sets, [filter], [tokenizer] and the contents of every file of these:
+    what is prepared and what a run depends on."""
     hashes: dict[str, str]
     """File name -> sha256."""
+    test_hashes: dict[str, str]
     folder: Path
     """Where it is prepared."""
+    earlier: tuple[str, Path] | None
+    """Identity and folder by which earlier versions of mtkit knew the same text; None: this one is known by these."""
+
+    def known_as(self, identity: str) -> "Corpus":
+        """The corpus as a run has it: that of an earlier mtkit is read for the runs that were begun on it."""
+        if self.earlier is None or identity != self.earlier[0]:
+            return self
+        return replace(self, identity=identity, folder=self.earlier[1], earlier=None)
 
 
 def find(loaded: Loaded) -> Corpus:
@@ -77,15 +91,13 @@ def find(loaded: Loaded) -> Corpus:
     for path in models:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
+    hashes = _hashes([path for part in [*train, *([dev] if dev else [])] for path in part.files] + models)
+    test_hashes = _hashes([path for part in test for path in part.files])
+    sums = [value for _, value in hashes]
     settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.prepared()]
-    named = [path for part in [*train, *([dev] if dev else [])] for path in part.files] + models
-    sums = [files.sha256(path) for path in named]
-    test_files = [path for part in test for path in part.files]
-    test_sums = [files.sha256(path) for path in test_files]
-    fingerprint = digest(settings, sums, config.data.test, test_sums)
-    identity = digest(settings, sums)
-    if len(train) > 1:  # an order of training that format 1, whose corpora have no parts, did not have
-        identity = digest(identity, "parts")
+    identity = digest(settings, sums, {"fold": fold.VERSION, "prepared": PREPARED})
+    root, prefix = loaded.folder / "prepared", "-".join(languages)
+    earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
     entries = zip(names(config.data.train), config.data.train, train, strict=True)
     return Corpus(
         TrainingText(
@@ -94,12 +106,27 @@ def find(loaded: Loaded) -> Corpus:
             config.data.case_augment,
         ),
         dev,
-        test,
-        fingerprint,
+        dict(zip(names(config.data.test), test, strict=True)),
         identity,
-        {shown(path): value for path, value in zip([*named, *test_files], [*sums, *test_sums], strict=True)},
-        loaded.folder / "prepared" / f"{languages[0]}-{languages[1]}-{fingerprint}",
+        {shown(path): value for path, value in hashes},
+        {shown(path): value for path, value in test_hashes},
+        root / f"{prefix}-{identity}",
+        (earlier, root / f"{prefix}-{fingerprint}"),
     )
+
+
+def _hashes(paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    return [(path, files.sha256(path)) for path in paths]
+
+
+def _earlier(config: Config, settings: list[Any], sums: list[str], test_sums: list[str]) -> tuple[str, str]:
+    """What the text was known by before corpora had checksums, and what its folder was called."""
+    data, rules, tokenizer = settings
+    tokenizer = tokenizer | {"vocab_size": tokenizer["vocab_size"] or 8000}  # as it was where nobody asked for another
+    identity = digest([data, rules, tokenizer], sums)
+    if len(config.data.train) > 1:  # an order of training that format 1, whose corpora have no parts, did not have
+        identity = digest(identity, "parts")
+    return identity, digest([data, rules, tokenizer], sums, config.data.test, test_sums)
 
 
 def names(entries: Sequence[str]) -> list[str]:
@@ -121,11 +148,9 @@ def shown(path: Path) -> str:
 
 def standing(corpus: Corpus) -> Prepared | None:
     """The prepared corpus if it is there and whole."""
-    if not (corpus.folder / MANIFEST).exists():
-        return None
-    prepared = Prepared.open(corpus.folder)
-    for name, size in prepared.manifest.files.items():
-        path = corpus.folder / name
-        if not path.is_file() or path.stat().st_size != size:
-            return None
-    return prepared
+    return Prepared.open(corpus.folder) if Prepared.is_complete(corpus.folder) else None
+
+
+def usable(corpus: Corpus) -> Prepared | None:
+    """The prepared corpus, or else what an earlier mtkit made of the same text."""
+    return standing(corpus) or (standing(corpus.known_as(corpus.earlier[0])) if corpus.earlier else None)

@@ -1,12 +1,13 @@
 """The data report of a corpus that was encoded, and what of it is said at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtkit.errors import DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.preparing.encode import Encoded
 from mtkit.jobs.preparing.inputs import Corpus, shown
+from mtkit.jobs.preparing.overlap import warning
 from mtkit.jobs.preparing.plan import Plan, Reading
 from mtkit.store import prepared
 from mtkit.text import filters, quality
@@ -19,8 +20,9 @@ def make_report(
     plan: Plan,
     train: Sequence[Encoded],
     dev: Encoded,
-    overlap: quality.Overlap,
+    overlap: dict[str, prepared.Overlap],
     vocab_size: tuple[int, int],
+    warnings: Sequence[str],
 ) -> prepared.Report:
     """What was read, dropped and written, in all and by entry.
 
@@ -54,11 +56,17 @@ def make_report(
         crlf_lines={
             shown(Path(name)): count for entry in corpus.train.entries for name, count in entry.reader.crlf.items()
         },
+        folded=sum(entry.reader.changed for entry in corpus.train.entries),
         splits={split: prepared.Lengths.model_validate(some.summary()) for split, some in lengths.items()},
-        train_overlap={name: prepared.Overlap.model_validate(counts) for name, counts in overlap.counts.items()},
+        train_overlap=overlap,
         vocab_size=vocab_size,
         case_copies=_copies(train) if corpus.train.case_augment else None,
         parts=tuple(parts),
+        warnings=(
+            *warnings,
+            *_much_lost(dropped, read),
+            *filter(None, (warning(name, counts) for name, counts in overlap.items())),
+        ),
     )
 
 
@@ -71,15 +79,27 @@ def say_copies(report: prepared.Report, listener: Listener) -> None:
         )
 
 
-def warn_much_lost(report: prepared.Report, listener: Listener) -> None:
-    """Warn that a large share of the text was dropped, if it was."""
-    if report.share_dropped > MUCH:
-        worst = max(report.dropped, key=lambda rule: report.dropped[rule])
-        listener.warn(
-            f"{report.share_dropped:.0%} of the training pairs were dropped "
-            f"({sum(report.dropped.values()):,} of {report.pairs_read:,}), "
+def say_folded(report: prepared.Report, listener: Listener) -> None:
+    """Say how many pairs were read as others that look the same, if any."""
+    if report.folded:
+        listener.say(
+            f"spaces, invisible characters and accents made uniform in {report.folded:,} of {report.pairs_read:,} pairs"
+        )
+
+
+def _much_lost(dropped: filters.Drops, read: int) -> Iterator[str]:
+    """That a large share of the text was dropped, if it was."""
+    if dropped.total > MUCH * read:
+        worst = max(dropped.counts, key=dropped.counts.__getitem__)
+        yield (
+            f"{floored(dropped.total / read)} of the training pairs were dropped ({dropped.total:,} of {read:,}), "
             f"most by the rule {worst!r}; samples are in report.json"
         )
+
+
+def floored(share: float) -> str:
+    """A share in percent that says 100 only where it is all: with a decimal from 99 on, and never rounded up."""
+    return f"{int(share * 1000) / 10:g}%" if 0.99 <= share < 1 else f"{share:.0%}"
 
 
 def _part(reading: Reading, duplicates: int, one: Encoded, augmented: bool) -> prepared.PartReport:

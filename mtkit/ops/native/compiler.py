@@ -5,6 +5,7 @@ and processor. The compiler is that of the environment variable CC, which may ho
 work goes on in torch; `status` says why. MTKIT_NATIVE=0 asks for that, and MTKIT_NATIVE_FLAGS adds flags.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -12,27 +13,28 @@ import logging
 import os
 import platform
 import shlex
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mtkit.ops.native import cache
+from mtkit.ops.native import cache, programs
+from mtkit.ops.native.programs import Failed
+from mtkit.ops.native.prototypes import PROTOTYPES
 
-SOURCES = sorted(Path(__file__).parent.glob("*.c"))
+# The smallest first: a compiler that hangs is noticed there.
+SOURCES = sorted(Path(__file__).parent.glob("*.c"), key=lambda path: path.stat().st_size)
 HEADERS = sorted(Path(__file__).parent.glob("*.h"))
 FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC"]
 if platform.machine() == "x86_64":
     FLAGS.append("-mprefer-vector-width=512")
-SECONDS = 30.0  # for all of a compiler's work
+FIRST_SECONDS, SECONDS = 5.0, 30.0  # for the first source, which takes a fifth of a second, and for all
 PROCESSOR = Path("/proc/cpuinfo")
+FUNCTIONS = [name for name in PROTOTYPES if not name.startswith("tiles_")]  # those that every processor has
+ON = {"", "1", "on", "yes", "true"}
 
 _log = logging.getLogger("mtkit")
 _log.addHandler(logging.NullHandler())  # a library says nothing unless asked
@@ -78,9 +80,14 @@ def _made() -> tuple[ctypes.CDLL | None, Status]:
     return found
 
 
+def allowed() -> bool:
+    """Whether compiled forms may be taken at all: MTKIT_NATIVE is not there, or says 1, on, yes or true."""
+    return os.environ.get("MTKIT_NATIVE", "").strip().lower() in ON
+
+
 def _make() -> tuple[ctypes.CDLL | None, Status]:
-    if os.environ.get("MTKIT_NATIVE") == "0":
-        return None, Status("off", "MTKIT_NATIVE=0")
+    if not allowed():
+        return None, Status("off", f"MTKIT_NATIVE={cache.one_line(os.environ['MTKIT_NATIVE'])}")
     if not sys.platform.startswith("linux"):
         return None, Status("unsupported", f"on Linux only, not on {sys.platform}")
     # Threads are torch's own: a second pool beside it would fight for the processor.
@@ -90,57 +97,67 @@ def _make() -> tuple[ctypes.CDLL | None, Status]:
     # Whatever is missing here (a compiler that works, space, a home), translating and training go on without.
     try:
         folder = cache.folder()
-        for compiler in _compilers():
+        for compiler in programs.compilers():
             try:
-                path = _library(compiler, folder)
-                return ctypes.CDLL(str(path)), Status("ready", f"compiled with {shlex.join(compiler)}")
-            except _Failed as error:
-                failed = Status("failed", f"{shlex.join(compiler)}: {error}")
-            except OSError as error:
-                failed = Status("failed", f"{shlex.join(compiler)}: {_last(str(error))}")
+                return _library(compiler, folder), Status("ready", f"compiled with {shlex.join(compiler)}")
+            except (Failed, OSError) as error:
+                failed = Status("failed", f"{shlex.join(compiler)}: {_told(error)}")
+                _log.info("native code: %s", failed)
     except cache.UnsafeCache as error:
         return None, Status("unsafe", str(error))
-    except (OSError, RuntimeError) as error:  # no place for it, or no home
-        return None, Status("failed", _last(str(error)))
+    except (Failed, OSError, RuntimeError) as error:  # no place for it, or no home
+        return None, Status("failed", _told(error))
     return None, failed
 
 
-class _Failed(Exception):
-    """A compiler failed; the last line of what it said."""
+def _told(error: Exception) -> str:
+    return cache.one_line(str(error)) or type(error).__name__
 
 
-def _compilers() -> Iterator[list[str]]:
-    """Those that there are, each once, with arguments."""
-    seen = set()
-    for command in (shlex.split(os.environ.get("CC", "")), ["gcc"], ["cc"]):
-        path = shutil.which(command[0]) if command else None
-        if path and (key := (os.path.realpath(path), *command[1:])) not in seen:
-            seen.add(key)
-            yield [path, *command[1:]]
-
-
-def _library(compiler: list[str], folder: Path) -> Path:
+def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
     """The library that a compiler makes, or has made before."""
-    flags = [*FLAGS, *shlex.split(os.environ.get("MTKIT_NATIVE_FLAGS", ""))]
+    flags = [*FLAGS, *programs.words("MTKIT_NATIVE_FLAGS")]
     facts = os.stat(compiler[0])
-    sources = [source.read_bytes() for source in SOURCES + HEADERS]
-    # Known before the compiler is asked anything.
-    key = _hash(*sources, shlex.join([*compiler, *flags]).encode(), f"{facts.st_mtime_ns} {facts.st_size}".encode())
-    if cache.too_slow(folder, key):
-        raise _Failed(f"took more than {SECONDS:.0f} seconds a while ago; remove {folder}/slow-{key} to try again")
-    deadline = time.monotonic() + SECONDS
+    made_from = [source.read_bytes() for source in SOURCES + HEADERS]
+    made_by = f"{shlex.join([*compiler, *flags])} {facts.st_mtime_ns} {facts.st_size}"
+    key = _hash(*made_from, made_by.encode(), _processor())
+    for path, content in cache.find(folder, f"native-{key}"):
+        try:
+            return _loaded(content, folder)
+        except (Failed, OSError) as error:  # as one made for another system is
+            _log.info("native code: %s is made anew: %s", path, _told(error))
+            cache.remove(path)
+    if noted := cache.failure(folder, key):
+        raise Failed(noted)
     try:
-        version = _run([*compiler, "--version"], deadline)
-        name = f"native-{_hash(*sources, version, shlex.join([*compiler[1:], *flags]).encode(), _processor())}"
-        return cache.find(folder, name) or _compile(compiler, flags, folder, name, deadline)
-    except subprocess.TimeoutExpired:
-        cache.note_slow(folder, key)
-        raise _Failed(f"took more than {SECONDS:.0f} seconds; it is tried again in an hour") from None
+        content = _compile(compiler, flags, folder)
+        library = _loaded(content, folder)
+    except Failed as error:
+        raise Failed(cache.note_failure(folder, key, str(error))) from None
+    with contextlib.suppress(OSError):  # on a full disk it is made anew the next time
+        cache.add(folder, f"native-{key}", content)
+    return library
+
+
+def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
+    """A library that has what is asked of it.
+
+    Raises:
+        Failed: it cannot be loaded, or a function is missing.
+    """
+    try:
+        library = cache.load(content, folder)
+    except OSError as error:
+        raise Failed(f"what it made cannot be loaded: {_told(error)}") from None
+    missing = [name for name in FUNCTIONS if not hasattr(library, name)]
+    if missing:
+        raise Failed(f"what it made has no function {missing[0]}")
+    return library
 
 
 def _processor() -> bytes:
     """Code for one processor may not run on another."""
-    text = PROCESSOR.read_text(encoding="utf-8")
+    text = PROCESSOR.read_text(encoding="utf-8", errors="replace")
     lines = {line for line in text.splitlines() if line.startswith(("model name", "flags", "Features"))}
     return " ".join(sorted(lines)).encode()
 
@@ -149,38 +166,30 @@ def _hash(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _compile(compiler: list[str], flags: list[str], folder: Path, name: str, deadline: float) -> Path:
-    _log.info("compiling the native code with %s, once a machine", compiler[0])
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        linked = Path(scratch) / "native.so"
-        objects = [str(Path(scratch) / f"{source.stem}.o") for source in SOURCES]
-        for source, made in zip(SOURCES, objects, strict=True):
-            _run([*compiler, *flags, "-fopenmp", "-c", str(source), "-o", made], deadline)
-        # Linked without -fopenmp: its functions are those that torch has loaded.
-        sanitizers = [flag for flag in flags if flag.startswith("-fsanitize")]
-        _run([*compiler, *sanitizers, "-shared", *objects, "-o", str(linked), "-lm"], deadline)
-        return cache.add(folder, name, linked)
-
-
-def _run(command: list[str], deadline: float) -> bytes:
-    """What a command prints.
+def _compile(compiler: list[str], flags: list[str], folder: Path) -> bytes:
+    """What a compiler makes of the sources.
 
     Raises:
-        _Failed: it failed; with the last line of what it said.
-        subprocess.TimeoutExpired: it takes too long; it has been ended, with all that it had started.
+        Failed: it fails, or takes too long.
     """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-    try:
-        told, complaint = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    if process.returncode:
-        said = _last(complaint.decode(errors="replace"))
-        raise _Failed(said or f"{Path(command[0]).name} ended with {process.returncode}, and said nothing")
-    return told
-
-
-def _last(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    _log.info("compiling the native code with %s, once a machine", compiler[0])
+    cache.sweep(folder)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=cache.SCRATCH, ignore_cleanup_errors=True) as made:
+        scratch = Path(made)
+        linked, seconds = scratch / "native.so", FIRST_SECONDS
+        objects = [str(scratch / f"{source.stem}.o") for source in SOURCES]
+        # Linked without -fopenmp: its functions are those that torch has loaded.
+        sanitizers = [flag for flag in flags if flag.startswith("-fsanitize")]
+        commands = [[*flags, "-fopenmp", "-c", str(c), "-o", o] for c, o in zip(SOURCES, objects, strict=True)]
+        commands.append([*sanitizers, "-shared", *objects, "-o", str(linked), "-lm"])
+        for command in commands:
+            try:
+                programs.run([*compiler, *command], scratch, began + seconds)
+            except TimeoutError:
+                raise Failed(f"took more than {seconds:.0f} seconds") from None
+            seconds = SECONDS
+        try:
+            return cache.read(linked)
+        except OSError:
+            raise Failed("ended well, and made no library") from None

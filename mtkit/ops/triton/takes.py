@@ -6,12 +6,12 @@ Imports no Triton: a process that only ever meets tensors on a CPU does without 
 import functools
 import importlib.util
 import logging
-import os
 from typing import Any
 
 import torch
 from torch import Tensor, is_grad_enabled
 
+from mtkit.ops import native
 from mtkit.ops.compute import current
 
 MAX_SHORT, MAX_HEAD = 64, 128  # positions of a sentence, and the width of a head, that fit into a program
@@ -121,7 +121,7 @@ def _fit(given: tuple[Any, ...]) -> bool:
 @functools.cache
 def ready() -> bool:
     """Whether Triton is there and can compile, for which it wants a C compiler, too; said once where it cannot."""
-    if os.environ.get("MTKIT_NATIVE") == "0" or importlib.util.find_spec("triton") is None:
+    if not native.allowed() or importlib.util.find_spec("triton") is None:
         return False
     try:
         from mtkit.ops.triton.launch import launch

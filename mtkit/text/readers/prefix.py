@@ -34,7 +34,11 @@ class Prefix(Reader):
             if path.is_file():
                 return path
         others = " or ".join(one.suffix for one in readers() if one.suffix)
-        hint = " (it is a file: give the path without its language ending)" if self.path.is_file() else ""
+        hint = ""
+        if self.path.is_file():
+            hint = " (it is a file: give the path without its language ending)"
+        elif self.path.is_dir():
+            hint = f" ({self.path} is a folder: name the text in it, too)"
         raise DataError(
             f"{self.path}.{language} does not exist, nor with .gz, .xz or .zst{hint}; "
             f"a path names PREFIX.{language} or a {others} file"

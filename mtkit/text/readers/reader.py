@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar
 
 from mtkit import registry
 from mtkit.errors import DataError
 from mtkit.text import compression
+from mtkit.text.fold import fold
 from mtkit.text.lines import lines
+from mtkit.text.plausibility import LOOKED, Side, oddities, refuse_other_encodings
 
 Pair = tuple[str, str]
 
@@ -29,6 +32,7 @@ class Reader(ABC):
         expects: what a file of this format holds, for messages.
         files: what is read, for whoever hashes or lists it.
         crlf: file -> lines that ended in CRLF, whose "\\r" was dropped; of the last time that the text was read.
+        changed: pairs that folding changed; of the last time that the text was read folded.
 
     Raises:
         DataError: a file does not exist; says which names were looked for.
@@ -40,6 +44,7 @@ class Reader(ABC):
     def __init__(self, path: Path, languages: Pair) -> None:
         self.path, self.languages = path, languages
         self.crlf: dict[str, int] = {}
+        self.changed = 0
         self.files = self.find()
 
     @classmethod
@@ -65,12 +70,44 @@ class Reader(ABC):
         self.crlf.clear()
         return self.pairs()
 
+    def folded(self) -> Iterator[Pair]:
+        """The pairs as models see them; see `fold`."""
+        self.changed = 0
+        for source, target in self:
+            pair = fold(source), fold(target)
+            if pair != (source, target):
+                self.changed += 1
+            yield pair
+
     def lines(self, path: Path) -> Iterator[str]:
         """Yield the lines of a file of the text, without their ends."""
-        for line, crlf in lines(path):
+        every = lines(path)
+        head = list(islice(every, LOOKED))
+        refuse_other_encodings([line for line, _ in head], str(path))
+        for line, crlf in chain(head, every):
             if crlf:
                 self.crlf[str(path)] = self.crlf.get(str(path), 0) + 1
             yield line
+
+    def oddities(self) -> list[str]:
+        """What is odd about the first pairs, if it is formally right: a sentence an oddity, with file and line.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        pairs = list(islice(self, LOOKED))
+        names = [f"{path.parent.name}/{path.name}" for path in self.files]
+        if len(names) == 1:
+            names = [f"{names[0]} ({side})" for side in ("source", "target")]
+        sides = [
+            Side(name, language, [pair[number] for pair in pairs])
+            for number, (name, language) in enumerate(zip((names[0], names[-1]), self.languages, strict=True))
+        ]
+        return [*self.form_oddities(), *oddities(*sides)]
+
+    def form_oddities(self) -> Iterator[str]:
+        """What is odd about the form of the first lines."""
+        yield from ()
 
 
 def readers() -> list[type[Reader]]:
