@@ -62,7 +62,7 @@ def sync(path: Path) -> None:
 
 
 def write(path: Path, data: bytes | str) -> None:
-    """Write a whole file atomically.
+    """Write a whole file atomically. What a killed process has left of the same file goes.
 
     Raises:
         OSError: with the name of the file, even where the system says none (a full disk).
@@ -70,7 +70,11 @@ def write(path: Path, data: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{path.name}"
     try:
-        with temporary.open("wb") as file:
+        with _alone(path.parent):
+            _clear(path)
+            file = temporary.open("wb")
+            _flock(file.fileno(), fcntl.LOCK_EX)  # held as long as it is being written
+        with file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
@@ -120,9 +124,7 @@ def publish(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.parent / f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{folder.name}"
     with _alone(folder.parent):
-        for left in folder.parent.glob(f"{TEMPORARY}{'?' * 8}-{glob.escape(folder.name)}"):
-            if _abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
+        _clear(folder)
         temporary.mkdir()
         handle = os.open(temporary, os.O_RDONLY)
         _flock(handle, fcntl.LOCK_EX)  # held as long as it is being filled
@@ -194,10 +196,21 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _abandoned(folder: Path) -> bool:
-    """Whether the process that filled a temporary folder has gone."""
+def _clear(path: Path) -> None:
+    """Remove what processes that are gone have left of writing a file or folder. Only in `_alone`."""
+    for left in path.parent.glob(f"{TEMPORARY}{'?' * 8}-{glob.escape(path.name)}"):
+        if _abandoned(left):
+            _remove(left)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether the process that filled a temporary file or folder has gone."""
     try:
-        handle = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -160,8 +160,7 @@ def _batch(
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
-        special = [vocabulary.bos, vocabulary.eos, *([] if vocabulary.unknown is None else [vocabulary.unknown])]
-        needed = [[*special, *sentence.prefix] for sentence in sentences]
+        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
         listed = shortlist.listed(sources[0], needed, device, vocabulary.spelling)
     padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)

@@ -30,7 +30,6 @@ class Vocabulary:
         names: all pieces by their ids, as the tokenizer writes them; for rules that look at them.
         spelling: how pieces that are bytes make characters: of each state the pieces that may come next, and the state
             after each; in state 0 no character is begun. Empty: there are no such pieces.
-        unknown: the piece that stands for what is in no other one, where it may be produced.
     """
 
     bos: int
@@ -38,4 +37,3 @@ class Vocabulary:
     never: Sequence[int]
     names: Sequence[str] = ()
     spelling: Sequence[Mapping[int, int]] = ()
-    unknown: int | None = None

@@ -180,8 +180,6 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         ]
         model, values = _model(seal, config, device)
         shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
-    except FileNotFoundError as error:
-        raise BundleError(f"{error.filename} is missing; copy the bundle again, with all its files") from None
     except (Unreadable, DataError, ConfigError, OSError) as error:
         raise BundleError(f"{reading.line(str(error))}; copy the bundle again") from None
     _fill(model, values)
@@ -244,12 +242,12 @@ def _shortlist(seal: files.Seal, copies: bool, source: int, target: int) -> Shor
 
 @contextlib.contextmanager
 def _changed_first(seal: files.Seal, name: str) -> Iterator[None]:
-    """Where a file is not what is expected, and has changed since it was sealed, say that."""
+    """Where a file is not what is expected, and is missing or has changed since it was sealed, say that."""
     try:
         yield
-    except Unreadable:
+    except (Unreadable, FileNotFoundError):
         path = seal.folder / name
-        if path.is_file() and path.stat().st_size < SOON:
+        if not path.exists() or (path.is_file() and path.stat().st_size < SOON):
             seal.check(name, SOON)
         raise
 

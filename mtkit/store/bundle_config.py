@@ -116,9 +116,8 @@ def is_exported(folder: Path) -> bool:
 def _parsed(table: Mapping[str, Any], path: Path) -> BundleConfig:
     try:
         for key, part in (("model", Model), ("decode", Decode)):
-            if isinstance(
-                table.get(key), dict
-            ):  # the words of a config's errors, and a hint where a plug-in is missing
+            # The words of a config's errors, and a hint where a plug-in is missing.
+            if isinstance(table.get(key), dict):
                 configs.parse_part(part, table[key], f"{path}, {key}")
         return parsed(_CONFIG, table, path)
     except (ConfigError, reading.Unreadable) as error:

@@ -1,4 +1,4 @@
-"""What goes by a language's code: its script, whether that puts spaces between words, and BLEU's tokenizer.
+"""What goes by a language's code: its script and letters, whether there are spaces between words, and BLEU's tokenizer.
 
 The one table of codes. They are those of ISO 639-1, -2 (both) and -3, of any case, with script, region and the like
 after a hyphen or an underscore: "zh", "chi", "ZH_cn", "zho_Hans", "jpn-Jpan". Of texts it only counts spaces.
@@ -51,6 +51,43 @@ _SCRIPTS = {code: script for script, (_, codes) in _UNSPACED.items() for code in
 _HAN, _KANA = ("Hans", "Hant", "Hani"), ("Jpan", "Hrkt", "Hira", "Kana", "Hani")
 _JAPANESE, _KOREAN = {"ja", "jpn", "jp"}, {"ko", "kor"}
 
+# What languages are written in, by the first words of Unicode's names of letters: of the scripts above, and of others
+# by code. A language that is in neither is not known.
+_JAPANESE_LETTERS = ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK")
+_LETTERS_OF_SCRIPT = {
+    "Hans": ("CJK",),
+    "Jpan": _JAPANESE_LETTERS,
+    "Thai": ("THAI",),
+    "Laoo": ("LAO",),
+    "Khmr": ("KHMER",),
+    "Mymr": ("MYANMAR",),
+    "Tibt": ("TIBETAN",),
+}
+_WRITTEN: dict[tuple[str, ...], str] = {
+    ("LATIN",): "en de fr es it pt nl sv da no nb nn fi et lv lt pl cs sk sl hr hu ro sq tr is ga cy eu ca gl mt af sw "
+    "id ms vi tl haw la eo lb br so zu xh yo ig ha rw",
+    ("CYRILLIC",): "ru uk be bg mk ky tg kk mn ba tt cv",
+    ("CYRILLIC", "LATIN"): "sr bs uz az tk",
+    ("GREEK",): "el",
+    ("ARMENIAN",): "hy",
+    ("GEORGIAN",): "ka",
+    ("HEBREW",): "he yi",
+    ("ARABIC",): "ar fa ur ps sd ug ckb",
+    ("DEVANAGARI",): "hi mr ne sa",
+    ("BENGALI",): "bn as",
+    ("GUJARATI",): "gu",
+    ("TAMIL",): "ta",
+    ("TELUGU",): "te",
+    ("KANNADA",): "kn",
+    ("MALAYALAM",): "ml",
+    ("SINHALA",): "si",
+    ("ETHIOPIC",): "am ti",
+    ("HANGUL", "CJK"): "ko",
+}
+_LETTERS_OF = {code: _LETTERS_OF_SCRIPT.get(script, ()) for code, script in _SCRIPTS.items()} | {
+    code: letters for letters, codes in _WRITTEN.items() for code in codes.split()
+}
+
 # Marks that end a sentence without white space after them, whatever the language: East Asian, Arabic, Indic, Burmese,
 # Khmer, Tibetan, Ethiopic, Armenian, Mongolian, Santali, Meetei, Javanese, Balinese.
 ENDS = "。！？｡؟۔।॥။។៕།༎።፧፨։᠃᠉᱾᱿꯫꧉᭟"
@@ -84,10 +121,22 @@ class Language:
         return not self.script
 
 
+def _split(code: str) -> tuple[str, str]:
+    """The language of a code, and the script that it names; "": it names none."""
+    first, *rest = re.split("[-_.@]", code.lower())
+    return first, next((part.title() for part in rest if len(part) == 4 and part.isalpha()), "")
+
+
+def letters_of(code: str) -> tuple[str, ...]:
+    """The letters of a language, as Unicode's names of them begin; (): not known, or the code names a script itself."""
+    first, script = _split(code)
+    return () if script else _LETTERS_OF.get(first, ())
+
+
 def language(code: str) -> Language:
     """What a code says; of an unknown one, that there are spaces between words."""
-    first, *rest = re.split("[-_.@]", code.lower())
-    script = next((part.title() for part in rest if len(part) == 4 and part.isalpha()), _SCRIPTS.get(first, ""))
+    first, named = _split(code)
+    script = named or _SCRIPTS.get(first, "")
     tokenizer = "13a"
     if first in _KOREAN and script in ("", "Kore", "Hang"):
         tokenizer = "ko-mecab"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mtkit.errors import DataError
-from mtkit.text.scripts import LETTERS, scripts_of
+from mtkit.text.languages import letters_of
 
 LOOKED = 1000  # lines that are looked at
 FEW = 10  # lines at least, to conclude anything of what most of them are
@@ -52,6 +52,7 @@ HEADINGS = frozenset(
 )
 SAME_WORDS = 0.6  # share of running words that two texts of one language have in common, and those of two have not
 WORDS = 200  # at least, to tell languages apart
+LETTERS = 100  # at least, to say of a text that it is in another script
 
 
 def refuse_other_encodings(lines: Sequence[str], name: str) -> None:
@@ -180,11 +181,11 @@ def _of_pairs(source: Side, target: Side) -> Iterator[str]:
 def _of_languages(source: Side, target: Side) -> Iterator[str]:
     wrong = []
     for side, other in ((source, target), (target, source)):
-        letters, expected = side.letters, scripts_of(side.language)
+        letters, expected = side.letters, letters_of(side.language)
         strange = [script for script in letters if script not in expected]
         count = sum(letters[script] for script in strange)
         if expected and letters.total() >= LETTERS and count > 0.9 * letters.total():
-            fits_other = letters.most_common(1)[0][0] in scripts_of(other.language)
+            fits_other = letters.most_common(1)[0][0] in letters_of(other.language)
             wrong.append((side, max(strange, key=letters.__getitem__), fits_other))
     if len(wrong) == 2 and all(fits for *_, fits in wrong):
         yield (

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mtkit.errors import DataError
+from mtkit.text.languages import letters_of
 from mtkit.text.plausibility import Side, oddities, refuse_other_encodings
 from mtkit.text.readers.reader import locate
-from mtkit.text.scripts import scripts_of
 
 ENGLISH = [
     "the",
@@ -132,7 +132,7 @@ def test_letters_of_another_language() -> None:
     (wrong,) = told(text(RUSSIAN), DE)
     assert wrong.startswith("a.en: hardly a letter of it is one that en is written in, most are CYRILLIC")
     assert told(text(RUSSIAN), DE, ("tlh", "de")) == told(text(RUSSIAN), DE, ("en-Cyrl", "de")) == []
-    assert (scripts_of("zh_TW"), scripts_of("ko"), scripts_of("sr-Latn")) == (("CJK",), ("HANGUL", "CJK"), ())
+    assert (letters_of("zh_TW"), letters_of("ko"), letters_of("sr-Latn")) == (("CJK",), ("HANGUL", "CJK"), ())
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """Prepared corpora that no run needs any more: every change of text or settings leaves one behind."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.errors import DataError
 from mtkit.store.prepared import MANIFEST, Prepared
@@ -18,7 +17,7 @@ def spare(loaded: Loaded, prepared: Prepared) -> list[Path]:
     """
     runs = (loaded.folder / "runs").glob("*/config.json")
     try:
-        used = {str(json.loads(path.read_text(encoding="utf-8"))["identity"]) for path in runs}
+        used = {str(reading.read_json(path)["identity"]) for path in runs}
     except (OSError, ValueError, KeyError, TypeError):
         return []
     prefix = "-".join(prepared.manifest.languages) + "-"

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mtkit import reading
 from mtkit.errors import MtkitError
 
 WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -209,7 +210,7 @@ def note_failure(folder: Path, key: str, reason: str) -> str:
 def one_line(text: str) -> str:
     """The last line of a text that has anything to say, for a message."""
     last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-    return "".join(letter if letter.isprintable() else "?" for letter in last)[:300]
+    return reading.line(last)
 
 
 def _checksum(content: bytes) -> str:
