@@ -1,5 +1,6 @@
 """Writing that survives a crash: what stands under a name is whole."""
 
+import fcntl
 import multiprocessing
 import os
 from pathlib import Path
@@ -62,6 +63,15 @@ def test_what_a_killed_process_left_goes_when_the_folder_is_written_again(tmp_pa
         assert first.is_dir()  # it is being filled
         assert second.is_dir()
     assert names(tmp_path) == [".tmp-01234567-other", "b[e]st"]
+
+
+def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    for name in (".tmp-01234567-a", ".tmp-89abcdef-a", ".tmp-01234567-other"):
+        (tmp_path / name).write_text("half")
+    with (tmp_path / ".tmp-89abcdef-a").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # another process is writing it
+        files.write(tmp_path / "a", "whole")
+    assert names(tmp_path) == [".tmp-01234567-other", ".tmp-89abcdef-a", "a"]
 
 
 def test_sweep_removes_what_a_crash_left(tmp_path: Path) -> None:
