@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any, overload
 
@@ -296,6 +297,8 @@ class Translator:
         """
         if not isinstance(request.n_best, int) or request.n_best < 1:
             raise ConfigError(f"n_best = {request.n_best!r}: expected a whole number, 1 or more")
+        if request.sampling and not 0 < request.sampling.temperature < inf:
+            raise ConfigError(f"temperature = {request.sampling.temperature!r}: expected a number above 0")
         if request.sampling is None and request.n_best > decode.beam_size:
             raise ConfigError(
                 f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "

@@ -63,6 +63,12 @@ def test_lines_that_are_no_text(small: Translator, wrong: Any) -> None:
         small.translate(["the dog", wrong])
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_temperatures_that_are_none(small: Translator, temperature: float) -> None:
+    with pytest.raises(ConfigError, match=f"temperature = {temperature}: expected a number above 0"):
+        small.translate("the dog", sampling=Sampling(temperature))
+
+
 @pytest.mark.parametrize("breaks", ["\n", "\r", "\r\n"])
 def test_line_breaks(small: Translator, breaks: str) -> None:
     broken = f"the red{breaks}dog"
