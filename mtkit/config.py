@@ -314,7 +314,7 @@ def _change_kind(table: Any, keys: list[str], name: str) -> None:
 
 
 def _tables(by_name: ByName, name: Any) -> list[type[Side]]:
-    return [by_name.table(name)] if name in registry.CHOICES[by_name.kind] else []
+    return [by_name.table(name)] if isinstance(name, str) and name in registry.CHOICES[by_name.kind] else []
 
 
 def _explain(error: dict[str, Any], written: Any, root: Any) -> str:

@@ -95,3 +95,9 @@ def test_differences_of_a_table_of_another_kind_are_whole() -> None:
         "model.decoder.positions": (None, "sinusoidal"),
     }
     assert {key: pair[::-1] for key, pair in config.differences(other, one).items()} == config.differences(one, other)
+
+
+@pytest.mark.parametrize("name", [{}, [1], 5, None])
+def test_a_name_that_is_no_text(name: Any) -> None:
+    with pytest.raises(ConfigError, match=r"model.decoder.name = .*: expected recurrent or transformer"):
+        parse(MINIMAL | {"model": {"decoder": {"name": name}}}, "x")

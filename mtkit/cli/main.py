@@ -76,7 +76,7 @@ def _told(error: OSError) -> str:
     """What the system refused, and what to do: something of ours that is missing is not for the user to look for."""
     files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     for name in files:
-        ours = Path(name).is_absolute() and PACKAGE in Path(name).resolve().parents
+        ours = Path(name).is_absolute() and PACKAGE in Path(os.path.realpath(name)).parents
         if ours and isinstance(error, FileNotFoundError):
             return f"mtkit is not installed whole: {name} is missing; install it again"
     where = f"{error.filename}: " if error.filename else ""

@@ -47,7 +47,7 @@ def check_output(path: Path | None) -> None:
         return
     if path.is_dir():
         raise DataError(f"{path} is a folder; expected the name of a file to write: {path / 'out.txt'}, say")
-    folder = path.resolve().parent
+    folder = Path(os.path.realpath(path)).parent  # links in a circle are no error of its
     if not folder.is_dir():
         raise DataError(f"{path} cannot be written: there is no folder {folder}; make it first, or write elsewhere")
     compression.packer(io.BytesIO(), compression.kind(path, b""))

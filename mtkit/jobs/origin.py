@@ -1,5 +1,6 @@
 """The model that a run begins from, `train.init_from`: what it settles in the config, and its weights."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def find(loaded: Loaded) -> Path:
     from mtkit.store import bundle  # with torch, which preparing text needs for nothing else
 
     path = loaded.path(loaded.config.train.init_from)
-    run = loaded.run_folder.resolve()
-    if run in (path.resolve(), path.resolve().parent):
+    run, there = (Path(os.path.realpath(one)) for one in (loaded.run_folder, path))
+    if run in (there, there.parent):
         raise ConfigError(f"train.init_from = {path} is this run itself: give the new run another name")
     try:
         folder = bundle.locate(path)

@@ -82,7 +82,9 @@ def header(path: Path) -> dict[str, Spec]:
         table = reading.parse_json(file.read(length), str(path))
     if not isinstance(table, dict):
         raise Unreadable(f"{path} is no safetensors file: its header is {reading.shown(table)}, expected a table")
-    table.pop("__metadata__", None)
+    about = table.pop("__metadata__", {})
+    if not isinstance(about, dict) or not all(isinstance(text, str) for text in about.values()):
+        raise Unreadable(f"{path}, __metadata__: found {reading.shown(about)}, expected a table of texts")
     places = {name: _place(f"{path}, tensor {reading.shown(name)}", entry) for name, entry in table.items()}
     end = 0
     for name, (spec, first, last) in sorted(places.items(), key=lambda item: item[1][1:]):

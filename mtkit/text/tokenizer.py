@@ -40,7 +40,7 @@ class Tokenizer:
         self._pieces = sentencepiece.SentencePieceProcessor()
         try:
             self._pieces.LoadFromSerializedProto(model)
-        except RuntimeError:
+        except (RuntimeError, UnicodeDecodeError):  # what it says may have a piece in it that is no text
             raise DataError(f"{name} is not a SentencePiece model; expected a .model file") from None
         self.eos: int = self._pieces.eos_id()
         if self.eos < 0:

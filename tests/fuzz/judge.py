@@ -1,7 +1,10 @@
 """The verdict on a try: `right`, `refused`, or what is wrong with it."""
 
+import contextlib
 import json
+import lzma
 import re
+import zlib
 from dataclasses import dataclass
 
 from tests.fuzz.attempt import Expected, Try
@@ -88,6 +91,16 @@ def _taken(one: Try, done: Performed, err: str, same: bytes | None) -> str:
     return ""
 
 
+def _unpacked(content: bytes) -> bytes:
+    """What a file holds, as far as it can be unpacked."""
+    unpacker, found = zlib.decompressobj(31), content
+    with contextlib.suppress(zlib.error):
+        found += unpacker.decompress(content)
+    with contextlib.suppress(lzma.LZMAError):
+        found += lzma.LZMADecompressor().decompress(content)
+    return found
+
+
 def _answer(one: Try, out: bytes) -> str:
     """Whether an answer has the form of one."""
     try:
@@ -99,7 +112,7 @@ def _answer(one: Try, out: bytes) -> str:
         count, got = _lines_given(one), text.split("\n")[:-1]
         if count is not None and len(got) != count:
             return f"{count} lines in, {len(got)} out"
-    given = one.stdin + (one.content if isinstance(one.content, bytes) else b"")
+    given = one.stdin + (_unpacked(one.content) if isinstance(one.content, bytes) else b"")
     if command == "translate" and (strange := set(CONTROL.findall(text)) - set(given.decode(errors="ignore"))):
         return f"a control character in the answer: {sorted(strange)}"
     if "jsonl" in one.command or "--json" in one.command:
