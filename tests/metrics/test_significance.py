@@ -1,0 +1,133 @@
+"""Intervals and tests are those of sacreBLEU's own command."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtkit import registry
+from mtkit.errors import DataError
+from mtkit.jobs import evaluate
+from mtkit.jobs.evaluate import Result, score_files, with_confidence
+from mtkit.metrics import significance
+from mtkit.metrics.chrf import chrf
+from mtkit.metrics.metric import Score, Texts
+from mtkit.metrics.significance import between, confidence
+
+METRICS = ["bleu", "chrf", "ter"]
+NAMES = {"bleu": "BLEU", "chrf": "chrF2", "ter": "TER"}  # sacreBLEU's
+
+
+def write(folder: Path, lines: int = 12) -> tuple[list[Path], list[Path]]:
+    """Three systems, each worse than the one before, and two references; with spaces at ends, and blank lines."""
+    draw = random.Random(3)
+    words = [f"w{number}" for number in range(30)]
+    reference = [" ".join(draw.choices(words, k=draw.randrange(3, 12))) for _ in range(lines)]
+    files = {"a.de": 0.1, "b.de": 0.2, "c.de": 0.6, "one.de": 0.0, "other.de": 0.3}
+    for name, share in files.items():
+        changed = (
+            " ".join(draw.choice(words) if draw.random() < share else w for w in line.split()) for line in reference
+        )
+        (folder / name).write_text("".join(f"{line}{' ' * draw.randrange(2)}\n" for line in changed))
+    return [folder / name for name in list(files)[:3]], [folder / name for name in list(files)[3:]]
+
+
+def theirs(folder: Path, *arguments: str) -> list[dict[str, dict[str, float]]]:
+    """What sacreBLEU's command says, unrounded."""
+    command = [sys.executable, "-m", "sacrebleu", "one.de", "other.de", "-i", *arguments, "-m", *METRICS, "-f", "json"]
+    found: list[dict[str, dict[str, float]]] = json.loads(subprocess.check_output([*command, "-q"], cwd=folder))
+    return found
+
+
+def test_numbers_are_those_of_the_command(tmp_path: Path) -> None:
+    systems, references = write(tmp_path)
+    results = score_files(systems, references, metrics=METRICS, tokenize="auto", tested=True)
+    names = [path.name for path in systems]
+    resampled, shuffled = (theirs(tmp_path, *names, f"--paired-{test}") for test in ("bs", "ar"))
+    for result, one, other in zip(results, resampled, shuffled, strict=True):
+        for score in result.scores:
+            ours, key = result.confidence[score.name], NAMES[score.name]
+            assert score.score == pytest.approx(one[key]["score"], abs=1e-9)
+            assert (ours.mean, ours.half_width) == pytest.approx((one[key]["mean"], one[key]["ci"]), abs=1e-9)
+            assert (ours.p_bootstrap, ours.p_randomization) == (one[key]["p_value"], other[key]["p_value"])
+    assert [result.confidence["bleu"].differs for result in results] == [False, False, True]
+    signature = results[0].confidence["ter"].signature
+    assert signature.startswith("nrefs:2|bs:1000|seed:12345|case:lc|tok:tercom|")
+    assert results[1].confidence["ter"].signature_randomization == signature.replace("bs:1000", "ar:10000")
+    # One system by itself has the same interval, as with sacrebleu --confidence.
+    (alone,) = score_files(systems[2:], references, metrics=METRICS, tokenize="auto", tested=True)
+    found, its = alone.confidence["chrf"], results[2].confidence["chrf"]
+    assert (found.mean, found.half_width, found.p_bootstrap) == (its.mean, its.half_width, None)
+    assert not found.differs
+
+
+def measured(*texts: list[str]) -> list[significance.Measured]:
+    return [chrf.measured(Texts(text, [texts[0]])) for text in texts]
+
+
+def test_each_two_systems_are_compared() -> None:
+    right, wrong = ["ein Hund", "zwei Hunde"] * 8, ["eine Katze", "zwei Katzen"] * 8
+    systems = measured(right, wrong, right)
+    found = {(one, other): p for one, other, p in between(systems)}
+    assert found[0, 1] == found[1, 2] == confidence(systems[:2])[1].p_bootstrap
+    assert found[0, 1] < significance.LEVEL
+    assert found[0, 2] == 1 / 1001  # what does not differ at all: "the != is important", as sacreBLEU has it
+
+
+@pytest.mark.parametrize("seed", ["", "seven", "-1", "1.5"])
+def test_a_wrong_seed_is_refused(seed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACREBLEU_SEED", seed)
+    with pytest.raises(DataError, match="SACREBLEU_SEED is .*; expected a whole number"):
+        confidence(measured(["a"], ["b"]))
+
+
+def test_another_seed_is_sacrebleus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACREBLEU_SEED", "5")
+    assert "seed:5" in confidence(measured(["a b c", "c"]))[0].signature
+
+
+def refused(folder: Path, systems: list[str], *parts: str) -> None:
+    with pytest.raises(DataError) as error:
+        score_files([folder / name for name in systems], [folder / "one.de"], metrics=["chrf"], tokenize="auto")
+    for part in parts:
+        assert part in str(error.value)
+
+
+def test_files_that_cannot_be_compared(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "short.de").write_text("ja\n")
+    (tmp_path / "empty.de").write_text("")
+    (tmp_path / "link.de").symlink_to("a.de")
+    refused(tmp_path, ["a.de", "short.de"], "short.de has 1 lines, its reference 12")
+    refused(tmp_path, ["a.de", "empty.de"], "empty.de is empty; expected a hypothesis a line")
+    refused(tmp_path, ["a.de", "b.de", "a.de"], "a.de is given twice: a system cannot be compared with itself")
+    refused(tmp_path, ["a.de", "link.de"], "link.de is given twice (as ", "a.de)")
+    refused(tmp_path, ["a.de", "none.de"], "none.de does not exist")
+
+
+def exact(texts: Texts) -> Score:
+    """Share of hypotheses that are their reference: a metric that says nothing of lines."""
+    return Score(100 * sum(a == b for a, b in zip(texts.hypotheses, texts.references[0], strict=True)), "exact")
+
+
+def test_what_has_no_test_is_told_and_scored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(registry.CHOICES["metric"], "exact", registry.Choice(f"{__name__}:exact", "x", shown="EXACT"))
+    systems, references = write(tmp_path)
+    results = score_files(systems, references, metrics=["exact", "chrf"], tokenize="auto", tested=True)
+    assert results[0].warnings == ["EXACT has no interval and no test: its counts of lines are not known"]
+    assert [list(result.confidence) for result in results] == [["chrf"]] * 3
+    assert "confidence" not in results[0].as_json()["exact"]
+    assert results[1].as_json()["chrf"]["confidence"]["p_bootstrap"] < 1
+
+
+def test_more_lines_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "MOST_LINES", 1)
+    result = Result("x", [Score(1, "", name="chrf")], [], {"chrf": measured(["a", "b"])[0]})
+    (made,) = with_confidence([result])
+    assert (made.confidence, made.warnings) == (
+        {},
+        ["no intervals and tests: 2 lines are more than 1, which take 2 GB"],
+    )
