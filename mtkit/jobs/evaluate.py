@@ -63,7 +63,7 @@ class Result:
         for score in self.scores:
             tables[score.name] = {"score": score.score, "signature": score.signature, **score.details}
             if known := self.confidence.get(score.name):
-                tables[score.name]["confidence"] = {key: value for key, value in vars(known).items() if value != ""}
+                tables[score.name]["confidence"] = known.as_json()
         return tables
 
 
@@ -145,6 +145,9 @@ def with_confidence(results: list[Result], watcher: Watcher | None = None) -> li
         metric: confidence([result.measured[metric] for result in results])
         for metric in watching.follow("testing", metrics, len(metrics), "metrics")
     }
+    for number, result in enumerate(results):
+        if found and all(known[number].same for known in found.values()):
+            warnings.append(f"{result.name} scores as the baseline in every line: its p-values mean nothing")
     made = [
         replace(result, confidence={metric: known[number] for metric, known in found.items()})
         for number, result in enumerate(results)

@@ -7,7 +7,7 @@ not know files or models.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -34,12 +34,19 @@ class Confidence:
     """How likely a difference as large comes about by chance; None: of the baseline itself."""
     p_randomization: float | None = None
     signature_randomization: str = ""
+    same: bool = False
+    """Whether it scores as the baseline in every line: sacreBLEU calls that significant."""
 
     @property
     def differs(self) -> bool:
         """Whether both tests say so."""
         tests = (self.p_bootstrap, self.p_randomization)
-        return all(p is not None and p < LEVEL for p in tests)
+        return not self.same and all(p is not None and p < LEVEL for p in tests)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; of the baseline without what tests say."""
+        known = ("mean", "half_width", "signature")
+        return {key: value for key, value in vars(self).items() if key in known or self.p_bootstrap is not None}
 
 
 def confidence(systems: Sequence[Measured]) -> list[Confidence]:
@@ -52,24 +59,36 @@ def confidence(systems: Sequence[Measured]) -> list[Confidence]:
         DataError: SACREBLEU_SEED is no whole number.
     """
     signature, resampled = _paired(systems, BOOTSTRAP)
-    if len(systems) == 1:
-        return [Confidence(resampled[0].mean, resampled[0].ci, signature)]
-    signature_randomization, shuffled = _paired(systems, RANDOMIZATION)
-    return [
-        Confidence(float(one.mean), float(one.ci), signature, one.p_value, other.p_value, signature_randomization)
-        for one, other in zip(resampled, shuffled, strict=True)
-    ]
+    signature_randomization, shuffled = _paired(systems, RANDOMIZATION) if len(systems) > 1 else ("", resampled)
+    made = list[Confidence]()
+    for system, one, other in zip(systems, resampled, shuffled, strict=True):
+        known = Confidence(float(one.mean), float(one.ci), signature)
+        if made:
+            known = replace(
+                known,
+                p_bootstrap=one.p_value,
+                p_randomization=other.p_value,
+                signature_randomization=signature_randomization,
+                same=same(systems[0], system),
+            )
+        made.append(known)
+    return made
+
+
+def same(one: Measured, other: Measured) -> bool:
+    """Whether two systems score alike in every line."""
+    return list(map(list, one.counts)) == list(map(list, other.counts))
 
 
 def between(systems: Sequence[Measured]) -> Iterator[tuple[int, int, float]]:
-    """Yield each two systems with the p-value of their difference by paired bootstrap resampling.
+    """Yield each two systems with the p-value of their difference by paired bootstrap resampling; 1 of equal ones.
 
     Raises:
         DataError: SACREBLEU_SEED is no whole number.
     """
     for one, other in combinations(range(len(systems)), 2):
-        _, (_, tested) = _paired((systems[one], systems[other]), BOOTSTRAP)
-        yield one, other, tested.p_value
+        pair = systems[one], systems[other]
+        yield one, other, 1.0 if same(*pair) else float(_paired(pair, BOOTSTRAP)[1][1].p_value)
 
 
 def _paired(systems: Sequence[Measured], test: str) -> tuple[str, list[Any]]:

@@ -13,6 +13,7 @@ from mtkit.errors import DataError
 from mtkit.jobs import evaluate
 from mtkit.jobs.evaluate import Result, score_files, with_confidence
 from mtkit.metrics import significance
+from mtkit.metrics.additive import Measured
 from mtkit.metrics.chrf import chrf
 from mtkit.metrics.metric import Score, Texts
 from mtkit.metrics.significance import between, confidence
@@ -64,7 +65,19 @@ def test_numbers_are_those_of_the_command(tmp_path: Path) -> None:
     assert not found.differs
 
 
-def measured(*texts: list[str]) -> list[significance.Measured]:
+def test_a_copy_of_the_baseline_does_not_differ(tmp_path: Path) -> None:
+    systems, references = write(tmp_path)
+    (tmp_path / "copy.de").write_text(systems[0].read_text())
+    systems[1:] = [tmp_path / "copy.de"]
+    results = score_files(systems, references, metrics=["bleu"], tokenize="auto", tested=True)
+    known = results[1].confidence["bleu"]
+    assert known.p_bootstrap == 1 / 1001  # sacreBLEU's: no shuffling differs more than not at all
+    assert not known.differs
+    (warning,) = results[0].warnings
+    assert warning.endswith("copy.de scores as the baseline in every line: its p-values mean nothing")
+
+
+def measured(*texts: list[str]) -> list[Measured]:
     return [chrf.measured(Texts(text, [texts[0]])) for text in texts]
 
 
@@ -74,7 +87,7 @@ def test_each_two_systems_are_compared() -> None:
     found = {(one, other): p for one, other, p in between(systems)}
     assert found[0, 1] == found[1, 2] == confidence(systems[:2])[1].p_bootstrap
     assert found[0, 1] < significance.LEVEL
-    assert found[0, 2] == 1 / 1001  # what does not differ at all: "the != is important", as sacreBLEU has it
+    assert found[0, 2] == 1
 
 
 @pytest.mark.parametrize("seed", ["", "seven", "-1", "1.5"])
