@@ -3,6 +3,7 @@
 Files are scored without torch.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -246,10 +247,13 @@ def evaluate(
         pairs = list(source)
         label = label_of(name, [result.name for result in results])
         translations = translator.translations(text for text, _ in pairs)
-        hypotheses = [one.text for one in watcher.follow(f"translating {label}", translations, len(pairs), "lines")]
+        made = list(watcher.follow(f"translating {label}", translations, len(pairs), "lines"))
+        hypotheses = [one.text for one in made]
         folder, problems = loaded.run_folder / "eval", list[str]()
         text = "".join(line + "\n" for line in hypotheses)
         _keep(folder / f"{label}.{config.data.target_lang}", text, problems)
+        likely = (json.dumps(one.as_json(number), ensure_ascii=False) + "\n" for number, one in enumerate(made))
+        _keep(folder / f"{label}.jsonl", "".join(likely), problems)
         result = score_lines(
             label,
             hypotheses,

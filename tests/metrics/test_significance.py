@@ -1,7 +1,7 @@
 """Intervals and tests are those of sacreBLEU's own command."""
 
-import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +16,9 @@ from mtkit.metrics import significance
 from mtkit.metrics.additive import Measured
 from mtkit.metrics.chrf import chrf
 from mtkit.metrics.metric import Score, Texts
-from mtkit.metrics.significance import between, confidence
+from mtkit.metrics.significance import Confidence, between, confidence
 
 METRICS = ["bleu", "chrf", "ter"]
-NAMES = {"bleu": "BLEU", "chrf": "chrF2", "ter": "TER"}  # sacreBLEU's
 
 
 def write(folder: Path, lines: int = 12) -> tuple[list[Path], list[Path]]:
@@ -36,32 +35,42 @@ def write(folder: Path, lines: int = 12) -> tuple[list[Path], list[Path]]:
     return [folder / name for name in list(files)[:3]], [folder / name for name in list(files)[3:]]
 
 
-def theirs(folder: Path, *arguments: str) -> list[dict[str, dict[str, float]]]:
-    """What sacreBLEU's command says, unrounded."""
-    command = [sys.executable, "-m", "sacrebleu", "one.de", "other.de", "-i", *arguments, "-m", *METRICS, "-f", "json"]
-    found: list[dict[str, dict[str, float]]] = json.loads(subprocess.check_output([*command, "-q"], cwd=folder))
-    return found
+def theirs(folder: Path, test: str, *systems: Path) -> list[list[tuple[float, ...]]]:
+    """What sacreBLEU's command says: of each system, a metric each: score, and what stands in brackets behind it."""
+    names = [path.name for path in systems]
+    command = ["sacrebleu", "one.de", "other.de", "-i", *names, "-m", *METRICS, f"--paired-{test}"]
+    form = ["-f", "latex", "-w", "8", "-q", "--no-color"]  # its JSON cannot be had where TER is resampled
+    said = subprocess.check_output([sys.executable, "-m", *command, *form], cwd=folder, text=True)
+    rows = said.partition("\\midrule")[2].partition("\\bottomrule")[0].strip().splitlines()
+    cells = [row.split("&")[1:] for row in rows]
+    return [[tuple(map(float, re.findall(r"[\d.]+", cell))) for cell in row] for row in cells]
+
+
+def p_values(known: Confidence) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """P-values as the command rounds them; of the baseline none."""
+    if known.p_bootstrap is None or known.p_randomization is None:
+        return (), ()
+    return (round(known.p_bootstrap, 4),), (round(known.p_randomization, 4),)
 
 
 def test_numbers_are_those_of_the_command(tmp_path: Path) -> None:
-    systems, references = write(tmp_path)
-    results = score_files(systems, references, metrics=METRICS, tokenize="auto", tested=True)
-    names = [path.name for path in systems]
-    resampled, shuffled = (theirs(tmp_path, *names, f"--paired-{test}") for test in ("bs", "ar"))
+    (a, _, c), references = write(tmp_path)
+    results = score_files([a, c], references, metrics=METRICS, tokenize="auto", tested=True)
+    resampled, shuffled = (theirs(tmp_path, test, a, c) for test in ("bs", "ar"))
     for result, one, other in zip(results, resampled, shuffled, strict=True):
-        for score in result.scores:
-            ours, key = result.confidence[score.name], NAMES[score.name]
-            assert score.score == pytest.approx(one[key]["score"], abs=1e-9)
-            assert (ours.mean, ours.half_width) == pytest.approx((one[key]["mean"], one[key]["ci"]), abs=1e-9)
-            assert (ours.p_bootstrap, ours.p_randomization) == (one[key]["p_value"], other[key]["p_value"])
-    assert [result.confidence["bleu"].differs for result in results] == [False, False, True]
+        for score, its, also in zip(result.scores, one, other, strict=True):
+            ours = result.confidence[score.name]
+            values = (score.score, ours.mean, ours.half_width)
+            assert its[:3] == pytest.approx(values, abs=1e-8)
+            assert (its[3:], also[1:]) == p_values(ours)
+    assert [result.confidence["bleu"].differs for result in results] == [False, True]
     signature = results[0].confidence["ter"].signature
     assert signature.startswith("nrefs:2|bs:1000|seed:12345|case:lc|tok:tercom|")
     assert results[1].confidence["ter"].signature_randomization == signature.replace("bs:1000", "ar:10000")
     # One system by itself has the same interval, as with sacrebleu --confidence.
-    (alone,) = score_files(systems[2:], references, metrics=METRICS, tokenize="auto", tested=True)
-    found, its = alone.confidence["chrf"], results[2].confidence["chrf"]
-    assert (found.mean, found.half_width, found.p_bootstrap) == (its.mean, its.half_width, None)
+    (alone,) = score_files([c], references, metrics=METRICS, tokenize="auto", tested=True)
+    found, same = alone.confidence["chrf"], results[1].confidence["chrf"]
+    assert (found.mean, found.half_width, found.p_bootstrap) == (same.mean, same.half_width, None)
     assert not found.differs
 
 
