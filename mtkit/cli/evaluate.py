@@ -78,14 +78,14 @@ def command(
     if (not hyp) != (not ref):
         raise typer.BadParameter("--hyp and --ref go together")
     if hyp and ref:
-        settings = _settings(Eval(), given)
+        settings = settings_of(Eval(), given)
         messages.detail(f"scoring: {settings}")
         if device != "auto" or threads:
             raise typer.BadParameter("--device and --threads have no effect with --hyp: nothing is translated")
         language = ""
         if config or set_:
             loaded = load_config(config, set_, messages)
-            settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
+            settings, language = settings_of(loaded.config.eval, given), loaded.config.data.target_lang
         results = evaluate.score_files(
             hyp,
             ref,
@@ -100,7 +100,7 @@ def command(
         if src:
             raise typer.BadParameter("--src goes with --hyp and --ref")
         loaded = load_config(config, set_, messages)
-        settings = _settings(loaded.config.eval, given)
+        settings = settings_of(loaded.config.eval, given)
         from mtkit.ops.device import set_threads
 
         set_threads(threads)
@@ -165,7 +165,7 @@ def _compared(results: list["Result"]) -> Iterator[str]:
         yield f"* differs from {printable(results[0].name)}: both p-values are below {LEVEL}"
 
 
-def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
+def settings_of(base: "Eval", given: dict[str, Any]) -> "Eval":
     """What the config says, and before it what the flags say."""
     from pydantic import ValidationError
 
