@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mtkit.metrics.words import Words
 
-SHORT, LONG = 0.5, 2.0  # lengths, in words of the reference, beyond which something is missing or too much
+SHORT, LONG = 0.5, 2.0  # shares of the reference's words, beyond which something is missing or too much
 FEW = 3  # words more or less that are never worth a word
 LOOP = 8  # words that may come again and again together
 NUMBER = re.compile(r"\d+(?:[.,:’'\u00a0\u202f]\d+| \d{3}(?!\d))*")
@@ -27,8 +27,8 @@ EMPTY, UNDER, OVER, LOOPS, COPIED, LOST, INVENTED = FAULTS = (
 )
 MEANS = {
     EMPTY: "nothing, where the reference says something",
-    UNDER: f"less than {SHORT:g} of the reference's words",
-    OVER: f"more than {LONG:g} times the reference's words",
+    UNDER: "less than half of the reference's words",
+    OVER: "more than twice the reference's words",
     LOOPS: f"up to {LOOP} words that follow themselves twice or more, which the reference does not",
     COPIED: "half of the words, two at least, stand in the source and not in the reference",
     LOST: "a number of source and reference that is missing",

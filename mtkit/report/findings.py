@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Curve:
-    """A number over the updates of a run."""
+    """A number over the updates of a run; of many that were logged in training, means of a few each."""
 
     updates: tuple[int, ...]
     values: tuple[float, ...]
@@ -158,7 +158,9 @@ class Buckets:
     """Scores of groups of lines or words."""
 
     by: str
-    """What makes the groups: "words of the source"."""
+    """What makes the groups: "length of the source"."""
+    unit: str
+    """In what: "words"."""
     what: str
     """What the values are: "chrF"."""
     of: str

@@ -141,14 +141,13 @@ def _test(number: int, test: TestFacts, figures: _Figures) -> dict[str, Any]:
 def _told(baseline: SystemFacts, system: SystemFacts, metrics: Sequence[str]) -> str:
     """How a system differs from the baseline, in a sentence."""
     differ = [metric for metric in metrics if system.scores[metric].differs]
-    tested = [metric for metric in metrics if system.scores[metric].p_bootstrap is not None]
+    tested = [_metric(metric) for metric in metrics if system.scores[metric].p_bootstrap is not None]
     if not tested:
         return f"{system.name} is not tested against {baseline.name}."
     if not differ:
-        return f"{system.name} does not differ significantly from {baseline.name} by {_listed(list(map(_metric, tested)))}."
-    parts = [
-        f"{_metric(metric)} ({system.scores[metric].score - baseline.scores[metric].score:+.2f})" for metric in differ
-    ]
+        return f"{system.name} does not differ significantly from {baseline.name} by {_listed(tested)}."
+    gains = [system.scores[metric].score - baseline.scores[metric].score for metric in differ]
+    parts = [f"{_metric(metric)} ({gain:+.2f})" for metric, gain in zip(differ, gains, strict=True)]
     return f"{system.name} differs significantly from {baseline.name} by {_listed(parts)}."
 
 
@@ -157,21 +156,31 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _score_figures(test: TestFacts, metrics: Sequence[str], figures: _Figures) -> list[Markup]:
+    """A figure a metric with the interval of each system."""
     made = []
     names = [system.name for system in test.systems]
     for metric in metrics:
         scores = [system.scores[metric] for system in test.systems]
-        shown = _metric(metric)
-        heights, ends = {shown: [one.score for one in scores]}, {shown: [_interval(one) for one in scores]}
-        title = f"{shown} with 95 % intervals"
-        made += figures(plots.bars, names, heights, title=title, x="", y=shown, intervals=ends)
+        if all(score.half_width is not None for score in scores):
+            title = f"{_metric(metric)} with 95 % intervals"
+            height = 1.1 + 0.35 * len(names)
+            made += figures(plots.drawn, _intervals(names, scores), title=title, x=_metric(metric), y="", height=height)
     return made
 
 
-def _interval(score: ScoreFacts) -> tuple[float, float] | None:
-    if score.mean is None or score.half_width is None:
-        return None
-    return score.mean - score.half_width, score.mean + score.half_width
+def _intervals(names: Sequence[str], scores: Sequence[ScoreFacts]) -> Callable[[Any], None]:
+    """Draws a row a system, the first one above: a line from end to end of the interval, and a dot on the score."""
+
+    def draw(axes: Any) -> None:
+        for row, score in enumerate(scores):
+            mean, half = score.mean or 0.0, score.half_width or 0.0
+            axes.hlines(row, mean - half, mean + half, color=plots.color(row), linewidth=2)
+            axes.plot([score.score], [row], "o", color=plots.color(row))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+
+    return draw
 
 
 def _metric(name: str) -> str:
@@ -196,7 +205,7 @@ def _group(buckets: Sequence[Buckets], figures: _Figures) -> dict[str, Any]:
     """Buckets by the same thing: a figure of the first, and a table of all."""
     first = buckets[0]
     names = [f"{name} ({count:,})" for name, count in zip(first.names, first.counts, strict=True)]
-    title, x = f"{first.what} by {first.by}", f"{first.by} (how many {first.of})"
+    title, x = f"{first.what} by {first.by}", f"{first.unit} (how many {first.of})"
     drawn = figures(plots.bars, names, dict(first.values), title=title, x=x, y=first.what)
     return {"by": first.by, "of": first.of, "figures": drawn, "buckets": buckets}
 

@@ -99,10 +99,10 @@ def curves(
             axes.plot(one.x, _heights(one), line, marker=mark, markersize=4, color=color(number), label=one.name)
             if one.low is not None and one.high is not None:
                 axes.fill_between(one.x, one.low, one.high, color=color(number), alpha=0.18, linewidth=0)
-        if log_x:
-            axes.set_xscale("log")
-        if log_y:
-            axes.set_yscale("log")
+        for log, set_scale, axis in ((log_x, axes.set_xscale, axes.xaxis), (log_y, axes.set_yscale, axes.yaxis)):
+            if log:
+                set_scale("log")
+                _plain_ticks(axis)
         _legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
@@ -138,6 +138,8 @@ def bars(
                 if ends:
                     axes.vlines(place, *ends, color=INK, linewidth=1.2)
         axes.grid(visible=False, axis="x")
+        if len(series) > 1:
+            axes.margins(y=0.05 + 0.09 * len(series))  # room for the legend above the bars
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
         _legend(axes, len(series))
@@ -216,6 +218,15 @@ def standalone(svg: str) -> str:
     size = f'width="{box[1]}pt" height="{box[2]}pt"'
     ground = '<rect width="100%" height="100%" style="fill: var(--ground)"/>'
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head} {size}><style>{css}</style>{ground}{rest}\n'
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Numbers as they are at a logarithmic axis, where matplotlib would set formulas."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _heights(one: Series) -> list[float]:

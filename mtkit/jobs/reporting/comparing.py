@@ -138,7 +138,7 @@ def _system(one: _Scored, test: TestSet, words: Words) -> SystemFacts:
         faulty.length_ratio(one.system.hypotheses, test.references[0], words),
         tuple(found),
         _calibration(one),
-        os.path.relpath(run.folder) if run and (run.folder / "best").is_dir() else "",
+        min(os.path.relpath(run.folder), str(run.folder), key=len) if run and (run.folder / "best").is_dir() else "",
     )
 
 
@@ -184,8 +184,8 @@ def _buckets(
     apart = wording.words_of(given)
     taken = [apart(line) for line in given]
     unit = "characters" if apart is wording.characters else "words"
-    by = f"{unit} of the {'source' if test.sources else 'reference'}"
-    made = _of_lines(scored, by, LENGTHS, [len(line) for line in taken])
+    by = f"length of the {'source' if test.sources else 'reference'}"
+    made = _of_lines(scored, by, unit, LENGTHS, [len(line) for line in taken])
     try:
         seen = vocabulary(apart, words)
     except MtkitError as error:
@@ -196,17 +196,19 @@ def _buckets(
         return made
     if test.sources:
         unseen = [sum(word not in seen.source for word in line) for line in taken]
-        made += _of_lines(scored, f"{unit} of the source that training never had", UNSEEN, unseen)
+        made += _of_lines(scored, f"{unit} of the source never seen in training", unit, UNSEEN, unseen)
     found = {
         one.system.name: wording.accuracy(one.system.hypotheses, test.references[0], seen.target, words)
         for one in scored
     }
+    of = "characters" if words is wording.characters else "words"
     counts = [band.reference for band in next(iter(found.values()))]
     made.append(
         Buckets(
-            f"how often training had the {unit} of the reference",
-            "F1",
-            unit,
+            "frequency in training",
+            "times in training",
+            f"F1 of {of}",
+            f"{of} of the reference",
             tuple(wording.band_names()),
             tuple(counts),
             {name: tuple(band.f1 for band in bands) for name, bands in found.items()},
@@ -215,7 +217,7 @@ def _buckets(
     return made
 
 
-def _of_lines(scored: Sequence[_Scored], by: str, edges: Sequence[int], values: list[int]) -> list[Buckets]:
+def _of_lines(scored: Sequence[_Scored], by: str, unit: str, edges: Sequence[int], values: list[int]) -> list[Buckets]:
     """Scores of the lines between each two edges, by each metric that can say them; groups without lines are none."""
     groups: dict[str, list[int]] = {}
     for number, edge in enumerate(edges):
@@ -226,6 +228,7 @@ def _of_lines(scored: Sequence[_Scored], by: str, edges: Sequence[int], values: 
     return [
         Buckets(
             by,
+            unit,
             shown(metric),
             "lines",
             tuple(groups),

@@ -1,5 +1,6 @@
 """What a report says of a run: its curves, its model in words, and what it was trained on."""
 
+import errno
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from mtkit.store.prepared import Prepared
 from mtkit.store.prepared import SideLengths as Lengths
 from mtkit.store.run import Run
 
-POINTS = 400  # of a curve at most: more than a figure has pixels for
+POINTS = 150  # of a curve at most: losses of single batches go up and down, and hide where they go together
 SAMPLES = 5  # pairs of each rule
 SAID = 3  # damaged lines that are told one by one
 EDGES = (0, 5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200)  # of sentences, in pieces
@@ -151,26 +152,32 @@ def _events(path: Path, notes: list[str]) -> list[log.Event]:
 
 
 def _curve(name: str, points: list[tuple[int, float]], notes: list[str]) -> Curve:
-    """Points of numbers only, and not too many."""
+    """Points of numbers only, and means of some each where there are many."""
     finite = [(update, value) for update, value in points if math.isfinite(value)]
     if len(finite) < len(points):
         notes.append(
             f"{name} was no finite number in {len(points) - len(finite):,} of {len(points):,} lines of the log"
         )
     step = max(1, math.ceil(len(finite) / POINTS))
-    kept = finite[::-step][::-1]  # the last one always
-    return Curve(tuple(update for update, _ in kept), tuple(value for _, value in kept))
+    if step > 1:
+        parts = [finite[start : start + step] for start in range(0, len(finite), step)]
+        finite = [(part[-1][0], sum(value for _, value in part) / len(part)) for part in parts]
+    return Curve(tuple(update for update, _ in finite), tuple(value for _, value in finite))
 
 
 def prepared_of(run: RunFolder) -> Prepared:
     """The text that a run was prepared on.
 
     Raises:
-        DataError: it is missing, damaged or of a newer version.
+        FileNotFoundError: it is not there.
+        DataError: it is damaged or of a newer version.
     """
     assert run.config, "whoever asks has looked"
     data = run.config.config.data
-    return Prepared.open(run.config.folder / "prepared" / f"{data.source_lang}-{data.target_lang}-{run.identity}")
+    folder = run.config.folder / "prepared" / f"{data.source_lang}-{data.target_lang}-{run.identity}"
+    if not folder.exists():
+        raise FileNotFoundError(errno.ENOENT, "it is not there", str(folder))
+    return Prepared.open(folder)
 
 
 def _text(run: RunFolder, notes: list[str]) -> TextFacts | None:
@@ -179,6 +186,9 @@ def _text(run: RunFolder, notes: list[str]) -> TextFacts | None:
     try:
         prepared = prepared_of(run)
         report = prepared.report()
+    except FileNotFoundError as error:
+        notes.append(f"nothing is said of the training text: it does not lie prepared in {error.filename} any more")
+        return None
     except MtkitError as error:
         notes.append(f"what it was trained on is not known: {reading.line(str(error))}")
         return None
