@@ -53,7 +53,7 @@ class Report:
         self._wanted = [_found(path) for path in dict.fromkeys(paths)]
         names = _names([folder for folder, _ in self._wanted])
         self._runs = {folder: RunFolder.open(folder, name) for folder, name in names.items()}
-        self._hypotheses = [from_file(path) for path in dict.fromkeys(hypotheses)]
+        self._hypotheses = [from_file(path, name) for path, name in _tails(hypotheses).items()]
         self._given = given.read() if given else None
         self._counted: dict[tuple[object, ...], Vocabulary] = {}
 
@@ -163,6 +163,18 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
     """What runs are called: by their folder, or by its path where two have the same name."""
     last = Counter(folder.name for folder in dict.fromkeys(folders))
     return {folder: folder.name if last[folder.name] == 1 else os.path.relpath(folder) for folder in folders}
+
+
+def _tails(paths: Sequence[Path]) -> dict[Path, str]:
+    """What files are called: by their name, with as many folders before it as tell them apart."""
+    unique = list(dict.fromkeys(paths))
+    names = {}
+    for path in unique:
+        lengths = range(1, len(path.parts) + 1)
+        others = [other for other in unique if other != path]
+        apart = (n for n in lengths if all(other.parts[-n:] != path.parts[-n:] for other in others))
+        names[path] = str(Path(*path.parts[-next(apart, len(path.parts)) :]))
+    return names
 
 
 def _text_of(run: RunFolder) -> tuple[object, ...]:

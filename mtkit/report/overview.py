@@ -7,12 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mtkit import reading
 from mtkit.errors import MtkitError
 from mtkit.registry import CHOICES
 from mtkit.report import page, plots
 from mtkit.report.findings import Buckets, Findings, RunFacts, ScoreFacts, Sentence, SystemFacts, TestFacts, TextFacts
 from mtkit.report.plots import Series
 
+LABEL = 24  # characters of a name in a figure
 LEVEL = 0.05  # p-values below it are marked
 CURVES = {  # curve -> title, and what the vertical axis says
     "loss": ("Loss in training", "nats a target piece"),
@@ -36,7 +38,8 @@ def overview(title: str, findings: Findings, *, reload: int = 0) -> str:
         title: what it is of.
         reload: seconds after which the page loads itself anew; 0: never.
     """
-    figures = _Figures()
+    systems = (system.name for test in findings.tests for system in test.systems)
+    figures = _Figures([*(run.name for run in findings.runs), *systems])
     texts = _distinct([run.text for run in findings.runs if run.text])
     values = {
         "title": f"Report: {title}" if title else "Report",
@@ -55,10 +58,22 @@ def overview(title: str, findings: Findings, *, reload: int = 0) -> str:
 
 
 class _Figures:
-    """Draws, and where that cannot be, says why once."""
+    """Draws, and where that cannot be, says why once.
 
-    def __init__(self) -> None:
+    Args:
+        names: of runs and systems, which figures have little room for.
+
+    Attributes:
+        label: name -> what figures call it.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
         self.notes: list[str] = []
+        self.label: dict[str, str] = {}
+        for name in dict.fromkeys(names):
+            cut = name if len(name) <= LABEL else f"{name[: LABEL // 3]}…{name[-LABEL + LABEL // 3 :]}"
+            short = reading.printable(cut)
+            self.label[name] = f"{len(self.label) + 1}: {short}" if short in self.label.values() else short
 
     def __call__(self, draw: Callable[..., str], *args: Any, **kwargs: Any) -> list[Markup]:
         """A figure, or none."""
@@ -95,7 +110,9 @@ def _curves(runs: Sequence[RunFacts], figures: _Figures) -> list[Markup]:
     for name in [*scores, *(name for name in CURVES if name in names)]:
         title, axis = CURVES.get(name, (f"{name.removeprefix('dev ')} on dev", name.removeprefix("dev ")))
         series = [
-            Series(run.name, run.curves[name].updates, run.curves[name].values) for run in runs if name in run.curves
+            Series(figures.label[run.name], run.curves[name].updates, run.curves[name].values)
+            for run in runs
+            if name in run.curves
         ]
         positive = all(value > 0 for one in series for value in one.y if value is not None)
         log_y = name == "grad_norm" and positive
@@ -158,7 +175,7 @@ def _listed(names: Sequence[str]) -> str:
 def _score_figures(test: TestFacts, metrics: Sequence[str], figures: _Figures) -> list[Markup]:
     """A figure a metric with the interval of each system."""
     made = []
-    names = [system.name for system in test.systems]
+    names = [figures.label[system.name] for system in test.systems]
     for metric in metrics:
         scores = [system.scores[metric] for system in test.systems]
         if all(score.half_width is not None for score in scores):
@@ -206,13 +223,14 @@ def _group(buckets: Sequence[Buckets], figures: _Figures) -> dict[str, Any]:
     first = buckets[0]
     names = [f"{name} ({count:,})" for name, count in zip(first.names, first.counts, strict=True)]
     title, x = f"{first.what} by {first.by}", f"{first.unit} (how many {first.of})"
-    drawn = figures(plots.bars, names, dict(first.values), title=title, x=x, y=first.what)
+    heights = {figures.label[name]: values for name, values in first.values.items()}
+    drawn = figures(plots.bars, names, heights, title=title, x=x, y=first.what)
     return {"by": first.by, "of": first.of, "figures": drawn, "buckets": buckets}
 
 
 def _calibration(test: TestFacts, figures: _Figures) -> list[Markup]:
     series = [
-        Series(system.name, system.calibration.probabilities, system.calibration.qualities)
+        Series(figures.label[system.name], system.calibration.probabilities, system.calibration.qualities)
         for system in test.systems
         if system.calibration
     ]

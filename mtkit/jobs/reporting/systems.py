@@ -98,8 +98,11 @@ class Given:
         return found
 
 
-def from_file(path: Path) -> System:
+def from_file(path: Path, name: str = "") -> System:
     """Translations in a file: plain lines, or what `mtkit translate --format jsonl` writes.
+
+    Args:
+        name: what they are called; "": as the file.
 
     Raises:
         DataError: it is missing, empty or not UTF-8, or a line of .jsonl is no translation.
@@ -111,7 +114,7 @@ def from_file(path: Path) -> System:
         hypotheses, probabilities = [line for line, _ in lines(path)], None
     if not hypotheses:
         raise DataError(f"{path} is empty; expected a hypothesis a line")
-    return System(str(path), hypotheses, probabilities)
+    return System(name or str(path), hypotheses, probabilities)
 
 
 def _translations(path: Path) -> tuple[list[str], list[float | None]]:
