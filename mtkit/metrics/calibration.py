@@ -18,7 +18,6 @@ class Bin:
     """Geometric mean of that of a piece, on average."""
     quality: float
     """Mean score."""
-    lines: int
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def calibration(probabilities: Sequence[float], qualities: Sequence[float]) -> C
         return None
     probability_N, quality_N = np.array(probabilities, float), np.array(qualities, float)
     parts = np.array_split(np.argsort(probability_N, kind="stable"), BINS)
-    bins = [Bin(float(probability_N[one].mean()), float(quality_N[one].mean()), len(one)) for one in parts]
+    bins = [Bin(float(probability_N[one].mean()), float(quality_N[one].mean())) for one in parts]
     return Calibration(tuple(bins), _correlation(_ranks(probability_N), _ranks(quality_N)))
 
 

@@ -4,7 +4,6 @@ Strings in, names of faults out. What the reference does, too, is no fault.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,8 +107,3 @@ def length_ratio(hypotheses: Sequence[str], references: Sequence[str], words: Wo
     """Words of all translations over those of all references; None: the references have none."""
     there = sum(len(words(line)) for line in references)
     return sum(len(words(line)) for line in hypotheses) / there if there else None
-
-
-def counts(found: Sequence[Sequence[str]]) -> Counter[str]:
-    """How many lines have each fault."""
-    return Counter(fault for line in found for fault in line)

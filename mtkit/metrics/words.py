@@ -5,7 +5,7 @@ Must not know tokenizers of models.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mtkit.text.languages import hardly_spaced
@@ -30,14 +30,6 @@ def characters(line: str) -> list[str]:
 def words_of(lines: Sequence[str]) -> Words:
     """How lines of this text are taken apart: into words, or characters where it has hardly a space."""
     return characters if hardly_spaced(lines) else split
-
-
-def counted(lines: Iterable[str], words: Words) -> Counter[str]:
-    """How often each word is there."""
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(words(line))
-    return counts
 
 
 def band(count: int) -> int:
