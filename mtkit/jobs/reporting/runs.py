@@ -155,9 +155,7 @@ def _curve(name: str, points: list[tuple[int, float]], notes: list[str]) -> Curv
     """Points of numbers only, and means of some each where there are many."""
     finite = [(update, value) for update, value in points if math.isfinite(value)]
     if len(finite) < len(points):
-        notes.append(
-            f"{name} was no finite number in {len(points) - len(finite):,} of {len(points):,} lines of the log"
-        )
+        notes.append(f"{name} is no finite number in {len(points) - len(finite):,} of {len(points):,} lines of the log")
     step = max(1, math.ceil(len(finite) / POINTS))
     if step > 1:
         parts = [finite[start : start + step] for start in range(0, len(finite), step)]
