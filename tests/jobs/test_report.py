@@ -15,7 +15,7 @@ from tests.report.made import HOSTILE, LINES, make_run
 
 
 def report(*paths: Path, hyp: list[Path] | None = None, given: Given | None = None) -> Findings:
-    return Report(paths, hyp or [], given, metrics=["chrf"]).findings()
+    return Report(paths, hyp or [], given, metrics=["ter"]).findings()
 
 
 def the_test(found: Findings) -> TestFacts:
@@ -68,8 +68,8 @@ def test_many_updates_are_means_of_a_few(root: Path, tmp_path: Path) -> None:
 def test_systems_of_one_test_set_are_compared(both: Findings) -> None:
     test = the_test(both)
     assert (test.name, test.lines, [system.name for system in test.systems]) == ("test", LINES, ["good", "bad"])
-    good, bad = (system.scores["chrf"] for system in test.systems)
-    assert good.score == 100 > bad.score
+    good, bad = (system.scores["ter"] for system in test.systems)
+    assert good.score == 0 < bad.score
     assert good.p_bootstrap is None
     assert bad.p_bootstrap is not None
     assert bad.differs
@@ -82,7 +82,8 @@ def test_systems_of_one_test_set_are_compared(both: Findings) -> None:
 def test_groups_of_lines_and_words(both: Findings) -> None:
     lengths, unseen, words = the_test(both).buckets
     assert (lengths.by, lengths.names, lengths.counts) == ("length of the source", ("0–5",), (LINES,))
-    assert lengths.values["good"] == (100,)
+    assert lengths.values["good"] == (0,)
+    assert lengths.values["bad"] == (the_test(both).systems[1].scores["ter"].score,)
     assert (unseen.by, unseen.names) == ("words of the source never seen in training", ("0",))
     assert (words.by, words.what, words.of) == ("frequency in training", "F1 of words", "words of the reference")
     assert dict(zip(words.names, words.counts, strict=True))["1"] == 5  # laut0, laut5, …
@@ -113,7 +114,7 @@ def test_calibration_is_of_the_likelihoods_that_were_kept(both: Findings) -> Non
 
 def test_all_of_it_is_json(both: Findings) -> None:
     table = json.loads(json.dumps(both.as_json(), allow_nan=False))
-    assert table["tests"][0]["systems"][1]["scores"]["chrf"]["score"] == the_test(both).systems[1].scores["chrf"].score
+    assert table["tests"][0]["systems"][1]["scores"]["chrf"]["score"] == the_test(both).systems[1].scores["ter"].score
 
 
 def test_each_two_of_three(root: Path) -> None:
@@ -228,7 +229,7 @@ def test_a_run_without_validation_and_one_that_goes_on(tmp_path: Path) -> None:
     run = make_run(tmp_path, "run", ended=False)
     lines = [line for line in (run / "log.jsonl").read_text().splitlines() if "validation" not in line]
     damage(run, "\n".join(lines) + "\n")
-    job = Report([run], metrics=["chrf"])
+    job = Report([run], metrics=["ter"])
     found = job.findings()
     assert "no validation is finished: nothing is known of dev yet" in found.runs[0].notes
     Log(run / "log.jsonl").write(Other(event="finished", values={"update": 31, "reason": "patience", "best": {}}))
