@@ -114,7 +114,7 @@ def test_calibration_is_of_the_likelihoods_that_were_kept(both: Findings) -> Non
 
 def test_all_of_it_is_json(both: Findings) -> None:
     table = json.loads(json.dumps(both.as_json(), allow_nan=False))
-    assert table["tests"][0]["systems"][1]["scores"]["chrf"]["score"] == the_test(both).systems[1].scores["ter"].score
+    assert table["tests"][0]["systems"][1]["scores"]["ter"]["score"] == the_test(both).systems[1].scores["ter"].score
 
 
 def test_each_two_of_three(root: Path) -> None:

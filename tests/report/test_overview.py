@@ -42,12 +42,9 @@ def text_facts() -> TextFacts:
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     root = tmp_path_factory.mktemp("overview")
-    runs = [
-        make_run(root, "a<b>&'\"", worse=3),
-        make_run(root, "second", ended=False),
-        make_run(root, "x" * 60, worse=4),
-    ]
-    found = Report(runs, metrics=["chrf", "bleu"]).findings()
+    worse = {"a<b>&'\"": 2, "second": 0, "x" * 60: 4}
+    runs = [make_run(root, name, worse=each, ended=bool(each)) for name, each in worse.items()]
+    found = Report(runs, metrics=["ter"]).findings()
     return replace(found, runs=tuple(replace(run, text=text_facts()) for run in found.runs), notes=(HOSTILE,))
 
 
