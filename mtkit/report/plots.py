@@ -138,7 +138,7 @@ def bars(
                 if ends:
                     axes.vlines(place, *ends, color=INK, linewidth=1.2)
         axes.grid(visible=False, axis="x")
-        if len(series) > 1:
+        if 1 < len(series) < 4:
             axes.margins(y=0.05 + 0.09 * len(series))  # room for the legend above the bars
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
