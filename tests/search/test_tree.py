@@ -13,21 +13,26 @@ from mtkit.search.rules.rules import Rules
 from mtkit.search.search import Ranking, search
 from mtkit.search.selection import Beam
 from mtkit.search.tree import Node, Watched
-from tests.search.test_search import BOS, EOS, LONGEST, NEVER, Table, logprob, run, step, table
+from tests.search.test_search import BOS, EOS, LONGEST, NEVER, VOCAB, Table, logprob, run, step, table
 
 
-def watched(state: Table, beam: int, *more: MinLength | NoRepeat, n_best: int = 1) -> tuple[list[Node], Watched[Table]]:
-    rules = Rules(Forced(EOS, torch.tensor([LONGEST])), [Never(NEVER), *more])
-    tree = Watched(step, rules, Beam(beam), Ranking(), BOS)
-    found = search(tree.step, state, tree.rules, Ranking(), tree.selection, bos=BOS, n_best=n_best)[0]
-    asked = {"min_length": one.length for one in more if isinstance(one, MinLength)}
-    asked |= {"no_repeat_ngram": one.ngram for one in more if isinstance(one, NoRepeat)}
-    (plain,) = run(state, [LONGEST], beam_size=beam, n_best=n_best, **asked)
+def watched(
+    state: Table, beam: int, *, n_best: int = 1, coverage: float = 0.0, min_length: int = 0, no_repeat: int = 0
+) -> tuple[list[Node], Watched[Table]]:
+    """The tree of a search, which is held to what the same search finds unwatched."""
+    ranking = Ranking(coverage_penalty=coverage)
+    more = [NoRepeat(no_repeat)] if no_repeat else []
+    rules = Rules(Forced(EOS, torch.tensor([LONGEST])), [Never(NEVER), MinLength(min_length, EOS), *more])
+    tree = Watched(step, rules, Beam(beam), ranking, BOS)
+    (found,) = search(tree.step, state, tree.rules, ranking, tree.selection, bos=BOS, n_best=n_best, source_lengths=[3])
+    options = {"n_best": n_best, "min_length": min_length, "no_repeat_ngram": no_repeat}
+    (plain,) = run(state, [LONGEST], beam_size=beam, coverage_penalty=coverage, **options)
     assert [(h.pieces, h.score) for h in found] == [(h.pieces, h.score) for h in plain]
-    ended = sorted((node for node in tree.nodes() if node.fate == "ended"), key=lambda node: -(node.score or 0))
+    ended = sorted((node for node in tree.nodes() if node.score is not None), key=lambda node: -(node.score or 0))
     for hypothesis, leaf in zip(found, ended, strict=False):
         assert [node.piece for node in tree.path(leaf.number)][:0:-1] == hypothesis.pieces
         assert leaf.score == pytest.approx(hypothesis.score, abs=1e-5)
+    assert tree.best().number == ended[0].number
     return tree.nodes(), tree
 
 
@@ -45,11 +50,31 @@ def test_the_best_leaf_is_what_search_finds(seed: int, beam: int) -> None:
     assert all(sum(node.step == length for node in going) <= beam for length in range(1, LONGEST + 2))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_penalty_of_coverage_is_in_the_scores_of_ends(seed: int) -> None:
+    nodes, _ = watched(table(1, seed), 3, n_best=3, coverage=0.7)
+    ranking = Ranking()
+    without = [ranking.score(node.logprob, node.step, None) for node in nodes if node.score is not None]
+    assert any(abs(a - (b.score or 0)) > 1e-3 for a, b in zip(without, filter(lambda n: n.score, nodes), strict=True))
+
+
+def test_each_piece_stands_beside_the_five_likeliest_others() -> None:
+    nodes, tree = watched(table(1, 2), 2)
+    state = table(1, 2)
+    said = [node.piece for node in tree.path(tree.best().number)][::-1]
+    for length, node in enumerate(reversed(list(tree.path(tree.best().number)))):
+        others = [one for one in nodes if one.parent == node.parent and one.number != node.number]
+        last = said[length - 1] if length else BOS
+        logprobs = state.logits_BTVV[0, length, last].log_softmax(-1)
+        wanted = sorted((float(logprobs[piece]) for piece in range(VOCAB) if piece != node.piece), reverse=True)[:5]
+        assert sorted((one.piece_logprob for one in others), reverse=True)[:5] == pytest.approx(wanted, abs=1e-5)
+
+
 def test_what_was_dropped_and_why() -> None:
-    nodes, _ = watched(table(1, 1), 2, MinLength(3, EOS), NoRepeat(1))
+    nodes, _ = watched(table(1, 1), 2, min_length=3, no_repeat=1)
     out = {(node.piece, node.why) for node in nodes if node.fate == "ruled out"}
-    assert {"Never", "MinLength", "NoRepeat", "Forced"} <= {why for _, why in out}
-    assert (EOS, "MinLength") in out
+    assert {"Never", "min_length = 3", "no_repeat_ngram = 1", "max_ratio"} <= {why for _, why in out}
+    assert (EOS, "min_length = 3") in out
     assert all(
         node.why == "Never" or node.piece != NEVER[0] for node in nodes if node.fate == "ruled out" and node.step < 3
     )
@@ -63,6 +88,18 @@ def test_what_was_dropped_and_why() -> None:
     assert all(
         math.isclose(node.logprob, nodes[node.parent].logprob + node.piece_logprob, abs_tol=1e-6) for node in nodes[1:]
     )
+
+
+def test_a_prefix_rules_out_all_else() -> None:
+    rules = Rules(Forced(EOS, torch.tensor([LONGEST]), torch.tensor([[4, EOS]])))
+    tree = Watched(step, rules, Beam(1), Ranking(), BOS)
+    search(tree.step, table(1, 0), tree.rules, Ranking(), tree.selection, bos=BOS)
+    nodes = tree.nodes()
+    assert [node.piece for node in tree.path(tree.best().number)] == [EOS, 4]
+    assert {(node.fate, node.why) for node in nodes if node.number not in (0, 1, tree.best().number)} == {
+        ("ruled out", "prefix")
+    }
+    assert tree.best().logprob == pytest.approx(logprob(table(1, 0), 0, (4,)), abs=1e-5)
 
 
 def test_a_tree_is_of_one_sentence() -> None:
