@@ -87,13 +87,19 @@ def _weights(part: "Part") -> tuple[list[list[float]], list[str], str]:
 
 
 def _stretches(sizes: list[int], room: int) -> list[list[tuple[int, int]]]:
-    """Columns with their widths, as many side by side as there is room for."""
+    """Columns with their widths, as many side by side as there is room for, or fewer: stretches are of about one width."""
+    fewest = len(_filled(sizes, room))
+    even = sum(size + 1 for size in sizes) // fewest
+    return next(made for width in range(even, room + 1) if len(made := _filled(sizes, width)) == fewest)
+
+
+def _filled(sizes: list[int], room: int) -> list[list[tuple[int, int]]]:
     made: list[list[tuple[int, int]]] = []
     left = 0
     for column, size in enumerate(sizes):
         if not made or left < size + 1:
             made.append([])
-            left = max(room, size + 1)
+            left = room
         made[-1].append((column, size))
         left -= size + 1
     return made
