@@ -87,7 +87,7 @@ def _weights(part: "Part") -> tuple[list[list[float]], list[str], str]:
 
 
 def _stretches(sizes: list[int], room: int) -> list[list[tuple[int, int]]]:
-    """Columns with their widths, as many side by side as there is room for, or fewer: stretches are of about one width."""
+    """Columns with their widths, as few stretches as there is room for, of about one width."""
     fewest = len(_filled(sizes, room))
     even = sum(size + 1 for size in sizes) // fewest
     return next(made for width in range(even, room + 1) if len(made := _filled(sizes, width)) == fewest)
@@ -116,13 +116,14 @@ def _style(weight: float) -> str:
 
 def _fit(text: str, size: int) -> str:
     """Text in so many cells, at their left."""
-    return set_cell_size(printable(text), size)
+    text = printable(text)
+    return set_cell_size(text, size) if cell_len(text) <= size else set_cell_size(text, size - 1) + "…"
 
 
 def _right(text: str, size: int) -> str:
     """Text in so many cells, at their right."""
     own = cell_len(text)
-    return " " * (size - own) + text if own <= size else set_cell_size(text, size)
+    return " " * (size - own) + text if own <= size else _fit(text, size)
 
 
 def _wrapped(head: str, words: Iterator[str], width: int) -> Iterator[Text]:

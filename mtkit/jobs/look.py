@@ -26,7 +26,9 @@ class Looked:
     @property
     def warnings(self) -> list[str]:
         """What cannot be seen, and why."""
-        return list(dict.fromkeys(note for one in self.looks for note in one.notes))
+        several = len(self.looks) > 1
+        told = (f"{one.model}: {note}" if several else note for one in self.looks for note in one.notes)
+        return list(dict.fromkeys(told))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, the line's number first."""

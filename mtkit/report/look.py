@@ -18,7 +18,8 @@ def page(lines: Sequence[dict[str, Any]]) -> str:
     Args:
         lines: each {"id", "looks"}, as `mtkit.jobs.look` makes them.
     """
-    title = f"Inside: {lines[0]['looks'][0]['source'][:60]}" if len(lines) == 1 else f"Inside: {len(lines)} sentences"
+    first = lines[0]["looks"][0]["source"]
+    title = f"Inside: {first[:60]}" if len(lines) == 1 else f"Inside: {len(lines)} sentences"
     made = []
     for line in lines:
         looks = [one | {"parts": [_with_figures(part) for part in one["parts"]]} for one in line["looks"]]
@@ -45,4 +46,5 @@ def _with_figures(part: dict[str, Any]) -> dict[str, Any]:
 
 def _series(norms: dict[str, Any]) -> Series:
     places = range(1, len(norms["values"]) + 1)
-    return Series(f"{norms['what']} ({norms['where']})", places, norms["values"], dashed="backward" in norms["where"])
+    name = f"{norms['what'].removesuffix(' gate')}: {norms['where']}"
+    return Series(name, places, norms["values"], dashed="backward" in norms["where"])

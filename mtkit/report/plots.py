@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SERIES = 8  # colours of series that the style sheet has
+MOST_WITHIN = 2  # names of series that have room among them; more stand below
 INK, SOFT, RULE, GROUND = "#010101", "#020202", "#030303", "#040404"  # stand for variables until the SVG is made
 _VARIABLES = {INK: "--ink", SOFT: "--soft", RULE: "--rule", GROUND: "--ground"} | {
     f"#0501{n:02x}": f"--series-{n}" for n in range(1, SERIES + 1)
@@ -223,7 +224,9 @@ def _heights(one: Series) -> list[float]:
 
 
 def _legend(axes: "Axes", number: int) -> None:
-    if number > 1:
+    if number > MOST_WITHIN:
+        axes.figure.legend(fontsize=9, loc="outside lower center", ncols=2)
+    elif number > 1:
         axes.legend(fontsize=10)
 
 

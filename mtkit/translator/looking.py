@@ -222,11 +222,12 @@ def _told(tree: Tree, notes: list[str]) -> list[Numbered]:
 def _attention(looks: list[inside.Looks], notes: list[str]) -> list[Attention]:
     """All heads; of a long sentence their means, or what the last layer sees of the source."""
     if sum(one.weights_hQS.numel() for one in looks) > MOST_WEIGHTS:
-        notes.append("the sentence is long: of the heads of attention their mean is shown")
+        told = "of the heads of attention their mean is shown"
         looks = [inside.Looks(one.kind, one.layer, one.weights_hQS.mean(0, keepdim=True), True) for one in looks]
         if sum(one.weights_hQS.numel() for one in looks) > MOST_WEIGHTS:
             looks = [one for one in looks if one.kind == "source"][-1:]
-            notes.append("the sentence is long: only the attention of the last layer to the source is shown")
+            told = "of attention only the last layer's to the source is shown, the mean of its heads"
+        notes.append(f"the sentence is long: {told}")
     return [Attention(one.kind, one.layer, _rounded(one.weights_hQS), one.mean) for one in looks]
 
 

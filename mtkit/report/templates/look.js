@@ -1,7 +1,7 @@
 "use strict";
 // Pieces, attention and the search of a sentence, to be pointed at. Text from the data is only ever set as text.
 const LOOKS = JSON.parse(document.getElementById("looks").textContent);
-const MOST_LINES = 60; // of a tree, before somebody asks for the others
+const MOST_LINES = 20; // of a tree, before somebody asks for the others
 
 function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -23,6 +23,9 @@ function piece(name, logprob, shown) {
   return button;
 }
 
+const RIGHT_TO_LEFT = /^\P{L}*[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const direction = (words) => (RIGHT_TO_LEFT.test(words.join(" ")) ? "rtl" : "ltr"); // "auto" does not look into buttons
+
 // ---- words
 
 function links(place, look) {
@@ -40,7 +43,7 @@ function links(place, look) {
       const names = linked.map((one) => one.textContent).join(", ");
       button.setAttribute("aria-label", `${button.textContent}: ${names || "linked with nothing"}`);
     });
-    place.append(make("p", { dir: "auto" }, ...buttons));
+    place.append(make("p", { dir: direction([look.source_words, look.target_words][side]) }, ...buttons));
   });
 }
 
@@ -98,6 +101,7 @@ function bestPath(part) {
 }
 
 function pieces(place, beside, part, matrix) {
+  place.dir = direction(part.target.map((one) => one.piece));
   bestPath(part).forEach((node, row) => {
     const button = piece(node.piece, node.piece_logprob, true);
     toggler(button, beside, part, node, () => matrix && matrix.row(row));
@@ -108,6 +112,13 @@ function pieces(place, beside, part, matrix) {
 // ---- attention
 
 const KINDS = { source: "translation → source", encoder: "source → itself", decoder: "translation → itself" };
+
+const EXPLAINED = {
+  source: "Each row is a piece that was said. The stronger the colour of a cell, the more the model looked at that source piece to say it; a row adds up to 1.",
+  encoder: "Each row is a source position. The stronger the colour of a cell, the more it looked at that other one to make its own state; a row adds up to 1.",
+  decoder: "Each row is a piece that was said. The stronger the colour of a cell, the more the model looked back at that earlier piece to say it; a row adds up to 1.",
+  gradients: "Each row is a piece that was said. The stronger the colour of a cell, the more its probability would change with that source piece, against the rest of its row.",
+};
 
 class Matrix {
   constructor(place, part) {
@@ -153,13 +164,6 @@ class Matrix {
     const names = heads.length > 1 ? ["mean of all", ...heads.map((_, number) => `${number + 1} of ${heads.length}`)] : [mean ? "mean of all" : "the only one"];
     this.head.replaceChildren(...names.map((text, value) => make("option", { value }, text)));
     this.head.parentElement.hidden = kind === "gradients" || heads.length < 2;
-    const looks = {
-      source: "Each row is a piece that was said. The darker a cell, the more the model looked at that source piece to say it; a row adds up to 1.",
-      encoder: "Each row is a source position. The darker a cell, the more it looked at that other one to make its own state; a row adds up to 1.",
-      decoder: "Each row is a piece that was said. The darker a cell, the more the model looked back at that earlier piece to say it; a row adds up to 1.",
-      gradients: "Each row is a piece that was said. The darker a cell, the more its probability would change with that source piece, against the rest of its row.",
-    };
-    this.note.textContent = looks[kind] + " Point at a cell, or step through them with the arrow keys.";
     const { part } = this;
     const source = kind === "gradients" ? part.source : part.fields.map(([first, last]) => part.source.slice(first, last + 1).join(""));
     const said = part.target.map((one) => one.piece);
@@ -177,51 +181,69 @@ class Matrix {
   }
 
   draw() {
-    const style = getComputedStyle(document.documentElement);
-    const [ink, soft, rule, link] = ["--ink", "--soft", "--rule", "--link"].map((name) => style.getPropertyValue(name).trim());
-    const heat = style.getPropertyValue("--heat").trim();
+    // All cells, once; what is pointed at is drawn over a copy of them.
     const context = this.canvas.getContext("2d");
     const font = getComputedStyle(this.canvas).fontFamily;
     context.font = `13px ${font}`;
     const widest = (names, most) => Math.min(most, Math.ceil(Math.max(...names.map((name) => context.measureText(name).width))) + 10);
     this.width = this.scroll.clientWidth;
-    const left = widest(this.rows, 130);
-    const top = widest(this.columns, 120);
-    const room = (this.width - left - 2) / this.columns.length;
-    const many = Math.max(this.rows.length, this.columns.length) > 120;
-    const size = Math.floor(Math.min(many ? 8 : 30, Math.max(many ? 5 : 16, room)));
-    Object.assign(this, { left, top, size });
-    const [wide, high] = [left + size * this.columns.length + 1, top + size * this.rows.length + 1];
+    const [rows, columns] = [this.rows.length, this.columns.length];
+    const [left, top] = [widest(this.rows, 130), widest(this.columns, 120)];
+    const many = Math.max(rows, columns) > 120;
+    const size = Math.floor(Math.min(many ? 8 : 30, Math.max(many ? 5 : 16, (this.width - left - 2) / columns)));
     const scale = many ? 1 : window.devicePixelRatio || 1;
-    this.canvas.width = wide * scale;
-    this.canvas.height = high * scale;
-    this.canvas.style.width = `${wide}px`;
-    this.canvas.style.height = `${high}px`;
-    context.scale(scale, scale);
-    const relative = this.table.kind === "gradients";
-    const maxima = this.rows.map((_, row) => {
-      let most = 1e-30;
-      if (relative) for (let column = 0; column < this.columns.length; column++) most = Math.max(most, this.value(row, column));
-      return relative ? most : 1;
+    const [wide, high] = [left + size * columns + 1, top + size * rows + 1];
+    Object.assign(this, { left, top, size, scale, font });
+    this.layer = make("canvas", { width: Math.ceil(wide * scale), height: Math.ceil(high * scale) });
+    Object.assign(this.canvas, { width: this.layer.width, height: this.layer.height });
+    Object.assign(this.canvas.style, { width: `${wide}px`, height: `${high}px` });
+    const layer = this.layer.getContext("2d");
+    layer.scale(scale, scale);
+    layer.fillStyle = `rgb(${this.color("--heat")})`;
+    const gap = many ? 0 : 1;
+    const table = this.rows.map((_, row) => this.columns.map((__, column) => this.value(row, column)));
+    const most = table.map((values) => Math.max(1e-30, ...values));
+    const strongest = Math.max(...most);
+    table.forEach((values, row) => {
+      values.forEach((value, column) => {
+        const share = value / (this.table.kind === "gradients" ? most[row] : strongest);
+        if (share < 0.004) return;
+        layer.globalAlpha = Math.min(1, share ** 0.75);
+        layer.fillRect(left + column * size, top + row * size, size - gap, size - gap);
+      });
     });
-    for (let row = 0; row < this.rows.length; row++) {
-      for (let column = 0; column < this.columns.length; column++) {
-        const share = this.value(row, column) / maxima[row];
-        if (share < 0.004) continue;
-        context.fillStyle = `rgba(${heat}, ${Math.min(1, share ** 0.75).toFixed(3)})`;
-        context.fillRect(left + column * size, top + row * size, size - (many ? 0 : 1), size - (many ? 0 : 1));
-      }
-    }
-    context.strokeStyle = rule;
-    context.strokeRect(left - 0.5, top - 0.5, size * this.columns.length, size * this.rows.length);
+    const told = this.table.kind === "gradients" ? "" : ` The strongest colour here is ${strongest.toFixed(2)}.`;
+    this.note.textContent = EXPLAINED[this.table.kind] + told + " Point at a cell, or step through them with the arrow keys.";
+    layer.globalAlpha = 1;
+    layer.strokeStyle = this.color("--rule");
+    layer.strokeRect(left - 0.5, top - 0.5, size * columns, size * rows);
+    this.mark();
+  }
+
+  color(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  mark() {
+    const { left, top, size, font } = this;
+    const [ink, soft] = [this.color("--ink"), this.color("--soft")];
+    const context = this.canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(this.layer, 0, 0);
+    context.scale(this.scale, this.scale);
     context.textBaseline = "middle";
     const every = Math.ceil(14 / size); // labels that do not lie on one another
     const [row, column] = this.cell;
     const label = (name, chosen, most) => {
       context.font = `${chosen ? "600 " : ""}13px ${font}`;
       context.fillStyle = chosen ? ink : soft;
+      const signs = Array.from(name);
       let text = name;
-      while (text.length > 1 && context.measureText(text).width > most - 8) text = text.slice(0, -2) + "…";
+      while (signs.length > 1 && context.measureText(text).width > most - 8) {
+        signs.pop();
+        text = signs.join("") + "…";
+      }
       return text;
     };
     const seen = (place, chosen) => place === chosen || (place % every === 0 && Math.abs(place - chosen) >= every);
@@ -239,7 +261,7 @@ class Matrix {
       context.fillText(text, 0, 0);
       context.restore();
     });
-    context.strokeStyle = link;
+    context.strokeStyle = this.color("--link");
     context.lineWidth = 2;
     context.strokeRect(left + column * size, top + row * size, size - 1, size - 1);
     this.tell();
@@ -266,7 +288,7 @@ class Matrix {
       Math.max(0, Math.min(this.rows.length - 1, row)),
       Math.max(0, Math.min(this.columns.length - 1, column)),
     ];
-    this.draw();
+    this.mark();
   }
 
   row(row) {
@@ -328,7 +350,7 @@ function ways(part) {
     }
     const end = nodes[nodes.length - 1];
     const best = end.number === part.best;
-    let told = "dropped: all that could follow scored lower";
+    let told = `dropped after piece ${end.step}, at log-probability ${end.logprob.toFixed(4)}: others scored higher`;
     if (end.fate === "ended") told = `${best ? "the answer" : "ended"}: score ${end.score.toFixed(4)}, log-probability ${end.logprob.toFixed(4)}`;
     else if (end.step === last) told = "not ended when the search was over";
     made.push({ nodes, from, depth, best, told });
@@ -340,7 +362,7 @@ function ways(part) {
 function tree(place, part) {
   const list = make("ol");
   const line = ({ nodes, from, depth, best, told }) => {
-    const way = make("div", { class: "way", dir: "auto" });
+    const way = make("div", { class: "way", dir: direction(nodes.map((node) => node.piece)) });
     const beside = make("div", { class: "beside" });
     if (from) way.append(make("bdi", { class: "from piece" }, `… ${from.piece}`));
     const item = make("li", best ? { class: "best" } : {}, make("div", {}, way, make("div", { class: "end" }, told), beside));
