@@ -44,7 +44,7 @@ def looked(translators: Sequence[Translator], lines: Iterable[Line | Pair]) -> I
     Raises:
         ConfigError: rules that leave nothing to say.
     """
-    names = _names([one.names[0] for one in translators])
+    names = short_names([one.names[0] for one in translators])
     for line in lines:
         looks = [look(one, line) for one in translators]
         yield Looked(line.number, [replace(one, model=name) for one, name in zip(looks, names, strict=True)])
@@ -55,9 +55,10 @@ def page(seen: Sequence[Looked]) -> str:
     return report.page([one.as_json() for one in seen])
 
 
-def _names(folders: list[str]) -> list[str]:
-    """What models are called: their folders, without what these begin or end with alike."""
+def short_names(folders: list[str]) -> list[str]:
+    """What models are called: their folders, without a run's "best" and without what these begin or end with alike."""
     parts = [[part for part in folder.split("/") if part not in ("", ".")] or [folder] for folder in folders]
+    parts = [one[:-1] if one[-1] == "best" and len(one) > 1 else one for one in parts]
     if len(parts) == 1:
         return ["/".join(parts[0][-3:])]
     while all(len(one) > 1 for one in parts) and len({one[0] for one in parts}) == 1:
