@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SERIES = 8  # colours of series that the style sheet has
-MOST_WITHIN = 2  # names of series that have room among them; more stand below
 INK, SOFT, RULE, GROUND = "#010101", "#020202", "#030303", "#040404"  # stand for variables until the SVG is made
 _VARIABLES = {INK: "--ink", SOFT: "--soft", RULE: "--rule", GROUND: "--ground"} | {
     f"#0501{n:02x}": f"--series-{n}" for n in range(1, SERIES + 1)
@@ -224,10 +223,16 @@ def _heights(one: Series) -> list[float]:
 
 
 def _legend(axes: "Axes", number: int) -> None:
-    if number > MOST_WITHIN:
-        axes.figure.legend(fontsize=9, loc="outside lower center", ncols=2)
-    elif number > 1:
+    """Names of series: within the axes where they find room there, else below."""
+    if number < 2:
+        return
+    if number < 4:
         axes.legend(fontsize=10)
+        return
+    figure: Any = axes.figure
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.22 * -(-number // 2))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=10)
 
 
 def _element(text: str, title: str) -> str:
