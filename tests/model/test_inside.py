@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.corpus.batch import Batcher
+from mtkit.model.attention.dot import Dot
 from mtkit.model.build import build
 from mtkit.model.convolution import Convolution
 from mtkit.model.inside import inside, saliency
@@ -146,3 +147,21 @@ def test_the_model_is_left_as_it_was(name: str) -> None:
         assert not module._forward_pre_hooks
         assert "combine" not in vars(module)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_an_attention_that_keeps_its_heads_to_itself_shows_its_mean() -> None:
+    model = model_of("gru")
+
+    class Closed(Dot):
+        def forward(self, *given: Any) -> Any:
+            return super().forward(*given)
+
+    assert isinstance(model.decoder, RecurrentDecoder)
+    model.decoder.attention = Closed(8, heads=2).double()
+    (look,) = inside(model, [*SOURCE, EOS], ROWS).looks
+    model.decoder.attention = Dot(8, heads=2).double()
+    (heads,) = inside(model, [*SOURCE, EOS], ROWS).looks
+    assert look.mean
+    assert not heads.mean
+    assert heads.weights_hQS.shape[0] == 2
+    torch.testing.assert_close(look.weights_hQS, heads.weights_hQS.mean(0, keepdim=True))

@@ -1,14 +1,16 @@
 """What is told of a sentence is what translating it does."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import exp
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from mtkit.errors import ConfigError
+from mtkit.search.shortlist import Shortlist
 from mtkit.translator import looking
 from mtkit.translator.looking import look
 from mtkit.translator.request import Line, Pair, Request
@@ -26,8 +28,17 @@ LINE = "the red dog sees the cat"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("settings", [{}, {"length_penalty": 0.4, "no_repeat_ngram": 2, "min_length": 4}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"length_penalty": 0.4, "no_repeat_ngram": 2, "min_length": 4},
+        {"coverage_penalty": 0.3, "precision": "bf16"},
+    ],
+)
 def test_the_best_leaf_is_what_is_translated(kind: str, settings: dict[str, Any]) -> None:
+    if kind == "none":
+        settings = settings | {"coverage_penalty": 0.0}
     made = _with(translator(**KINDS[kind]), max_ratio=1, **settings)
     (wanted,) = made.window([Line(LINE)], request=Request(details=True))
     found = look(made, Line(LINE))
@@ -45,6 +56,23 @@ def test_the_best_leaf_is_what_is_translated(kind: str, settings: dict[str, Any]
         others = [nodes[number] for number in said.others]
         assert len(others) == 5
         assert [one.piece_logprob for one in others] == sorted((one.piece_logprob for one in others), reverse=True)
+
+
+def test_with_a_shortlist_the_tree_is_of_its_pieces() -> None:
+    (member,) = translator().members
+    size = member.source_tokenizer.vocab_size
+    always = np.array([1, 2, *range(size - 40, size)])
+    short = Shortlist(np.full((size, 1), -1), always, copies=False)
+    made = Translator([replace(member, shortlist=short)], decode(max_ratio=1, min_length=3), ("en", "de"))
+    (wanted,) = made.window([Line(LINE)])
+    found = look(made, Line(LINE))
+    (part,) = found.parts
+    assert found.translation == wanted.text
+    assert part.score == pytest.approx(wanted.score, abs=1e-4)
+    names = {member.target_tokenizer.names[piece] for piece in always}
+    assert {node.piece for node in part.tree} <= names
+    (given,) = look(made, Pair(LINE, "das rote Haus")).parts  # which may be outside of it
+    assert not {one.piece for one in given.target} <= names
 
 
 @pytest.mark.parametrize("kind", KINDS)
