@@ -63,7 +63,7 @@ def test_of_many_pieces_the_nearest_are_named() -> None:
 
 def test_colour_tells_how_much() -> None:
     rows = [line for line in heat(seen(["▁a", "▁b"], ["▁eins", "</s>"]), 60, True) if line.plain.startswith("▁eins")]
-    assert [str(span.style) for span in rows[0].spans] == ["dim", "white on rgb(23,92,170)"]
+    assert [str(span.style) for span in rows[0].spans] == ["dim", "bold white on rgb(23,92,190)"]
     assert not any(line.spans for line in heat(seen(["▁a"], ["▁eins"]), 60, False))
 
 

@@ -19,7 +19,8 @@ WIDEST = 12  # cells of a piece
 BLOCKS = 4  # stretches of a table, one below the other; of more nobody sees a picture
 NEAREST = 3  # source pieces that are named where there is no picture
 LEAST = 0.005  # a weight that is told
-HEAT = (23, 92, 170)  # of a weight of 1, on what is behind the text
+COLOURED = 0.08  # and from here on by a colour, too
+HEAT = (23, 92, 190)  # of a weight of 1
 
 
 def heat(look: "Look", width: int, coloured: bool) -> Iterator[Text]:
@@ -106,12 +107,11 @@ def _filled(sizes: list[int], room: int) -> list[list[tuple[int, int]]]:
 
 
 def _style(weight: float) -> str:
-    """The darker the more; white text, which is seen on all of them, from a weight on that is no more than a trace."""
-    if weight < LEAST:
-        return "dim"
-    share = 0.25 + 0.75 * weight
-    red, green, blue = (round(part * share) for part in HEAT)
-    return f"white on rgb({red},{green},{blue})"
+    """The stronger the more; a little has no colour, since nobody knows whether the terminal is dark or light."""
+    if weight < COLOURED:
+        return "dim" if weight < LEAST else ""
+    red, green, blue = (round(part * (0.5 + 0.5 * weight)) for part in HEAT)
+    return f"{'bold ' if weight > 0.5 else ''}white on rgb({red},{green},{blue})"
 
 
 def _fit(text: str, size: int) -> str:

@@ -22,6 +22,7 @@ Fate = Literal["goes on", "ended", "too low", "ruled out", "given up"]
 """What became of a hypothesis: it is carried on; it is complete; others of this step scored higher; a rule forbids it;
 search was over before it ended."""
 S = TypeVar("S", bound=State)
+UNNAMED = "makes no text"  # what rules forbid that have no setting: special pieces, bytes that are no character
 BESIDE = 5  # pieces a hypothesis that are noted beside each that was taken: the likeliest
 
 
@@ -38,8 +39,8 @@ class Node:
         logprob: of all pieces so far.
         score: what search ranks complete translations by; None: it is not complete.
         fate: what became of it.
-        why: of "ruled out" what forbids it: "min_length = 3"; "prefix": another piece must stand here; "max_ratio": it
-            is at its greatest length.
+        why: of "ruled out" what forbids it: "min_length = 3"; UNNAMED; "prefix": another piece must stand here;
+            "max_ratio": it is at its greatest length.
     """
 
     number: int
@@ -115,7 +116,7 @@ class Watched(Generic[S]):
             for k, likeliest in enumerate(likeliest_KX):
                 for piece in likeliest:
                     if isfinite(float(before_KV[k, piece])) and float(alone_BKV[0, k, piece]) == -inf:
-                        self._why.setdefault((k, piece), str(rule) or type(rule).__name__)
+                        self._why.setdefault((k, piece), str(rule) or UNNAMED)
 
     def selected(
         self, best_M: list[float], parents_M: list[int], last_M: list[int], allowed_KV: Tensor, length: int

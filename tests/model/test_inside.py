@@ -15,6 +15,7 @@ from mtkit.model.recurrent.decoder import RecurrentDecoder
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.model.transformer.blocks import SelfAttention
 from mtkit.ops.packing import Packing
+from mtkit.registry import CHOICES
 from mtkit.schema import Model
 
 BOS, EOS, VOCAB = 1, 2, 12
@@ -22,7 +23,14 @@ SOURCE, TARGET = [5, 9, 3, 11, 4], [7, 4, 10]
 ROWS = [BOS, *TARGET]
 CONV = {"encoder": {"conv": [{"kernel": 3, "stride": 2, "channels": 6}]}}
 TWO = {"encoder": {"name": "transformer", "layers": 2, "heads": 2}, "decoder": {"name": "transformer", "layers": 2}}
-MODELS: dict[str, dict[str, Any]] = {
+EACH: dict[str, dict[str, Any]] = {
+    f"{name} {wiring}": {"attention": {"name": name}, "decoder": {"wiring": wiring, "layers": 2}}
+    for name in CHOICES["attention"]
+    for wiring in CHOICES["wiring"]
+    if name != "none"
+}
+HEADS = {"gru": 1, "heads": 2, "transformer": 4}
+MODELS: dict[str, dict[str, Any]] = EACH | {
     "gru": {"decoder": {"wiring": "conditional"}},
     "heads": {"attention": {"name": "multihead", "heads": 2}, "decoder": {"wiring": "input_feeding", "cell": "lstm"}},
     "coverage": {"attention": {"name": "additive", "coverage": True}, "decoder": {"wiring": "bahdanau"}},
@@ -56,7 +64,8 @@ def test_heads_together_are_the_attention_that_the_model_pays(name: str) -> None
     for look in seen.looks:
         torch.testing.assert_close(look.weights_hQS.sum(-1), torch.ones_like(look.weights_hQS[..., 0]))
     assert len(seen.fields) == last.weights_hQS.shape[2]
-    assert last.weights_hQS.shape[0] == (2 if name == "heads" else 4 if name == "transformer" else 1)
+    if name in HEADS:
+        assert last.weights_hQS.shape[0] == HEADS[name]
 
 
 def test_self_attention_is_what_blocks_make_their_contexts_of() -> None:

@@ -12,7 +12,7 @@ from mtkit.search.rules.no_repeat import NoRepeat
 from mtkit.search.rules.rules import Rules
 from mtkit.search.search import Ranking, search
 from mtkit.search.selection import Beam
-from mtkit.search.tree import Node, Watched
+from mtkit.search.tree import UNNAMED, Node, Watched
 from tests.search.test_search import BOS, EOS, LONGEST, NEVER, VOCAB, Table, logprob, run, step, table
 
 
@@ -75,10 +75,10 @@ def test_each_piece_stands_beside_the_five_likeliest_others() -> None:
 def test_what_was_dropped_and_why() -> None:
     nodes, _ = watched(table(1, 1), 2, min_length=3, no_repeat=1)
     out = {(node.piece, node.why) for node in nodes if node.fate == "ruled out"}
-    assert {why for _, why in out} == {"Never", "min_length = 3", "no_repeat_ngram = 1"}
+    assert {why for _, why in out} == {UNNAMED, "min_length = 3", "no_repeat_ngram = 1"}
     assert (EOS, "min_length = 3") in out
     assert all(
-        node.why == "Never" or node.piece != NEVER[0] for node in nodes if node.fate == "ruled out" and node.step < 3
+        node.why == UNNAMED or node.piece != NEVER[0] for node in nodes if node.fate == "ruled out" and node.step < 3
     )
     parents = {node.parent for node in nodes}
     assert all((node.fate == "goes on") == (node.number in parents) for node in nodes)

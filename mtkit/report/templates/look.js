@@ -42,7 +42,8 @@ function links(place, look) {
 // ---- what was weighed beside a piece
 
 function became(node) {
-  if (node.fate === "ruled out") return node.why === "prefix" ? "another piece was given" : `forbidden: ${node.why}`;
+  const known = { prefix: "another piece was given", max_ratio: "forbidden: at its greatest length (max_ratio)" };
+  if (node.fate === "ruled out") return known[node.why] || `forbidden: ${node.why}`;
   if (node.fate === "too low") return "others scored higher";
   if (node.fate === "ended") return `an end, with score ${node.score.toFixed(4)}`;
   if (node.fate === "given up") return "kept, and dropped in the next step";
