@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
+from mtkit.model import forms
 from mtkit.model.attention.base import Attention
 from mtkit.model.cells.base import Cell
 from mtkit.model.encoder import Memory
@@ -214,11 +215,13 @@ class _Listened:
     @staticmethod
     def _cell(cell: Cell, side: Side, where: str, backward: bool) -> _Steps:
         steps, combine = _Steps(side, where, backward), cell.combine
+        has_names = forms.fits(type(cell), "opened", "combine")
 
         def heard(*given: Any) -> Any:
             state, saved = combine(*given)
             names = ("state", "long-term state")[: len(state)]
-            gates = {f"{name} gate": gate for name, gate in cell.opened(saved).items()}
+            opened = cell.opened(saved) if has_names else {}
+            gates = {f"{name} gate": gate for name, gate in opened.items()}
             for name, x in (dict(zip(names, state, strict=False)) | gates).items():
                 steps.said.setdefault(name, []).append(float(x.square().mean().sqrt()))
             return state, saved

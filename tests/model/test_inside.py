@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from mtkit.corpus.batch import Batcher
 from mtkit.model.attention.dot import Dot
 from mtkit.model.build import build
+from mtkit.model.cells.base import Gates, Saved, State
+from mtkit.model.cells.gru import GRU
 from mtkit.model.convolution import Convolution
 from mtkit.model.inside import inside, saliency
 from mtkit.model.recurrent.decoder import RecurrentDecoder
@@ -174,3 +176,17 @@ def test_an_attention_that_keeps_its_heads_to_itself_shows_its_mean() -> None:
     assert not heads.mean
     assert heads.weights_hQS.shape[0] == 2
     torch.testing.assert_close(look.weights_hQS, heads.weights_hQS.mean(0, keepdim=True))
+
+
+def test_a_cell_with_a_step_of_its_own_shows_its_states_alone() -> None:
+    class Other(GRU):
+        @classmethod
+        def combine(cls, gates: Gates, state: State, out: Tensor | None = None) -> tuple[State, Saved]:
+            state, _ = super().combine(gates, state, out)
+            return state, ()
+
+    model = model_of("gru")
+    assert isinstance(model.decoder, RecurrentDecoder)
+    model.decoder.cells[0].__class__ = Other
+    norms = [one.what for one in inside(model, [*SOURCE, EOS], ROWS).norms if one.where == "layer 1"]
+    assert norms == ["state"]
