@@ -54,6 +54,9 @@ def command(
         str | None,
         typer.Option("--tokenize", metavar="auto|13a|…|none", help="BLEU's tokenizer, as of mtkit eval."),
     ] = None,
+    attention: Annotated[
+        bool, typer.Option("--attention/--no-attention", help="Whether sentences show where the models of runs looked.")
+    ] = True,
     follow: Annotated[
         bool, typer.Option("--follow", help="Make the page anew until its runs have ended; it reloads itself.")
     ] = False,
@@ -95,6 +98,7 @@ def command(
         Given(ref, src) if ref else None,
         metrics=settings.metrics,
         tokenize=settings.tokenize,
+        attention=attention,
         watcher=Watched(messages),
     )
     findings = report.findings()

@@ -1,6 +1,7 @@
 """The job of reporting: gathers what there is to say of runs, results of `mtkit eval`, and files of translations.
 
-What is missing or damaged is noted, and all else is said. Loads no torch, and knows no page.
+What is missing or damaged is noted, and all else is said. Loads torch only to ask models where they looked, and knows
+no page.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from mtkit import reading
 from mtkit.errors import DataError, MtkitError
 from mtkit.jobs.evaluate import Unwatched, Watcher
-from mtkit.jobs.reporting.comparing import Vocabulary, compare
+from mtkit.jobs.reporting.comparing import Attend, Vocabulary, compare
 from mtkit.jobs.reporting.runs import RunFolder, is_run, run_facts
 from mtkit.jobs.reporting.systems import Given, TestSet, from_file, from_run, known_test
 from mtkit.metrics.faults import MEANS
@@ -32,6 +33,7 @@ class Report:
         hypotheses: files of translations of the references in `given`.
         given: references of all that is translated; None: those that the configs of runs name.
         metrics, tokenize: as of `mtkit eval`.
+        attention: whether models are asked where they looked, which loads torch.
 
     Raises:
         DataError: something is neither, a file is missing, or there are hypotheses without references.
@@ -45,10 +47,12 @@ class Report:
         *,
         metrics: Sequence[str],
         tokenize: str = "auto",
+        attention: bool = False,
         watcher: Watcher | None = None,
     ) -> None:
         if hypotheses and given is None:
             raise DataError("hypotheses are compared with references, and none are given", remedy="references")
+        self._attention = attention
         self._metrics, self._tokenize, self._watcher = metrics, tokenize, watcher or Unwatched()
         self._wanted = [_found(path) for path in dict.fromkeys(paths)]
         names = _names([folder for folder, _ in self._wanted])
@@ -115,11 +119,16 @@ class Report:
                 notes.append(f"{test.name}: words are those of the training text of {runs[0].name}; others had another")
             return self._vocabulary(runs[0], source, target, notes)
 
+        attend: Attend | None = None
+        if self._attention and runs:
+            from mtkit.jobs.reporting.attention import attention as attend
+
         return compare(
             test,
             metrics=self._metrics,
             tokenize=self._tokenize,
             vocabulary=vocabulary,
+            attend=attend,
             watcher=self._watcher,
         )
 

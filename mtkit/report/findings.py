@@ -172,6 +172,18 @@ class Buckets:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """Where a model looked."""
+
+    source: tuple[str, ...]
+    """Pieces and the end; after a convolution a column may have several."""
+    target: tuple[str, ...]
+    """Pieces and the end."""
+    weights: tuple[tuple[float, ...], ...]
+    """A row a target piece, a column a source piece; a row adds up to 1."""
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A line of a test set with what became of it."""
 
@@ -183,6 +195,8 @@ class Sentence:
     scores: Mapping[str, float]
     """System -> chrF of the line."""
     faults: Mapping[str, tuple[str, ...]]
+    attention: Mapping[str, Attention] = field(default_factory=dict)
+    """System -> attention of its model, where there is one."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -52,6 +53,7 @@ def overview(title: str, findings: Findings, *, reload: int = 0) -> str:
         "meanings": findings.fault_meanings,
         "level": LEVEL,
         "metric_name": _metric,
+        "attention": [_attention(test) for test in findings.tests],
     }
     notes = [*findings.notes, *figures.notes]
     return page.render("overview.html", values | {"notes": notes}, reload=reload)
@@ -238,6 +240,16 @@ def _calibration(test: TestFacts, figures: _Figures) -> list[Markup]:
         return []
     title, x = "Probability and quality, a tenth of the lines each", "probability of a piece, as the model says"
     return figures(plots.curves, series, title=title, x=x, y="mean chrF", marks=True)
+
+
+def _attention(test: TestFacts) -> dict[int, dict[str, Any]]:
+    """Line -> system -> where it looked, once for each line."""
+    return {
+        sentence.number: {name: asdict(one) for name, one in sentence.attention.items()}
+        for some in test.sentences.values()
+        for sentence in some
+        if sentence.attention
+    }
 
 
 def _look(sentence: Sentence, test: TestFacts) -> str:

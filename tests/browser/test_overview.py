@@ -1,11 +1,12 @@
 """The page of `mtkit report` in a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mtkit.jobs.report import Report
-from mtkit.report.findings import Findings
+from mtkit.report.findings import Attention, Findings
 from mtkit.report.overview import overview
 from tests.browser.conftest import Browser
 from tests.report.made import HOSTILE, make_run
@@ -21,7 +22,12 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
         text = (run / "eval/test.de").read_text(encoding="utf-8").splitlines()
         text[1] = " ".join(["Hund"] * 500)
         (run / "eval/test.de").write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
-    return Report(runs, metrics=["bleu", "ter"]).findings()
+    found = Report(runs, metrics=["bleu", "ter"]).findings()
+    (test,) = found.tests
+    seen = Attention(("▁a", HOSTILE, "</s>"), ("▁Hund", "</s>"), ((0.1, 0.7, 0.2), (0.0, 0.25, 0.75)))
+    first, *others = test.sentences["worst"]
+    worst = (replace(first, attention={"<b>second</b>": seen}), *others)
+    return replace(found, tests=(replace(test, sentences={**test.sentences, "worst": worst}),))
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +50,9 @@ def test_numbers_are_those_of_the_json(file: Path, browser: Browser, findings: F
     page = browser.open(file).page
     (test,) = findings.as_json()["tests"]
     cells = [row.locator("td").all_inner_texts() for row in page.locator("table.scores tr").all()]
-    wanted = []
+    wanted: list[list[str]] = []
     for metric in ("bleu", "ter"):
-        wanted.append([])
+        wanted.append([])  # the head
         for system in test["systems"]:
             one = system["scores"][metric]
             mark = " *" if one["differs"] else ""
@@ -64,3 +70,18 @@ def test_a_line_with_a_fault_opens(file: Path, browser: Browser, findings: Findi
     page.keyboard.press("Enter")
     target.wait_for(state="visible")
     assert HOSTILE in target.inner_text() or "Hund Hund" in target.inner_text()
+
+
+def test_attention_opens_and_is_stepped_through(file: Path, browser: Browser) -> None:
+    opened = browser.open(file, phone=True)
+    page = opened.page
+    looked = page.locator("details.looked")
+    assert looked.count() == 1
+    looked.locator("summary").focus()
+    page.keyboard.press("Enter")
+    looked.locator("canvas").focus()
+    page.keyboard.press("ArrowRight")
+    assert looked.locator("output").inner_text() == f"▁Hund (1) looks at {HOSTILE} (2): 0.7000"
+    page.keyboard.press("ArrowDown")
+    assert looked.locator("output").get_attribute("data-value") == "0.25"
+    opened.clean()

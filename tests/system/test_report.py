@@ -12,6 +12,8 @@ from mtkit.store.log import Finished, Log
 from tests.report.made import make_run
 from tests.system.toy import begin, failed, mtkit, ran
 
+UNDRAWN = "from mtkit.report import plots\nplots.drawn = lambda *given, **named: ''"  # figures take their time
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
@@ -31,7 +33,7 @@ def test_systems_in_a_table(files: Path) -> None:
     assert (b["confidence"]["p_bootstrap"], b["confidence"]["p_randomization"]) == (1 / 1001, 1 / 10001)
     lines = ran(mtkit(files, *given)).splitlines()
     assert lines[0] == f"TER  {a['confidence']['signature']}"
-    assert lines[1].split("  ")[-3:] == ["95 % interval", "p (bootstrap)", "p (randomization)"]
+    assert lines[1].split("  ")[-3:] == [" 95 % interval", "p (bootstrap)", "p (randomization)"]
     assert re.fullmatch(r" +a.de +0\.00 +0\.00 ± 0\.00 +baseline", lines[2])
     mean, half = b["confidence"]["mean"], b["confidence"]["half_width"]
     assert re.fullmatch(rf" +b.de +{b['score']:.2f} +{mean:.2f} ± {half:.2f} +0\.0010 +0\.0001  \*", lines[3])
@@ -64,17 +66,19 @@ def test_a_page_of_files(files: Path) -> None:
     table = json.loads(ran(mtkit(files, *given, "--json")))
     assert [system["name"] for system in table["tests"][0]["systems"]] == ["a.de", "b.de"]
     assert not (files / "report.html").exists()
-    done = mtkit(files, *given)
+    done = mtkit(files, *given, before=UNDRAWN)
     assert (ran(done), done.stderr) == ("", "the report is in report.html\n")
     assert "eine Katze [bold]" in (files / "report.html").read_text()
-    assert ran(mtkit(files, *given, "-o", "-")) == (files / "report.html").read_text()
+    assert ran(mtkit(files, *given, "-o", "-", before=UNDRAWN)) == (files / "report.html").read_text()
 
 
 def test_a_run_with_its_text_and_what_eval_kept(trained: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
     kept = json.loads(ran(mtkit(copy, "eval", "--json", "--metrics", "ter", "--confidence")))["ter"]
-    found = json.loads(ran(mtkit(copy, "report", "--json", "-o", "page.html", "-s", 'eval.metrics=["ter"]')))
+    found = json.loads(
+        ran(mtkit(copy, "report", "--json", "-o", "page.html", "-s", 'eval.metrics=["ter"]', before=UNDRAWN))
+    )
     (run,), (test,) = found["runs"], found["tests"]
     assert run["notes"] == []
     assert run["text"]["splits"][0]["name"] == "train"
@@ -88,12 +92,21 @@ def test_a_run_with_its_text_and_what_eval_kept(trained: Path, tmp_path: Path) -
     assert system["calibration"]["correlation"] is not None
     assert test["notes"] == []
     assert [one["by"] for one in test["buckets"]][-1] == "frequency in training"
+    shown = test["sentences"]["worst"][0]["attention"]["toy"]
+    assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in shown["weights"])
+    assert (len(shown["weights"]), len(shown["weights"][0])) == (len(shown["target"]), len(shown["source"]))
+    said = "".join(shown["target"]).replace("▁", " ").removesuffix("</s>").strip()
+    assert said == test["sentences"]["worst"][0]["hypotheses"]["toy"]
     assert "mtkit look " in (copy / "page.html").read_text()
+    # A model that is damaged, or looks at nothing, is a note.
+    (copy / "runs/toy/best/model.safetensors").write_bytes(b"")
+    again = json.loads(ran(mtkit(copy, "report", "--json", "--metrics", "ter")))
+    assert "where toy looked is not shown: " in again["tests"][0]["notes"][0]
 
 
 def test_a_page_that_follows(tmp_path: Path) -> None:
     run = make_run(tmp_path, "run", ended=False)
-    faster = "from mtkit.cli import report\nreport.EVERY = 0.05"
+    faster = f"from mtkit.cli import report\nreport.EVERY = 0.05\n{UNDRAWN}"
     with_it = begin(tmp_path, "report", "runs/run", "--follow", "-q", "--metrics", "ter", before=faster)
     page = tmp_path / "report.html"
     try:

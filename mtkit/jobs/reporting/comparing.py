@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mtkit import reading
 from mtkit.errors import MtkitError
 from mtkit.jobs.evaluate import Result, Watcher, score_lines, with_confidence
+from mtkit.jobs.reporting.runs import RunFolder
 from mtkit.jobs.reporting.systems import System, TestSet
 from mtkit.metrics import faults as faulty
 from mtkit.metrics import words as wording
@@ -16,6 +18,7 @@ from mtkit.metrics.metric import Texts, shown
 from mtkit.metrics.significance import between
 from mtkit.metrics.words import Words
 from mtkit.report.findings import (
+    Attention,
     Buckets,
     CalibrationFacts,
     Difference,
@@ -41,6 +44,10 @@ class Vocabulary:
     target: Counter[str]
 
 
+Attend = Callable[[RunFolder, Sequence[tuple[str, str]]], list[Attention | None]]
+"""A run, and pairs of source and translation, to where its model looked in each."""
+
+
 @dataclass(frozen=True)
 class _Scored:
     """A system with all that is computed of its lines."""
@@ -57,6 +64,7 @@ def compare(
     metrics: Sequence[str],
     tokenize: str,
     vocabulary: Callable[[Words, Words], Vocabulary | None],
+    attend: Attend | None,
     watcher: Watcher,
 ) -> TestFacts:
     """Look at systems from all sides.
@@ -65,6 +73,7 @@ def compare(
         test: with one system at least.
         vocabulary: counts the words of the training text, taken apart as lines of source and target are; None: it is
             not known.
+        attend: finds out where models looked; None: nobody wants to know.
 
     Raises:
         DataError: a metric cannot be computed.
@@ -100,7 +109,7 @@ def compare(
         tuple(_system(one, test, words) for one in scored),
         tuple(_differences(results, watcher)),
         tuple(_buckets(scored, test, words, vocabulary, notes)),
-        _sentences(scored, test),
+        _sentences(scored, test, attend, notes),
         tuple(notes),
     )
 
@@ -242,7 +251,9 @@ def _of_lines(scored: Sequence[_Scored], by: str, unit: str, edges: Sequence[int
     ]
 
 
-def _sentences(scored: Sequence[_Scored], test: TestSet) -> dict[str, tuple[Sentence, ...]]:
+def _sentences(
+    scored: Sequence[_Scored], test: TestSet, attend: Attend | None, notes: list[str]
+) -> dict[str, tuple[Sentence, ...]]:
     """The worst, the best, and those on which systems differ most; and those that stand for faults."""
     lines = range(len(test.references[0]))
     mean = [sum(one.chrf[line] for one in scored) / len(scored) for line in lines]
@@ -263,10 +274,33 @@ def _sentences(scored: Sequence[_Scored], test: TestSet) -> dict[str, tuple[Sent
         for number in _worst([n for n, names in enumerate(one.faults, 1) if fault in names], one)[:SAMPLES]
     }
     chosen["faults"] = sorted(faulted)
-    return {kind: tuple(_sentence(line, scored, test) for line in some) for kind, some in chosen.items()}
+    wanted = sorted({line for some in chosen.values() for line in some})
+    looked = _attention(scored, test, wanted, attend, notes) if attend else {}
+    made = {line: _sentence(line, scored, test, looked.get(line, {})) for line in wanted}
+    return {kind: tuple(made[line] for line in some) for kind, some in chosen.items()}
 
 
-def _sentence(line: int, scored: Sequence[_Scored], test: TestSet) -> Sentence:
+def _attention(
+    scored: Sequence[_Scored], test: TestSet, lines: Sequence[int], attend: Attend, notes: list[str]
+) -> dict[int, dict[str, Attention]]:
+    """Line -> system -> where its model looked."""
+    found: dict[int, dict[str, Attention]] = {line: {} for line in lines}
+    for one in scored:
+        name, run = one.system.name, one.system.run
+        if run is None or test.sources is None or not (run.folder / "best").is_dir():
+            continue
+        try:
+            seen = attend(run, [(test.sources[line], one.system.hypotheses[line]) for line in lines])
+        except MtkitError as error:
+            notes.append(f"where {name} looked is not shown: {reading.line(str(error))}")
+            continue
+        for line, attention in zip(lines, seen, strict=True):
+            if attention:
+                found[line][name] = attention
+    return found
+
+
+def _sentence(line: int, scored: Sequence[_Scored], test: TestSet, attention: dict[str, Attention]) -> Sentence:
     return Sentence(
         line + 1,
         _short(test.sources[line]) if test.sources else None,
@@ -274,6 +308,7 @@ def _sentence(line: int, scored: Sequence[_Scored], test: TestSet) -> Sentence:
         {one.system.name: _short(one.system.hypotheses[line]) for one in scored},
         {one.system.name: one.chrf[line] for one in scored},
         {one.system.name: tuple(one.faults[line]) for one in scored},
+        attention,
     )
 
 
