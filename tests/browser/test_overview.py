@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     root = tmp_path_factory.mktemp("overview")
-    runs = [make_run(root, name, worse=worse) for name, worse in (("first", 3), ("<b>second</b>", 0), ("x" * 80, 4))]
+    runs = [make_run(root, name, worse=worse) for name, worse in (("first", 3), ("<b>second<b>", 0), ("x" * 80, 4))]
     for run in runs[:1]:  # a sentence of 500 words
         text = (run / "eval/test.de").read_text(encoding="utf-8").splitlines()
         text[1] = " ".join(["Hund"] * 500)
@@ -26,7 +26,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     (test,) = found.tests
     seen = Attention(("▁a", HOSTILE, "</s>"), ("▁Hund", "</s>"), ((0.1, 0.7, 0.2), (0.0, 0.25, 0.75)))
     first, *others = test.sentences["worst"]
-    worst = (replace(first, attention={"<b>second</b>": seen}), *others)
+    worst = (replace(first, attention={"<b>second<b>": seen}), *others)
     return replace(found, tests=(replace(test, sentences={**test.sentences, "worst": worst}),))
 
 
