@@ -97,7 +97,7 @@ class Report:
                 if test is None:
                     try:
                         own = known_test(run, name)
-                    except MtkitError as error:
+                    except (MtkitError, OSError) as error:
                         notes.append(f"{run.name}: {reading.line(str(error))}")
                         continue
                     test = found.setdefault((name, tuple(own.references[0]), tuple(own.sources or ())), own)

@@ -197,8 +197,8 @@ def _buckets(
     made = _of_lines(scored, by, unit, LENGTHS, [len(line) for line in taken])
     try:
         seen = vocabulary(apart, words)
-    except MtkitError as error:
-        notes.append(f"nothing is said of words that training never had: {error}")
+    except (MtkitError, OSError) as error:
+        notes.append(f"nothing is said of words that training never had: {reading.line(str(error))}")
         return made
     if seen is None:
         notes.append("the training text is not known: nothing is said of words that it never had")

@@ -157,7 +157,7 @@ def from_run(run: RunFolder, notes: list[str], only: str = "") -> list[tuple[str
         try:
             texts = _texts(folder, label, run)
             hypotheses = from_file(texts).hypotheses
-        except MtkitError as error:
+        except (MtkitError, OSError) as error:
             notes.append(f"{run.name}: {reading.line(str(error))}")
             continue
         probabilities = None
@@ -167,7 +167,7 @@ def from_run(run: RunFolder, notes: list[str], only: str = "") -> list[tuple[str
                 if again != hypotheses:
                     probabilities = None
                     notes.append(f"{run.name}: {likely.name} is of other translations than {texts.name}; not used")
-            except MtkitError as error:
+            except (MtkitError, OSError) as error:
                 notes.append(f"{run.name}: {reading.line(str(error))}")
         found.append((label, System(run.name, hypotheses, probabilities, run)))
     return found

@@ -20,6 +20,7 @@ document.querySelectorAll("details.looked").forEach((part) => {
     if (!part.open || place.childElementCount) return;
     const { source, target, weights } = looked[Number(part.dataset.test.slice(5)) - 1][part.dataset.line][part.dataset.system];
     const attention = [{ kind: "source", layer: 1, heads: [weights], mean: true }];
-    new Matrix(place, { attention, source, fields: source.map((_, at) => [at, at]), target: target.map((piece) => ({ piece })) });
+    const matrix = new Matrix(place, { attention, source, fields: source.map((_, at) => [at, at]), target: target.map((piece) => ({ piece })) });
+    matrix.which.parentElement.hidden = true; // there is one table
   });
 });
