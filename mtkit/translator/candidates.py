@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mtkit.search.search import Hypothesis
 from mtkit.text import fold, languages
-from mtkit.translator import alignment, placing, unknown
+from mtkit.translator import alignment, copying, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Candidate, Request
@@ -50,7 +50,7 @@ def candidate(
         known = unknown.Source.of(spelled, [piece == source.unknown for piece in ids], stride)
         said = Spelled(text, target.ends(hypothesis.pieces, text))
         fixed = said.ends[len(sentence.prefix) - 1] if sentence.prefix else 0
-        copied = placing.copied(known, said, attention, languages.language(language).spaced, fixed)
+        copied = copying.copied(known, said, attention, languages.language(language).spaced, fixed)
         made = replace(made, text=copied.text)
         if request.align:
             made = replace(made, alignment=copied.links(links, text, known.spelled, numbers))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mtkit.translator.placing import Copied, copied
+from mtkit.translator.copying import Copied, copied
 from mtkit.translator.spelled import Spelled
 from mtkit.translator.unknown import Source
 

@@ -75,10 +75,10 @@ def copied(source: Source, target: Spelled, attention: Weights | None, spaced: b
         text = source.spelled.text
         begin, end = len(text) - len(text.lstrip()), len(text.rstrip())
         return Copied(text[begin:end], [-1 - place for place in range(begin, end)])
-    return _Placing(source, target, attention, spaced, fixed).copied()
+    return _Copying(source, target, attention, spaced, fixed).copied()
 
 
-class _Placing:
+class _Copying:
     """Where units go."""
 
     def __init__(self, source: Source, target: Spelled, attention: Weights | None, spaced: bool, fixed: int) -> None:
