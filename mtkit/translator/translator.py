@@ -30,6 +30,7 @@ from mtkit.store import bundle
 from mtkit.text import fold
 from mtkit.text.characters import completed
 from mtkit.translator import alignment, kept
+from mtkit.translator.guard import Guard
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
 from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
@@ -140,6 +141,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation: ...
 
@@ -152,6 +154,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -163,6 +166,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -170,7 +174,7 @@ class Translator:
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling: see `Request`.
+            n_best, align, details, sampling, protect: see `Request`.
             settings: of [decode], for this call.
 
         Returns:
@@ -184,7 +188,7 @@ class Translator:
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request, decode = Request(n_best, align, details, sampling), decode_with(self.decode, settings)
+        request, decode = Request(n_best, align, details, sampling, protect), decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
         given = [text] if isinstance(text, str) else list(text)
@@ -227,7 +231,7 @@ class Translator:
         """
         decode, request = decode or self.decode, request or Request()
         self.check(decode, request)
-        yield from self._answers(lines, self._segmenter.jobs(lines), decode, request, forced=False)
+        yield from self._answers(lines, self._segmenter.jobs(lines, request.protect), decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
         """The targets of some pairs, with what the model says of them: no rule acts, and every piece may be said.
@@ -237,7 +241,7 @@ class Translator:
         Raises:
             ConfigError: align without attention.
         """
-        decode, request = decode or self.decode, Request(align=align, details=True)
+        decode, request = decode or self.decode, Request(align=align, details=True, protect=False)
         self.check(decode, request)
         greedy = decode.model_copy(update={"beam_size": 1})
         yield from self._answers(pairs, self._segmenter.forced(pairs), greedy, request, forced=True)
@@ -254,10 +258,24 @@ class Translator:
         others = [number for number in range(len(lines)) if number not in jobs]
         done = {n: Translation(sources[n], []) if forced else kept.as_it_is(sources[n], request) for n in others}
         parts = [(number, place) for number, job in jobs.items() for place in range(len(job.parts))]
-        following = 0
-        while following in done:
-            yield done.pop(following)
-            following += 1
+        guard = Guard((self.source_lang, self.target_lang), request, decode.beam_size, self.attends)
+        ranking, following = Ranking.of(decode), 0
+
+        def finish(number: int) -> None:
+            job = jobs[number]
+            if all(job.found):
+                candidates = joined(job, ranking, self.target_lang)
+                if not forced:
+                    candidates = kept.framed(sources[number], candidates)
+                done[number] = Translation(sources[number], candidates, job.warnings)
+
+        def ready() -> Iterator[Translation]:
+            nonlocal following
+            while following in done:
+                yield done.pop(following)
+                following += 1
+
+        yield from ready()
         target = self._segmenter.target
         found_in_batches = translate_ids(
             self._in_precision(decode.precision),
@@ -271,7 +289,6 @@ class Translator:
             attention=request.align,
             ruled=not forced,
         )
-        ranking = Ranking.of(decode)
         for rows, found in found_in_batches:
             pieces = [one.pieces for hypotheses in found for one in hypotheses]
             texts = iter(target.decode_all(pieces, self._segmenter.threads))
@@ -279,15 +296,14 @@ class Translator:
             for row, hypotheses in zip(rows, found, strict=True):
                 number, place = parts[row]
                 job = jobs[number]
-                job.found[place] = [self._candidate(job, place, one, next(texts), request) for one in hypotheses]
-                if all(job.found):
-                    candidates = joined(job, ranking, self.target_lang)
-                    if not forced:
-                        candidates = kept.framed(sources[number], candidates)
-                    done[number] = Translation(sources[number], candidates, job.warnings)
-            while following in done:
-                yield done.pop(following)
-                following += 1
+                made = [self._candidate(job, place, one, next(texts), request) for one in hypotheses]
+                job.found[place] = guard.passed(number, place, job, lines[number], made)
+                finish(number)
+            yield from ready()
+        for number, place, made in guard.again(lambda some, asked: self.window(some, decode, asked)):
+            jobs[number].found[place] = made
+            finish(number)
+            yield from ready()
 
     def check(self, decode: Decode, request: Request) -> None:
         """Refuse what cannot be done.
