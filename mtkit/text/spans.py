@@ -27,7 +27,6 @@ _ICU = (
     r"[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}"
 )
 _CONVERSION = r"(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
-_NOT_A_SHARE = r"(?<!\d%)(?<!\d[ \u00a0\u202f]%)"  # 50 %-a, 5%d: more likely so many percent
 _DOMAIN = "com|org|net|edu|gov|mil|int|info|io|dev|app|eu|de|fr|uk|jp|kr|cn|ru|nl|pl|ch"
 
 _FORMS = {
@@ -37,7 +36,7 @@ _FORMS = {
         rf"www\.(?<![{_LETTER}.-]www\.)[A-Za-z0-9-]+\.{_URL}+",
         rf"(?:mailto|tel|sms|urn|magnet):(?<!\w(?:mailto|magnet):)(?<!\w(?:tel|sms|urn):){_URL}+",
         rf"(?<![{_LETTER}.+-])[{_LETTER}.+-]{{1,64}}@[A-Za-z\u00c0-\u024f][{_LETTER}-]*(?:\.[{_LETTER}-]+)*",
-        rf"(?<![{_LETTER}@.-])(?:[A-Za-z0-9][A-Za-z0-9-]{{0,62}}\.)+(?:{_DOMAIN})(?![{_LETTER}-])"
+        rf"(?<![{_LETTER}@.-])(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_DOMAIN})(?![{_LETTER}-])"
         rf"(?::\d+)?(?:/{_URL}*)?",
         r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?(?!\w|\.\d)",
         r"[A-Za-z]:\\(?<!\w...)[^\s<>\"|?*:;,]+",
@@ -50,20 +49,24 @@ _FORMS = {
         r"\{\s*[A-Z]+\([^{}()]{0,100}\)\s*\}",
         r"[#$@%]?\{ ?[!-z|~\u00c0-\u052f]{0,80} ?\}",
         r"\$\((?!\d)[\w.-]{1,60}\)",
-        r"\$(?<![\w$]\$)[A-Za-z_]\w{0,60}\$",
-        rf"\$(?<![\w$]\$)[A-Za-z_]\w{{3,60}}(?![{_LETTER}])",
+        r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",
+        rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{_LETTER}])",  # but for $USD
         r"%\d{1,2}\$[-+0#',]*(?:[tT][A-Za-z]|" + _CONVERSION + ")",
         r"%\([^()%\n]{1,60}\)[-+0#', ]*" + _CONVERSION,
         r"%<\w{1,60}>[-+0#]*" + _CONVERSION,
         r"%(?<![\w%]%)[A-Za-z_][\w.-]{0,60}%(?![\w%])",
-        rf"%{_NOT_A_SHARE}(?:[+0#',]|-(?=[\d*]))*{_CONVERSION}(?![{_LETTER}])",
-        rf"%{_NOT_A_SHARE}[ds](?=[A-Za-z]{{1,3}}(?![{_LETTER}]))",  # with a unit: %dpx, %ds
-        rf"%{_NOT_A_SHARE}-?[A-Za-z](?![{_LETTER}])",  # of dates: %Y-%m-%d
+        r"%(?<![\w%]%)[A-Z][A-Z0-9_]{2,60}(?![A-Z0-9_])",
         r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:])",
         rf"@(?<![\w@/.]@)[A-Za-z_][{_LETTER}]{{1,60}}@?",
     ],
+    # Behind a number it is more likely so many percent: 50 %-a, 5%d.
+    "format": [
+        rf"%(?:[+0#',]|-(?=[\d*]))*{_CONVERSION}(?![{_LETTER}])",
+        rf"%[ds](?=[A-Za-z]{{1,3}}(?![{_LETTER}]))",  # with a unit: %dpx, %ds
+        rf"%-?[A-Za-z](?![{_LETTER}])",  # of dates: %Y-%m-%d
+    ],
     "percent": ["%%"],
-    "numbered": [rf"%{_NOT_A_SHARE}L?[1-9]\d?(?![{_LETTER}'’%]|[.,]\d)"],
+    "numbered": [rf"%L?[1-9]\d?(?![{_LETTER}'’%]|[.,]\d)"],
     "entity": [r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"],
     "escape": [r'\\(?:n|[rt](?![a-z])|"|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}(?![0-9A-Fa-f]))'],
 }
@@ -78,7 +81,10 @@ _TAG_NAME = re.compile(r"</?([\w:.-]+)")
 _SECTION = re.compile(r"\{\{([#^/])\s*([\w.-]+)")
 _CLOSING = re.compile(r"[.,;:!?)\]}»”’…。，、！？：；）」』]")
 _AFTER_ADDRESS = ".,;:!?'*_~"
+_SPACES = (" ", "\u00a0", "\u202f")
 _APOSTROPHES = "'’"
+
+KINDS = ("tag", "placeholder", "entity", "escape", "address")
 
 PERCENT_FIRST = frozenset({"tr", "tur", "eu", "eus", "baq", "ku", "kur", "kmr"})
 """Languages that write %5 for five percent; in others %5 stands for the fifth of some values, as in Qt."""
@@ -92,7 +98,7 @@ class Span:
     end: int
     text: str
     kind: str
-    """tag, placeholder, entity, escape or address."""
+    """One of `KINDS`."""
 
     @cached_property
     def role(self) -> str:
@@ -134,19 +140,23 @@ def find(line: str, percent_first: bool = False) -> list[Span]:
         return []
     found: list[Span] = []
     formatted = False  # whether it is a format string, in which %% is a sign of percent
-    place = 0
+    before = place = 0  # where the last one ended, and the last that was looked at
     while match := _SPAN.search(line, place):
         kind, text = str(match.lastgroup), match[0]
         if kind == "address":
             text = _trimmed(text)
-        start, end = match.start(), match.start() + len(text)
-        place = end
-        if (kind == "entity" and _is_letter(line, start, end)) or (kind == "numbered" and percent_first):
+        start = match.start()
+        place = end = start + len(text)
+        if (
+            (kind == "entity" and _is_letter(line, start, end))
+            or (kind in ("format", "numbered") and _is_share(line, start, before))
+            or (kind == "numbered" and percent_first)
+        ):
             continue
-        formatted |= kind in ("placeholder", "numbered") and text[0] == "%"
-        found.append(Span(start, end, text, "placeholder" if kind == "numbered" else kind))
-    kept = (one for one in found if one.kind != "percent" or formatted)
-    return [Span(one.start, one.end, one.text, "placeholder") if one.kind == "percent" else one for one in kept]
+        before = end
+        formatted |= text[0] == "%" and kind != "percent"
+        found.append(Span(start, end, text, kind if kind in KINDS else "placeholder"))
+    return [one for one in found if formatted or one.text != "%%"]
 
 
 def pairs(spans: Sequence[Span]) -> dict[int, int]:
@@ -227,6 +237,12 @@ def _trimmed(address: str) -> str:
         if address[end] in more:
             more[address[end]] -= 1
     return address[:end]
+
+
+def _is_share(line: str, start: int, before: int) -> bool:
+    """Whether a number stands before a sign of percent, with a space or without, that is no part of a span."""
+    place = start - 1 - (line[start - 1 : start] in _SPACES)
+    return place >= before and line[place].isdigit()
 
 
 def _is_letter(line: str, start: int, end: int) -> bool:

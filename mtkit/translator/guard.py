@@ -166,8 +166,9 @@ class Part:
         made, moves = edited(text, edits)
         if missing or not self._is_right(made):
             return None
-        words = moved(text, made, moves)
-        links = candidate.alignment and sorted({(source, words[target]) for source, target in candidate.alignment})
+        links = candidate.alignment
+        if links is not None:
+            links = sorted(carried(links, None, moved(text, made, moves)))
         return replace(candidate, text=made, alignment=links)
 
     def placed(self, candidate: Candidate) -> Candidate:
@@ -179,7 +180,7 @@ class Part:
         if links is not None:
             source = moved(bare, self.text, list(enumerate(places)))
             target = moved(candidate.text, made, moves, then)
-            links = sorted({(source[s], target[t]) for s, t in links} | self._links(made))
+            links = sorted(carried(links, source, target) | self._links(made))
         return replace(candidate, text=made, alignment=links)
 
     def forced(self, candidate: Candidate) -> Candidate:
@@ -306,6 +307,16 @@ def moved(text: str, made: str, *steps: Moves) -> list[int]:
             place = at(moves, place)
         found.append(max(0, bisect_right(new, place) - 1))
     return found
+
+
+def carried(
+    links: Iterable[tuple[int, int]], source: Sequence[int] | None, target: Sequence[int]
+) -> set[tuple[int, int]]:
+    """Links between the words that others went into; None: of the source they are the same.
+
+    A translation that is empty has a link to its first word all the same.
+    """
+    return {(s if source is None else source[s], target[t]) for s, t in links if t < len(target)}
 
 
 def looked(candidate: Candidate, text: str, places: Sequence[int]) -> Looked | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mtkit.text import spans
+from mtkit.text import sentences, spans
 from mtkit.text.spans import Span
 
 Range = tuple[int, int]
@@ -78,8 +78,10 @@ def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
 
 def _goes_on(text: str, place: int) -> bool:
     """Whether a character belongs to the one before: accents and vowel signs, what follows these, what is joined."""
+    if sentences.FOLLOWING.match(text, place):
+        return True
     before, here = (unicodedata.category(text[at])[0] for at in (place - 1, place))
-    return here == "M" or (before == "M" and here in "LN") or _JOINER in text[place - 1 : place + 1]
+    return here == "M" or (before == "M" and here in "LN") or text[place - 1] == _JOINER
 
 
 def place(
@@ -280,9 +282,8 @@ class _Placing:
         between = self.line[self.spans[left].end : self.spans[right].start]
         if right == left + 1 and not between.strip():
             return between
-        white = self._white(left, True), self._white(right, False)
         inside = left in self.pairs or (right in self.paired and right not in self.pairs)
-        return " " if any(white) or not {left, right} <= self.paired or not inside else ""
+        return "" if inside else " "
 
     def _white(self, number: int, after: bool) -> bool | None:
         """Whether white space is beside a span in the line; None: nothing is."""
