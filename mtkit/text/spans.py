@@ -130,16 +130,16 @@ def percent_first(language: str) -> bool:
     return re.split("[-_]", language.lower())[0] in PERCENT_FIRST
 
 
-def find(line: str, percent_first: bool = False) -> list[Span]:
+def find(line: str, percent_first: bool = False, formatted: bool = False) -> list[Span]:
     """The spans of a line, in order; none overlap.
 
     Args:
         percent_first: %5 is five percent.
+        formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
     """
     if not TRIGGER.search(line):
         return []
     found: list[Span] = []
-    formatted = False  # whether it is a format string, in which %% is a sign of percent
     before = place = 0  # where the last one ended, and the last that was looked at
     while match := _SPAN.search(line, place):
         kind, text = str(match.lastgroup), match[0]

@@ -7,7 +7,7 @@ where attention points. Knows what was asked of search and what it answered; mus
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -51,12 +51,10 @@ class Guard:
         self, number: int, place: int, job: Job, line: Line | Pair, candidates: list[Candidate]
     ) -> list[Candidate]:
         """Translations of a part of a line as they are to be told; none: it has to be searched again."""
-        text = job.parts[place]
-        found = spans.find(text, self._percent_first) if self._request.protect else []
-        if not found:
+        found = spans.find(line.text, self._percent_first) if self._request.protect else []
+        part = self._part(found, job, place, line) if found else None
+        if part is None or not part.found:
             return candidates
-        prefix = line.prefix if isinstance(line, Line) else ""
-        part = Part(text, prefix, job.sentences[place].number, found, self._in_target)
         right = part.mended(candidates)
         if right and (self._request.sampling is None or len(right) == len(candidates)):
             if all(one.text != right[0].text for one in candidates):
@@ -64,6 +62,25 @@ class Guard:
             return unique(right)
         self._waiting.append((number, place, job, part, candidates))
         return []
+
+    def _part(self, found: list[Span], job: Job, place: int, line: Line | Pair) -> "Part":
+        """A part of a line with what is found in it of the line's spans; none is cut."""
+        start = sum(map(len, job.parts[:place]))
+        end = start + len(job.parts[place])
+        first, last = (bisect_left(found, bound, key=lambda one: one.start) for bound in (start, end))
+        pairs = spans.pairs(found)
+        inside = range(first, last)
+        return Part(
+            job.parts[place],
+            line.prefix if isinstance(line, Line) else "",
+            job.sentences[place].number,
+            [replace(one, start=one.start - start, end=one.end - start) for one in found[first:last]],
+            (
+                [found[a] for a, b in sorted(pairs.items()) if a < first and b in inside],
+                [found[b] for b, a in sorted((b, a) for a, b in pairs.items()) if b >= last and a in inside],
+            ),
+            self._in_target,
+        )
 
     def again(self, search: Search) -> Iterator[tuple[int, int, list[Candidate]]]:
         """Line, part and translations of what was to be searched again.
@@ -101,6 +118,7 @@ class Part:
         prefix: what its translations begin with, which nothing is done to.
         number: what chance depends on.
         found: what must not change.
+        around: what is opened before it and closed in it, and what is opened in it and closed after it.
         percent_first: of its translations, see `spans.find`.
     """
 
@@ -108,6 +126,7 @@ class Part:
     prefix: str
     number: int
     found: list[Span]
+    around: tuple[list[Span], list[Span]] = ([], [])
     percent_first: bool = False
 
     @cached_property
@@ -134,7 +153,7 @@ class Part:
         return f"{quote}{shown}{quote} {what}"
 
     def _find(self, text: str) -> list[Span]:
-        return spans.find(text, self.percent_first)
+        return spans.find(text, self.percent_first, formatted=any(one.text == "%%" for one in self.found))
 
     def _floor(self, text: str) -> int:
         """Where what was forced ends."""
@@ -145,7 +164,8 @@ class Part:
         """Whether a translation has everything as often, and as many enclose text."""
         found = self._find(text)
         mine, its = (Counter(one.text for one in some) for some in (self.found, found))
-        return mine == its and len(spans.pairs(found)) == len(spans.pairs(self.found))
+        pairs = (len(spans.pairs([*self.around[0], *some, *self.around[1]])) for some in (self.found, found))
+        return mine == its and next(pairs) == next(pairs)
 
     def _mended(self, candidate: Candidate) -> Candidate | None:
         """None: something was lost."""
@@ -205,7 +225,7 @@ class Part:
             if there[one.text] < 0:
                 found.append(one)
         for loose in (False, True):
-            made, moves = placing.place(self.text, found, text, looked, floor, loose)
+            made, moves = placing.place(self.text, found, text, looked, floor, loose, self.around)
             if self._is_right(made):
                 break
         return made, moves

@@ -7,7 +7,7 @@ Knows strings and weights; must not know models or tokenizers.
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from mtkit.text import sentences, spans
@@ -85,7 +85,13 @@ def _goes_on(text: str, place: int) -> bool:
 
 
 def place(
-    line: str, found: Sequence[Span], text: str, looked: Looked | None, floor: int = 0, loose: bool = False
+    line: str,
+    found: Sequence[Span],
+    text: str,
+    looked: Looked | None,
+    floor: int = 0,
+    loose: bool = False,
+    around: tuple[Sequence[Span], Sequence[Span]] = ((), ()),
 ) -> tuple[str, list[tuple[int, int]]]:
     """A translation with the spans of its line put in, and where each of its characters went: pairs of places.
 
@@ -95,8 +101,9 @@ def place(
         looked: what the model looked at, in characters of the line; None: the words are taken to be in order.
         floor: before this character nothing is put.
         loose: leave white space around spans that enclose nothing.
+        around: what is opened before the line, and closed after it.
     """
-    return _Placing(line, found, text, looked, floor, loose).made()
+    return _Placing(line, found, text, looked, floor, loose, around).made()
 
 
 @dataclass(frozen=True)
@@ -115,15 +122,26 @@ class _Node:
 
 class _Placing:
     def __init__(
-        self, line: str, found: Sequence[Span], text: str, looked: Looked | None, floor: int, loose: bool
+        self,
+        line: str,
+        found: Sequence[Span],
+        text: str,
+        looked: Looked | None,
+        floor: int,
+        loose: bool,
+        around: tuple[Sequence[Span], Sequence[Span]],
     ) -> None:
-        self.line, self.spans, self.text, self.loose = line, found, text, loose
+        self.line, self.text, self.loose = line, text, loose
+        self.inside = range(len(around[0]), len(around[0]) + len(found))
+        opened = (replace(one, start=0, end=0) for one in around[0])
+        closed = (replace(one, start=len(line), end=len(line)) for one in around[1])
+        self.spans = found = [*opened, *found, *closed]
         self.target = units(text, [start for start, _ in looked.rows] if looked else range(len(text)))
-        around = list(pairwise([0, *(bound for span in found for bound in (span.start, span.end)), len(line)]))[::2]
+        between = list(pairwise([0, *(bound for span in found for bound in (span.start, span.end)), len(line)]))[::2]
         cuts = [start for start, _ in looked.columns] if looked else range(len(line))
         self.source = [
             (start + a, start + b)
-            for start, end in around
+            for start, end in between
             for a, b in units(line[start:end], [cut - start for cut in cuts])
         ]
         self.lowest = next((i for i, (start, _) in enumerate(self.target) if start >= floor), len(self.target))
@@ -198,13 +216,15 @@ class _Placing:
             gap = self._gap(node.first)
             return gap, gap
         low, high = self.gaps[node.first], self.gaps[node.last]
-        if low == 0 and high == len(self.source) and high:
-            return self.lowest, len(self.target)
         inside = [anchor for anchor in self.anchors[low:high] if anchor]
         if inside:
-            return min(a for a, _ in inside), max(b for _, b in inside)
-        gap = self._gap(node.first)
-        return gap, gap + (low < high)
+            start, end = min(a for a, _ in inside), max(b for _, b in inside)
+        else:
+            start = self._gap(node.first)
+            end = start + (low < high)
+        whole = low == 0 and 0 < high == len(self.source)
+        start = self.lowest if whole or node.first not in self.inside else start
+        return start, len(self.target) if whole or node.last not in self.inside else end
 
     def _tree(self) -> list[_Node]:
         closing = {last: first for first, last in self.pairs.items()}
@@ -225,9 +245,10 @@ class _Placing:
         ranged = sorted(((self._range(node), node) for node in nodes), key=lambda one: one[0][0])
         begins = [start for (start, end), _ in ranged if start < end]  # of those that enclose something
         for (start, end), node in ranged:
-            end = min(end, *(other for other in begins if other > start), high)
+            if node.last in self.inside:
+                end = min(end, *(other for other in begins if other > start), high)
             start = min(max(start, low), high)
-            end = max(end, start)
+            end = min(max(end, start), high)
             made += [(False, unit) for unit in range(low, start)]
             if node.first == node.last:
                 made.append((True, node.first))
@@ -244,6 +265,7 @@ class _Placing:
             *((False, unit) for unit in range(self.lowest)),
             *self._laid(self._tree(), self.lowest, len(self.target)),
         ]
+        laid = [(is_span, number) for is_span, number in laid if not is_span or number in self.inside]
         text = self.text[: self.target[0][0]] if self.target else ""
         moves: list[tuple[int, int]] = []
         for at, (is_span, number) in enumerate(laid):

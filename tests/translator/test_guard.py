@@ -231,6 +231,16 @@ def test_a_long_line_is_not_cut_within_one(small: Translator) -> None:
     assert sum(LOST in one for one in made.warnings) > 1
 
 
+def test_what_encloses_words_of_two_parts(small: Translator) -> None:
+    words = "the red dog sees the cat and the house. "
+    line = f"<p>{words}<b>one <i>two</i> {words}{words}three</b> <i>{words * 2}</i> 3%% of %s{words}</p>"
+    made = small.translate(line, n_best=2)
+    assert any("parts" in one for one in made.warnings)
+    holds(line, made)
+    assert made.text.startswith("<p>")
+    assert made.text.endswith("</p>")
+
+
 def test_many_pieces_of_one_are_no_long_line(small: Translator) -> None:
     line = "the dog sees http://ex.org/" + "a/b" * 2 * LONGEST
     made = small.translate(line)
