@@ -95,10 +95,10 @@ class Guard:
         others = asked.sampling is None and self._beam > asked.n_best
         wanted = replace(asked, n_best=self._beam if others else asked.n_best, align=self._attends, protect=False)
         lines = [line for *_, part, _ in self._waiting for line in part.lines(others)]
-        answers = iter(search(lines, wanted))
+        answers = map(_unframed, search(lines, wanted))
         for number, place, job, part, first in self._waiting:
-            right = part.mended(next(answers).candidates) if others and not part.prefix else []
-            bare = next(answers).candidates
+            right = part.mended(next(answers)) if others and not part.prefix else []
+            bare = next(answers)
             made = right or [*part.mended(first), *([part.placed(one) for one in bare] or map(part.forced, first))]
             if not right:
                 job.warnings.append(part.warning(first[0], LOST))
@@ -131,8 +131,10 @@ class Part:
 
     @cached_property
     def bare(self) -> tuple[str, list[int]]:
-        """The text without it, and where each of its characters stands."""
-        return spans.without(self.text, self.found)
+        """The text without it and without white space at its ends, and where each of its characters stands."""
+        text, places = spans.without(self.text, self.found)
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        return text[start:end], places[start:end]
 
     def lines(self, others: bool) -> list[Line]:
         """What is to be searched in its place: the bare text, and before it the whole, for `others` of its translations
@@ -241,6 +243,11 @@ class Part:
                 found.remove(same)
                 links.add((bisect_right(source, one.start) - 1, bisect_right(target, same.start) - 1))
         return links
+
+
+def _unframed(translation: Translation) -> list[Candidate]:
+    """Translations without the white space at the ends of their line, which the whole line will get."""
+    return [replace(one, text=one.text.strip()) for one in translation.candidates]
 
 
 def difference(wanted: Sequence[Span], found: Sequence[Span]) -> tuple[list[Span], list[Span]]:
