@@ -9,7 +9,11 @@ from mtkit.search.batched import Sampling
 
 @dataclass(frozen=True)
 class Candidate:
-    """One translation of a line."""
+    """One translation of a line.
+
+    If something that was lost had to be put in (`Translation.warnings` says so), all but text and alignment is of what
+    the model was given then and said: the line without it.
+    """
 
     text: str
     """With source words that the vocabulary lacks copied into it; `alignment` is of the words that it then has, the
@@ -114,12 +118,14 @@ class Request:
         align: links between words, and attention.
         details: the log-probabilities of pieces.
         sampling: draw instead of search.
+        protect: what is no text (placeholders, tags, addresses) comes out as it went in.
     """
 
     n_best: int = 1
     align: bool = False
     details: bool = False
     sampling: Sampling | None = None
+    protect: bool = True
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

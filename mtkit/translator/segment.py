@@ -10,7 +10,7 @@ import torch
 
 from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence
-from mtkit.text import sentences
+from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator import kept, unknown
@@ -35,10 +35,13 @@ class Segmenter:
         here = self.members[0].model.source_VE.device.type == "cpu"
         return 1 if here else torch.get_num_threads()
 
-    def jobs(self, lines: Sequence[Line]) -> dict[int, Job]:
+    def jobs(self, lines: Sequence[Line], protect: bool = True) -> dict[int, Job]:
         """What is to be done for each line that is to be translated; place -> job.
 
         With a prefix every line is that is not blank.
+
+        Args:
+            protect: where there are too many pieces, placeholders and the like are left out, and never cut.
 
         Raises:
             DataError: a prefix that the target vocabulary cannot write, or before a line that is too long for one.
@@ -49,6 +52,8 @@ class Segmenter:
             prefix = self._prefix(line)
             if not prefix and kept.wordless(line.text):
                 continue
+            if length > self.longest and protect and (bare := self._bare(line.text)):
+                whole, length = bare, min(length, self._length(bare))
             if length <= self.longest:
                 made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
                 continue
@@ -57,7 +62,7 @@ class Segmenter:
                     f"line {line.number + 1} is too long for a prefix: it has {length} pieces, and what is "
                     f"longer than {self.longest} is translated in parts; split it"
                 )
-            made[number] = self._in_parts(line, length)
+            made[number] = self._in_parts(line, length, protect)
         return made
 
     def forced(self, pairs: Sequence[Pair]) -> dict[int, Job]:
@@ -106,9 +111,9 @@ class Segmenter:
             )
         return ids
 
-    def _in_parts(self, line: Line, length: int) -> Job:
-        parts = self._split(line.text)
-        of_models = self._of_models(list(map(fold, parts)))
+    def _in_parts(self, line: Line, length: int, protect: bool) -> Job:
+        parts = self._split(line.text, protect)
+        of_models = self._given(parts, protect)
         return Job(
             parts,
             [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
@@ -129,13 +134,34 @@ class Segmenter:
     def _lengths(self, texts: list[str]) -> list[int]:
         return list(map(self._length, self._of_models(list(map(fold, texts)))))
 
-    def _split(self, text: str) -> list[str]:
-        made = sentences.split(text, self.longest, self._lengths)
+    def _bare(self, text: str) -> list[list[int]] | None:
+        """The ids of each model of a text without what comes out as it went in; None: it has none, or nothing else."""
+        found = spans.find(text)
+        ids = next(self._of_models([fold(spans.without(text, found)[0])])) if found else []
+        return ids if ids and all(ids) else None
+
+    def _given(self, parts: list[str], protect: bool) -> list[list[list[int]]]:
+        """What models are given of each part: its ids, those of the bare text where there are too many."""
+        wholes = self._of_models(list(map(fold, parts)))
+        return [
+            (self._bare(part) if protect and self._length(whole) > self.longest else None) or whole
+            for part, whole in zip(parts, wholes, strict=True)
+        ]
+
+    def _split(self, text: str, protect: bool) -> list[str]:
+        text, signs = spans.hidden(text, spans.find(text)) if protect else (text, {})
+        nothing_of = dict.fromkeys(signs, "")
+
+        def lengths(texts: list[str]) -> list[int]:
+            return self._lengths([one.translate(nothing_of) for one in texts] if signs else texts)
+
+        made = sentences.split(text, self.longest, lengths)
         # What tokenizers make nothing of goes with what stands before it, or after it at the beginning.
-        ids = self._of_models(list(map(fold, made)))
+        ids = self._of_models([fold(part.translate(nothing_of)) for part in made])
         parts: list[str] = []
         nothing = ""
         for part, of_models in zip(made, ids, strict=True):
+            part = part.translate(signs)
             if all(of_models):
                 parts.append(nothing + part)
                 nothing = ""

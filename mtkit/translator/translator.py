@@ -31,6 +31,7 @@ from mtkit.text.characters import completed
 from mtkit.text.fold import fold
 from mtkit.translator import kept
 from mtkit.translator.candidates import candidate
+from mtkit.translator.guard import Guard
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
 from mtkit.translator.request import Line, Pair, Request, Translation, distinct
@@ -141,6 +142,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation: ...
 
@@ -153,6 +155,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -164,6 +167,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -171,7 +175,8 @@ class Translator:
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling: see `Request`; a list of n_best may be shorter, since its texts differ.
+            n_best, align, details, sampling, protect: see `Request`; a list of n_best may be shorter, since its texts
+                differ.
             settings: of [decode], for this call.
 
         Returns:
@@ -185,7 +190,7 @@ class Translator:
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request, decode = Request(n_best, align, details, sampling), decode_with(self.decode, settings)
+        request, decode = Request(n_best, align, details, sampling, protect), decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
         given = [text] if isinstance(text, str) else list(text)
@@ -228,7 +233,7 @@ class Translator:
         """
         decode, request = decode or self.decode, request or Request()
         self.check(decode, request)
-        yield from self._answers(lines, self._segmenter.jobs(lines), decode, request, forced=False)
+        yield from self._answers(lines, self._segmenter.jobs(lines, request.protect), decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
         """The targets of some pairs, with what the model says of them: no rule acts, and every piece may be said.
@@ -238,7 +243,7 @@ class Translator:
         Raises:
             ConfigError: align without attention.
         """
-        decode, request = decode or self.decode, Request(align=align, details=True)
+        decode, request = decode or self.decode, Request(align=align, details=True, protect=False)
         self.check(decode, request)
         greedy = decode.model_copy(update={"beam_size": 1})
         yield from self._answers(pairs, self._segmenter.forced(pairs), greedy, request, forced=True)
@@ -254,12 +259,27 @@ class Translator:
         sources = [line.text for line in lines]
         others = [number for number in range(len(lines)) if number not in jobs]
         done = {n: Translation(sources[n], []) if forced else kept.as_it_is(sources[n], request) for n in others}
-        following = 0
-        while following in done:
-            yield done.pop(following)
-            following += 1
+        guard = Guard((self.source_lang, self.target_lang), request, decode.beam_size, self.attends)
+        ranking, following = Ranking.of(decode), 0
+
+        def finish(number: int) -> None:
+            job = jobs[number]
+            if all(job.found):
+                candidates = joined(job, ranking, self.target_lang)
+                if not forced:
+                    candidates = kept.framed(sources[number], candidates)
+                if request.sampling is None:
+                    candidates = distinct(candidates, request.n_best)
+                done[number] = Translation(sources[number], candidates, job.warnings)
+
+        def ready() -> Iterator[Translation]:
+            nonlocal following
+            while following in done:
+                yield done.pop(following)
+                following += 1
+
+        yield from ready()
         target = self._segmenter.target
-        ranking = Ranking.of(decode)
         for parts, found in self._found(jobs, decode, request, forced):
             pieces = [one.pieces for hypotheses in found for one in hypotheses]
             texts: Iterator[str] = map(completed, target.decode_all(pieces, self._segmenter.threads))
@@ -269,17 +289,14 @@ class Translator:
                 job = jobs[number]
                 language = self.target_lang if self._copies(job.sentences[place], forced) else ""
                 told = job, place, request, language
-                job.found[place] = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
-                if all(job.found):
-                    candidates = joined(job, ranking, self.target_lang)
-                    if not forced:
-                        candidates = kept.framed(sources[number], candidates)
-                    if request.sampling is None:
-                        candidates = distinct(candidates, request.n_best)
-                    done[number] = Translation(sources[number], candidates, job.warnings)
-            while following in done:
-                yield done.pop(following)
-                following += 1
+                made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
+                job.found[place] = guard.passed(number, place, job, lines[number], made)
+                finish(number)
+            yield from ready()
+        for number, place, made in guard.again(lambda some, asked: self.window(some, decode, asked)):
+            jobs[number].found[place] = made
+            finish(number)
+            yield from ready()
 
     def _found(
         self, jobs: dict[int, Job], decode: Decode, request: Request, forced: bool

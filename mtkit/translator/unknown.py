@@ -68,8 +68,11 @@ def known_words(tokenizer: Tokenizer, ids: list[int], text: str) -> list[int]:
 
 
 def spelled(tokenizer: Tokenizer, ids: list[int], text: str) -> list[str] | None:
-    """The pieces of `known_words`; None: all are known."""
-    return None if tokenizer.unknown not in ids else [piece for piece, _ in _merged(tokenizer, text)]
+    """The pieces of `known_words`; None: all are known, or these are the ids of another text."""
+    if tokenizer.unknown not in ids:
+        return None
+    merged = _merged(tokenizer, text)
+    return [piece for piece, _ in merged] if [number for _, number in merged] == ids else None
 
 
 def _merged(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
