@@ -44,8 +44,9 @@ class Copied:
             origins = self.origins[found.start() : found.end()]
             kept = {target_words[origin] for origin in origins if origin >= 0}
             links = {(word, number) for word, target in before if target in kept}
-            copied = {(numbers[min(source_words[-1 - one], len(numbers) - 1)], number) for one in origins if one < 0}
-            made |= links or copied
+            places = [-1 - origin for origin in origins if origin < 0]
+            copied = {(numbers[min(source_words[place], len(numbers) - 1)], number) for place in places}
+            made |= copied if not links or any(source.text[place].isalnum() for place in places) else links
         return sorted(made)
 
 

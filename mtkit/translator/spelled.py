@@ -88,7 +88,7 @@ def kinds_of(text: str) -> str:
 def numbered(text: str) -> list[int]:
     """For each character the number of the white-space word that it is part of, or the next one."""
     numbers, word = list[int](), 0
-    for character, following in zip(text, text[1:] + " ", strict=True):
+    for character, following in zip(text, (text + " ")[1:], strict=True):
         numbers.append(word)
         word += not character.isspace() and following.isspace()
     return numbers
