@@ -55,7 +55,8 @@ class Tokenizer:
             self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
         except UnicodeDecodeError:
             raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
-        special |= {i for i, piece in enumerate(self._names) if piece.lstrip("▁") in RESERVED}  # never in a target so far
+        # Never in a target so far; of kind "word" there are both, the symbol and the word.
+        special |= {i for i, piece in enumerate(self._names) if piece.lstrip("▁") in RESERVED}
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
         self._bytes = frozenset(ids.values())
