@@ -12,7 +12,13 @@ from mtkit.translator.spelled import Spelled
 
 
 def candidate(
-    first: Member, hypothesis: Hypothesis, text: str, job: Job, place: int, request: Request, language: str = ""
+    first: Member,
+    hypothesis: Hypothesis,
+    text: str,
+    job: Job,
+    place: int,
+    request: Request,
+    language: str | None = None,
 ) -> Candidate:
     """A hypothesis, with what is wanted of it beyond its text.
 
@@ -20,13 +26,13 @@ def candidate(
         first: the model whose attention it is told with.
         text: of its pieces.
         place: of the part.
-        language: of the translation, into which what is unknown is copied; "": nothing is.
+        language: of the translation, into which what is unknown is copied; None: nothing is.
     """
     target = first.target_tokenizer
     made = Candidate(text, hypothesis.score, hypothesis.logprob, target.pieces(hypothesis.pieces))
     if request.details:
         made = replace(made, token_logprobs=hypothesis.piece_logprobs)
-    if not request.align and not language:
+    if not request.align and language is None:
         return made
     source, sentence, stride = first.source_tokenizer, job.sentences[place], first.model.stride
     ids, part, numbers = sentence.sources[0], fold.fold(job.parts[place]), fold.words(job.parts[place])
@@ -46,7 +52,7 @@ def candidate(
             source_tokens=alignment.columns(source.pieces([*ids, source.eos]), stride),
             stride=stride,
         )
-    if language and spelled:
+    if language is not None and spelled:
         known = unknown.Source.of(spelled, [piece == source.unknown for piece in ids], stride)
         said = Spelled(text, target.ends(hypothesis.pieces, text))
         fixed = said.ends[len(sentence.prefix) - 1] if sentence.prefix else 0

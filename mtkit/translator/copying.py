@@ -87,9 +87,14 @@ class _Copying:
         self.tokens = target.tokens()
         self.kinds = kinds_of(target.text)
         self.known = [one for one in source.spelled.tokens() if not any(map(one.meets, source.units))]
-        self.rows = [[row for row, one in enumerate(target.spans) if one.meets(token)] for token in self.tokens]
-        pieces = len(source.spelled.ends) + 1  # and the end
-        self.sharing = [min(source.stride, pieces - first) for first in range(0, pieces, source.stride)]
+        self.looked = [] if attention is None else [self._looked(attention, *target.pieces(one)) for one in self.tokens]
+
+    def _looked(self, attention: Weights, first: int, end: int) -> list[float]:
+        """How much was looked at each source piece, and the end, while so many pieces were said; in the mean."""
+        stride, count = self.source.stride, len(self.source.spelled.ends) + 1
+        columns = [sum(column) / (end - first) for column in zip(*attention[first:end], strict=True)]
+        shares = [weight / min(stride, count - place * stride) for place, weight in enumerate(columns)]
+        return [shares[piece // stride] for piece in range(count)]
 
     def copied(self) -> Copied:
         said = self._said()
@@ -116,13 +121,8 @@ class _Copying:
 
     def _weight(self, token: int, span: Span) -> float:
         """How much of the attention that a token was said with was on a stretch of the source."""
-        assert self.attention is not None
-        stride, rows = self.source.stride, self.rows[token]
-        pieces = [piece for piece, one in enumerate(self.source.spelled.spans) if one.meets(span)]
-        looked = (
-            self.attention[row][piece // stride] / self.sharing[piece // stride] for row in rows for piece in pieces
-        )
-        return sum(looked) / max(1, len(rows))
+        first, end = self.source.spelled.pieces(span)
+        return sum(self.looked[token][first:end])
 
     def _replacements(self, units: Sequence[Span]) -> dict[Span, _Edit]:
         """Words that were said for what is unknown."""
@@ -153,21 +153,27 @@ class _Copying:
         As many source words as can be get a word of their own that looks at them, first by words that look little at
         what is unknown (Kuhn 1955): a model that says nothing for that looks at it, too, while it says the next word.
         """
-        owners: dict[int, int] = {}
-
-        def found(word: int, seen: set[int]) -> bool:
-            for number in range(len(self.known)):
-                if number not in seen and self._weight(word, self.known[number]) >= LOOKED:
-                    seen.add(number)
-                    if number not in owners or found(owners[number], seen):
-                        owners[number] = word
-                        return True
-            return False
-
-        strange = [sum(self._weight(word, unit) for unit in self.source.units) for word in range(len(self.tokens))]
-        for word in sorted(range(len(self.tokens)), key=strange.__getitem__):
-            found(word, set())
-        return {*words} - {*owners.values()}
+        every = range(len(self.tokens))
+        looked = [
+            [number for number, one in enumerate(self.known) if self._weight(word, one) >= LOOKED] for word in every
+        ]
+        owners, owned = dict[int, int](), dict[int, int]()
+        for word in sorted(every, key=lambda one: sum(self._weight(one, unit) for unit in self.source.units)):
+            came, queue, free = dict[int, int](), [word], None
+            for asking in queue:  # it grows
+                for number in looked[asking]:
+                    if number not in came:
+                        came[number] = asking
+                        if number not in owners:
+                            free = number
+                            break
+                        queue.append(owners[number])
+                if free is not None:
+                    break
+            while free is not None:  # each gets what it asked for, and gives up what it had
+                owners[free] = came[free]
+                owned[came[free]], free = free, owned.get(came[free])
+        return {*words} - {*owned}
 
     def _insertion(self, place: int, unit: Span, said: dict[Span, int], edits: dict[Span, _Edit]) -> _Edit:
         """A place beside the translation of a neighbour."""

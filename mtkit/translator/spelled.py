@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -50,6 +51,10 @@ class Spelled:
     def spans(self) -> list[Span]:
         """Of its pieces."""
         return [Span(begin, end) for begin, end in pairwise([0, *self.ends])]
+
+    def pieces(self, span: Span) -> tuple[int, int]:
+        """Those that are in a stretch that is not empty: the first, and the one after the last."""
+        return bisect_right(self.ends, span.begin), bisect_left(self.ends, span.end) + 1
 
     def tokens(self) -> list[Span]:
         """Words and, of what stands between them and of scripts without spaces, pieces."""

@@ -287,7 +287,7 @@ class Translator:
                 texts = (fold(line.target) for number, _ in parts if isinstance(line := lines[number], Pair))
             for (number, place), hypotheses in zip(parts, found, strict=True):
                 job = jobs[number]
-                language = self.target_lang if self._copies(job.sentences[place], forced) else ""
+                language = self.target_lang if self._copies(job.sentences[place], forced) else None
                 told = job, place, request, language
                 made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
                 job.found[place] = guard.passed(number, place, job, lines[number], made)
