@@ -226,11 +226,8 @@ class Part:
             there[one.text] -= 1
             if there[one.text] < 0:
                 found.append(one)
-        for loose in (False, True):
-            made, moves = placing.place(self.text, found, text, looked, floor, loose, self.around)
-            if self._is_right(made):
-                break
-        return made, moves
+        tried = [placing.place(self.text, found, text, looked, floor, loose, self.around) for loose in (False, True)]
+        return next((one for one in tried if self._is_right(one[0])), tried[0])
 
     def _links(self, made: str) -> set[tuple[int, int]]:
         """Links between the words that have the same of it."""

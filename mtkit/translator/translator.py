@@ -27,7 +27,7 @@ from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.search.sentence import Vocabulary
 from mtkit.store import bundle
-from mtkit.text import fold
+from mtkit.text import fold, spans
 from mtkit.text.characters import completed
 from mtkit.translator import alignment, kept
 from mtkit.translator.guard import Guard
@@ -68,7 +68,7 @@ class Translator:
         self._decode = decode
         self.source_lang, self.target_lang = languages
         self._members = list(members)
-        self._segmenter = Segmenter(self._members)
+        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
         self._ensembles: dict[str, Ensemble] = {}
         self._making = threading.Lock()
 
@@ -353,7 +353,7 @@ class Translator:
             first, attention = self._members[0], hypothesis.attention.tolist()
             ids, stride = job.sentences[place].sources[0], first.model.stride
             source = first.source_tokenizer
-            part, numbers = job.parts[place], fold.words(job.parts[place])
+            part, numbers = job.given[place], fold.words(job.given[place])
             words = (
                 [numbers[word] for word in source.words(ids, fold.fold(part))],
                 target.words(hypothesis.pieces, text),

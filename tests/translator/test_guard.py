@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mtkit import Candidate, Sampling, Translation, Translator
+from mtkit.schema import Decode
 from mtkit.search.sentence import Sentence
 from mtkit.text.spans import find, pairs
 from mtkit.translator.guard import CHANGED, LOST, Guard, Part
@@ -183,8 +184,6 @@ def test_whatever_model(others: dict[str, Translator], name: str) -> None:
 
 def test_an_ensemble() -> None:
     first, second = (translator(longest=longest)._members[0] for longest in (20, 30))
-    from mtkit.schema import Decode
-
     both = Translator([first, second], Decode(), ("en", "de"))
     for line, made in zip(HARD, both.translate(HARD), strict=True):
         holds(line, made)
@@ -239,6 +238,14 @@ def test_what_encloses_words_of_two_parts(small: Translator) -> None:
     holds(line, made)
     assert made.text.startswith("<p>")
     assert made.text.endswith("</p>")
+
+
+def test_five_percent_is_text() -> None:
+    turkish = translator(languages=("tr", "en"))
+    line = "the red dog %5 sees <b>one</b> house, " * 5
+    made = turkish.translate(line)
+    holds(line.replace("%5", ""), made)
+    assert turkish.translate("the %5 dog").warnings == []
 
 
 def test_many_pieces_of_one_are_no_long_line(small: Translator) -> None:
