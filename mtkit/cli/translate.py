@@ -38,7 +38,15 @@ def command(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
     flags: Flags = NONE_GIVEN,
-    n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations a line: INDEX ||| text ||| score.")] = 1,
+    n_best: Annotated[
+        int,
+        typer.Option(
+            "--n-best",
+            min=1,
+            help="Translations a line, at most: INDEX ||| text ||| score. Their texts differ, so there are fewer where "
+            "search finds fewer; draws of --sample may be the same.",
+        ),
+    ] = 1,
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,

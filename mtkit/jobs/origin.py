@@ -2,16 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mtkit import config as configs
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import BundleError, ConfigError
 from mtkit.schema import Config, Model, effects
-
-if TYPE_CHECKING:
-    from mtkit.store.bundle_config import BundleConfig
+from mtkit.store import bundle_config
+from mtkit.store.bundle_config import BundleConfig
 
 FREE = ("model.dropout", "model.word_dropout", "model.variational")
 """Keys of [model] that weights do not depend on."""
@@ -26,8 +25,6 @@ def resolved(loaded: Loaded) -> Loaded:
     """
     if not loaded.config.train.init_from:
         return loaded
-    from mtkit.store import bundle_config  # which other runs do without
-
     config, folder = loaded.config, find(loaded)
     found = bundle_config.read(folder)
     if found.kind == "exported" and found.decode.precision == "int8":
@@ -85,7 +82,7 @@ def _value(model: Model, key: str) -> Any:
     return value
 
 
-def _tokenizer(loaded: Loaded, found: "BundleConfig", folder: Path) -> dict[str, Any]:
+def _tokenizer(loaded: Loaded, found: BundleConfig, folder: Path) -> dict[str, Any]:
     """The keys of [tokenizer] that are settled."""
     given = loaded.config.tokenizer
     paths = [folder / name for name in found.tokenizers]

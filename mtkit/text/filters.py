@@ -43,13 +43,11 @@ class TextRules:
 
     def broken(self, source: str, target: str) -> str | None:
         """The first rule that a pair breaks, or None."""
-        stripped = source.strip(), target.strip()
-        if not stripped[0] or not stripped[1]:
+        if not source.strip() or not target.strip():
             return "empty"
         if len(source) > self.max_chars or len(target) > self.max_chars:
             return "max_chars"
-        # Words are compared where the first letters are equal, which they seldom are.
-        if self.drop_copies and stripped[0][0] == stripped[1][0] and source.split() == target.split():
+        if self.drop_copies and (source == target or source.split() == target.split()):
             return "drop_copies"
         return None
 
@@ -76,10 +74,7 @@ class PieceRules:
 def key(*sides: str) -> int:
     """A 64-bit hash of a pair or a side, the same on every machine, and whatever the spaces around and between words:
     a tokenizer sees one of them, or none."""
-    text = "\0".join(sides)
-    # Printable text has no white space but U+0020; where it stands alone and inside, words are as they would be joined.
-    if "  " in text or not all(side.isprintable() and side.strip() == side for side in sides):
-        text = "\0".join([" ".join(side.split()) for side in sides])
+    text = "\0".join([" ".join(side.split()) for side in sides])
     digest = hashlib.blake2b(text.encode(), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
 

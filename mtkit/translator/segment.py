@@ -12,7 +12,8 @@ from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence
 from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
-from mtkit.translator import kept
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.translator import kept, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair
@@ -80,6 +81,11 @@ class Segmenter:
                 made[number] = Job([pair.text], [Sentence(whole, prefix, pair.number)], [])
         return made
 
+    def has_unknown(self, sentence: Sentence) -> bool:
+        """Whether there is something in it that the first model, whose attention is told, does not know."""
+        strange = self.members[0].source_tokenizer.unknown
+        return strange is not None and strange in sentence.sources[0]
+
     def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
         """The ids of each model, of the texts that are more than space to every one of them."""
         texts = list(map(fold, texts))
@@ -88,7 +94,15 @@ class Segmenter:
 
     def _of_models(self, texts: list[str], threads: int = 1) -> Iterator[list[list[int]]]:
         """Of each folded text, the ids of each model."""
-        return map(list, zip(*(one.source_tokenizer.encode(texts, threads) for one in self.members), strict=True))
+        return map(list, zip(*(self._ids(one.source_tokenizer, texts, threads) for one in self.members), strict=True))
+
+    @staticmethod
+    def _ids(tokenizer: Tokenizer, texts: list[str], threads: int) -> list[list[int]]:
+        """Of each text; a word with a letter that is unknown is so as a whole."""
+        ids = tokenizer.encode(texts, threads)
+        if tokenizer.unknown is None:
+            return ids
+        return [unknown.known_words(tokenizer, own, text) for own, text in zip(ids, texts, strict=True)]
 
     def _prefix(self, line: Line) -> list[int]:
         prefix = fold(line.prefix)

@@ -11,9 +11,10 @@ from mtkit.schema import Decode
 from mtkit.search.sentence import Sentence
 from mtkit.text.spans import find, pairs
 from mtkit.translator.guard import CHANGED, LOST, Guard, Part
+from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Request
-from tests.translator.small import LINES, LONGEST, translator
+from tests.translator.small import LINES, LONGEST, model_of, pieces, table, translator
 
 MENDED = [
     ("the {0} dog", "das {0} Hund", "das {0} Hund"),
@@ -154,11 +155,14 @@ def small() -> Any:
 
 @pytest.fixture(scope="module")
 def others() -> dict[str, Any]:
-    """Models that speak nonsense: without attention, with columns of three pieces, into a language without spaces."""
+    """Models that speak nonsense: without attention, with columns of three pieces, into a language without spaces, and
+    one to which most characters are unknown."""
+    words = pieces(byte_fallback=False)
     return {
         "blind": translator(attention={"name": "none"}),
         "conv": translator(conv=3, longest=40),
         "unspaced": translator(languages=("en", "zh")),
+        "words": Translator([Member(model_of(table(), words), words, words, LONGEST)], Decode(), ("en", "de")),
     }
 
 
@@ -176,7 +180,7 @@ def test_whatever_is_asked_for(small: Translator, asked: dict[str, Any]) -> None
             assert (one.attention is None) == (one.alignment is None) == (not asked.get("align"))
 
 
-@pytest.mark.parametrize("name", ["blind", "conv", "unspaced"])
+@pytest.mark.parametrize("name", ["blind", "conv", "unspaced", "words"])
 def test_whatever_model(others: dict[str, Translator], name: str) -> None:
     for line, made in zip(HARD, others[name].translate(HARD), strict=True):
         holds(line, made)
