@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 # What every span has; a line without is not looked at any further.
-TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]")
+TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]")
 
 _LETTER = "A-Za-z0-9_\u00c0-\u024f"  # not \w: other scripts go on without a space ("%d个", "a@b.org에")
-_URL = r"[!#-;=?-Z^_a-z{}~\u00c0-\u052f]"
+_URL = r"[!#-;=?@A-Z^_a-z{}~\u00c0-\u052f]"
 _NAME = r"[A-Za-z][\w:.-]*"
 _VALUE = r"""(?:\\?"[^"]{0,2000}"|'[^']{0,2000}'|[^\s"'<>=`]+)"""
 # What stands in a tag without a value; anything else would make tags of "a <b and c> d".
@@ -29,8 +29,8 @@ _ICU = (
 _CONVERSION = r"(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
 _DOMAIN = "com|org|net|edu|gov|mil|int|info|io|dev|app|eu|de|fr|uk|jp|kr|cn|ru|nl|pl|ch"
 
-_FORMS = {
-    "tag": [_TAG, r"<!--(?:(?!-->).){0,500}-->", r"<%[^<>%]{0,200}%>", r"<\?[^<>?]{0,200}\?>"],
+_FORMS = {  # tried in this order
+    "tag": [_TAG, r"<!--(?:(?!-->).){0,500}-->", r"<![A-Z][^<>]{0,200}>", r"<%[^<>%]{0,200}%>", r"<\?[^<>?]{0,200}\?>"],
     "address": [
         rf"[A-Za-z](?<![A-Za-z0-9].)[A-Za-z0-9+.-]{{1,20}}://(?:\[[0-9A-Fa-f:.]+\])?{_URL}+",
         rf"www\.(?<![{_LETTER}.-]www\.)[A-Za-z0-9-]+\.{_URL}+",
@@ -47,7 +47,9 @@ _FORMS = {
         r"\{%[^{}]{1,200}%\}",
         _ICU,
         r"\{\s*[A-Z]+\([^{}()]{0,100}\)\s*\}",
-        r"[#$@%]?\{ ?[!-z|~\u00c0-\u052f]{0,80} ?\}",
+        r"[#$@%]?\{ ?[!-@A-Z\[-`a-z|~\u00c0-\u052f]{0,80} ?\}",
+        r"<<[\w .-]{1,60}>>",
+        r"__(?<!\w__)[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,60}__(?!\w)",
         r"\$\((?!\d)[\w.-]{1,60}\)",
         r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",
         rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{_LETTER}])",  # but for $USD
@@ -115,7 +117,7 @@ class Span:
         """What the opening and the closing one have in common."""
         found = _TAG_NAME.match(self.text)
         if found:
-            return found[1]
+            return found[1].lower()
         found = _SECTION.match(self.text)
         return found[2] if found else ""
 

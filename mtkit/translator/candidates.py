@@ -35,7 +35,7 @@ def candidate(
     if not request.align and language is None:
         return made
     source, sentence, stride = first.source_tokenizer, job.sentences[place], first.model.stride
-    ids, part, numbers = sentence.sources[0], fold.fold(job.parts[place]), fold.words(job.parts[place])
+    ids, part, numbers = sentence.sources[0], fold.fold(job.given[place]), fold.words(job.given[place])
     attention = None if hypothesis.attention is None else hypothesis.attention.tolist()
     spelled = unknown.spelled(source, ids, part)
     links: list[tuple[int, int]] = []

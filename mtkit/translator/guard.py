@@ -91,9 +91,11 @@ class Guard:
         if not self._waiting:
             return
         asked = self._request
-        # A beam has had more to say than was asked for; of what is drawn there is no more.
-        others = asked.sampling is None and self._beam > asked.n_best
-        wanted = replace(asked, n_best=self._beam if others else asked.n_best, align=self._attends, protect=False)
+        # A beam has had more to say than one translation; of lists and of what is drawn all has been seen.
+        others = asked.sampling is None and asked.n_best == 1 < self._beam
+        wanted = replace(
+            asked, n_best=self._beam if asked.sampling is None else asked.n_best, align=self._attends, protect=False
+        )
         lines = [line for *_, part, _ in self._waiting for line in part.lines(others)]
         answers = map(_unframed, search(lines, wanted))
         for number, place, job, part, first in self._waiting:
@@ -226,11 +228,8 @@ class Part:
             there[one.text] -= 1
             if there[one.text] < 0:
                 found.append(one)
-        for loose in (False, True):
-            made, moves = placing.place(self.text, found, text, looked, floor, loose, self.around)
-            if self._is_right(made):
-                break
-        return made, moves
+        tried = [placing.place(self.text, found, text, looked, floor, loose, self.around) for loose in (False, True)]
+        return next((one for one in tried if self._is_right(one[0])), tried[0])
 
     def _links(self, made: str) -> set[tuple[int, int]]:
         """Links between the words that have the same of it."""

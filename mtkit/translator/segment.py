@@ -22,12 +22,17 @@ PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of
 
 
 class Segmenter:
-    """Makes jobs of lines, for models that share the target tokenizer."""
+    """Makes jobs of lines, for models that share the target tokenizer.
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    Args:
+        percent_first: in the source %5 is five percent.
+    """
+
+    def __init__(self, members: Sequence[Member], percent_first: bool = False) -> None:
         self.members = members
         self.target = members[0].target_tokenizer
         self.longest = members[0].max_pieces
+        self.percent_first = percent_first
 
     @property
     def threads(self) -> int:
@@ -48,14 +53,14 @@ class Segmenter:
         """
         made = {}
         for number, whole in self._encoded([line.text for line in lines]).items():
-            line, length = lines[number], self._length(whole)
+            line = lines[number]
             prefix = self._prefix(line)
             if not prefix and kept.wordless(line.text):
                 continue
-            if length > self.longest and protect and (bare := self._bare(line.text)):
-                whole, length = bare, min(length, self._length(bare))
+            given, whole = self._given(line.text, whole, protect)
+            length = self._length(whole)
             if length <= self.longest:
-                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [])
+                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], [given])
                 continue
             if prefix:
                 raise DataError(
@@ -113,14 +118,16 @@ class Segmenter:
 
     def _in_parts(self, line: Line, length: int, protect: bool) -> Job:
         parts = self._split(line.text, protect)
-        of_models = self._given(parts, protect)
+        wholes = self._of_models(list(map(fold, parts)))
+        given = [self._given(part, whole, protect) for part, whole in zip(parts, wholes, strict=True)]
         return Job(
             parts,
-            [Sentence(sources, (), line.number + place * PART) for place, sources in enumerate(of_models)],
+            [Sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
             [
                 f"{length} pieces are more than the {self.longest} of the longest training sentence: "
                 f"translated in {len(parts)} parts"
             ],
+            [text for text, _ in given],
         )
 
     def _length(self, ids: Sequence[list[int]]) -> int:
@@ -134,22 +141,16 @@ class Segmenter:
     def _lengths(self, texts: list[str]) -> list[int]:
         return list(map(self._length, self._of_models(list(map(fold, texts)))))
 
-    def _bare(self, text: str) -> list[list[int]] | None:
-        """The ids of each model of a text without what comes out as it went in; None: it has none, or nothing else."""
-        found = spans.find(text)
-        ids = next(self._of_models([fold(spans.without(text, found)[0])])) if found else []
-        return ids if ids and all(ids) else None
-
-    def _given(self, parts: list[str], protect: bool) -> list[list[list[int]]]:
-        """What models are given of each part: its ids, those of the bare text where there are too many."""
-        wholes = self._of_models(list(map(fold, parts)))
-        return [
-            (self._bare(part) if protect and self._length(whole) > self.longest else None) or whole
-            for part, whole in zip(parts, wholes, strict=True)
-        ]
+    def _given(self, text: str, ids: list[list[int]], protect: bool) -> tuple[str, list[list[int]]]:
+        """What models are given of a text with these ids: itself, or, where that is too much, what is left of it
+        without what comes out as it went in."""
+        found = spans.find(text, self.percent_first) if protect and self._length(ids) > self.longest else []
+        bare = spans.without(text, found)[0].strip() if found else ""
+        of_models = next(self._of_models([fold(bare)])) if bare else []
+        return (bare, of_models) if of_models and all(of_models) else (text, ids)
 
     def _split(self, text: str, protect: bool) -> list[str]:
-        text, signs = spans.hidden(text, spans.find(text)) if protect else (text, {})
+        text, signs = spans.hidden(text, spans.find(text, self.percent_first)) if protect else (text, {})
         nothing_of = dict.fromkeys(signs, "")
 
         def lengths(texts: list[str]) -> list[int]:

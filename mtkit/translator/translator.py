@@ -27,6 +27,7 @@ from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store import bundle
+from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.text.fold import fold
 from mtkit.translator import kept
@@ -69,7 +70,7 @@ class Translator:
         self._decode = decode
         self.source_lang, self.target_lang = languages
         self._members = list(members)
-        self._segmenter = Segmenter(self._members)
+        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
         self._ensembles: dict[str, Ensemble] = {}
         self._making = threading.Lock()
 

@@ -37,6 +37,8 @@ FOUND = [
     ("访问http://ex.org/查看。", ["http://ex.org/"]),
     ("write to a.b+c@ex-1.co.uk or mailto:x@ex.org.", ["a.b+c@ex-1.co.uk", "mailto:x@ex.org"]),
     ("me@ex.org에 @user example.com/x 192.168.0.1:80", ["me@ex.org", "@user", "example.com/x", "192.168.0.1:80"]),
+    ("<<first name>> of __FIRST_NAME__, __init__", ["<<first name>>", "__FIRST_NAME__", "__init__"]),
+    ("<!DOCTYPE html> <B>x</b>", ["<!DOCTYPE html>", "<B>", "</b>"]),
     ("hello :wave: @count@", [":wave:", "@count@"]),
     (r"one\ntwo\tThree \"x\" \u00e9", [r"\n", r"\t", r"\"", r"\"", r"\u00e9"]),
     (r"open C:\new\table.txt now", [r"C:\new\table.txt"]),
@@ -68,6 +70,7 @@ NOTHING = [
     "Node.js, e.g. this, 1.2.3, end.The",
     "a \\ b \\textbf",
     "and/or, 1/2, he/she",
+    "snake_case_name, ____, a__b__c, << x",
     "`code` and 'quotes' and #tags",
     "",
 ]

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from mtkit import Candidate, Sampling, Translation, Translator
+from mtkit.schema import Decode
 from mtkit.search.sentence import Sentence
 from mtkit.text.spans import find, pairs
 from mtkit.translator.guard import CHANGED, LOST, Guard, Part
+from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Request
-from tests.translator.small import LINES, LONGEST, translator
+from tests.translator.small import LINES, LONGEST, model_of, pieces, table, translator
 
 MENDED = [
     ("the {0} dog", "das {0} Hund", "das {0} Hund"),
@@ -153,11 +155,14 @@ def small() -> Any:
 
 @pytest.fixture(scope="module")
 def others() -> dict[str, Any]:
-    """Models that speak nonsense: without attention, with columns of three pieces, into a language without spaces."""
+    """Models that speak nonsense: without attention, with columns of three pieces, into a language without spaces, and
+    one to which most characters are unknown."""
+    words = pieces(byte_fallback=False)
     return {
         "blind": translator(attention={"name": "none"}),
         "conv": translator(conv=3, longest=40),
         "unspaced": translator(languages=("en", "zh")),
+        "words": Translator([Member(model_of(table(), words), words, words, LONGEST)], Decode(), ("en", "de")),
     }
 
 
@@ -175,7 +180,7 @@ def test_whatever_is_asked_for(small: Translator, asked: dict[str, Any]) -> None
             assert (one.attention is None) == (one.alignment is None) == (not asked.get("align"))
 
 
-@pytest.mark.parametrize("name", ["blind", "conv", "unspaced"])
+@pytest.mark.parametrize("name", ["blind", "conv", "unspaced", "words"])
 def test_whatever_model(others: dict[str, Translator], name: str) -> None:
     for line, made in zip(HARD, others[name].translate(HARD), strict=True):
         holds(line, made)
@@ -183,8 +188,6 @@ def test_whatever_model(others: dict[str, Translator], name: str) -> None:
 
 def test_an_ensemble() -> None:
     first, second = (translator(longest=longest)._members[0] for longest in (20, 30))
-    from mtkit.schema import Decode
-
     both = Translator([first, second], Decode(), ("en", "de"))
     for line, made in zip(HARD, both.translate(HARD), strict=True):
         holds(line, made)
@@ -239,6 +242,14 @@ def test_what_encloses_words_of_two_parts(small: Translator) -> None:
     holds(line, made)
     assert made.text.startswith("<p>")
     assert made.text.endswith("</p>")
+
+
+def test_five_percent_is_text() -> None:
+    turkish = translator(languages=("tr", "en"))
+    line = "the red dog %5 sees <b>one</b> house, " * 5
+    made = turkish.translate(line)
+    holds(line.replace("%5", ""), made)
+    assert turkish.translate("the %5 dog").warnings == []
 
 
 def test_many_pieces_of_one_are_no_long_line(small: Translator) -> None:
