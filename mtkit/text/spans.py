@@ -58,7 +58,7 @@ _FORMS = {  # tried in this order
         r"%<\w{1,60}>[-+0#]*" + _CONVERSION,
         r"%(?<![\w%]%)[A-Za-z_][\w.-]{0,60}%(?![\w%])",
         r"%(?<![\w%]%)[A-Z][A-Z0-9_]{2,60}(?![A-Z0-9_])",
-        r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:])",
+        r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:`])",  # :wave:, but no role of reStructuredText
         rf"@(?<![\w@/.]@)[A-Za-z_][{_LETTER}]{{1,60}}@?",
     ],
     # Behind a number it is more likely so many percent: 50 %-a, 5%d.
@@ -83,6 +83,8 @@ _TAG_NAME = re.compile(r"</?([\w:.-]+)")
 _SECTION = re.compile(r"\{\{([#^/])\s*([\w.-]+)")
 _CLOSING = re.compile(r"[.,;:!?)\]}»”’…。，、！？：；）」』]")
 _AFTER_ADDRESS = ".,;:!?'*_~"
+_MARKS = "\"\" '' `` ** __ () [] <> {} «» »« “” „“ „” ‘’ ‚‘ ‹› 「」 『』 （） 【】 《》"
+_AROUND = frozenset(_MARKS.split())
 _SPACES = (" ", "\u00a0", "\u202f")
 _APOSTROPHES = "'’"
 
@@ -205,6 +207,19 @@ def without(line: str, spans: Sequence[Span]) -> tuple[str, list[int]]:
             text += " " * apart
             places += [first.start] * apart
     return "".join(text), places
+
+
+def quoted(line: str, spans: Sequence[Span]) -> list[Span]:
+    """The same with the quotation marks, brackets and the like in which they stand alone."""
+    made: list[Span] = []
+    for row, span in enumerate(spans):
+        start, end = span.start, span.end
+        low = spans[row - 1].end if row else 0
+        high = spans[row + 1].start if row + 1 < len(spans) else len(line)
+        while not span.role and low < start and end < high and line[start - 1] + line[end] in _AROUND:
+            start, end = start - 1, end + 1
+        made.append(Span(start, end, line[start:end], span.kind) if end > span.end else span)
+    return made
 
 
 def hidden(line: str, spans: Sequence[Span]) -> tuple[str, dict[int, str]]:

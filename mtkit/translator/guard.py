@@ -25,6 +25,7 @@ from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
 CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
 SHOWN = 40  # characters of what a warning is about
+OPENING = tuple("([{<\"'`“„«‘‚‹「『*")
 NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # ASCII's marks, as some models write them
 
 Moves = Sequence[tuple[int, int]]
@@ -132,9 +133,14 @@ class Part:
     percent_first: bool = False
 
     @cached_property
+    def quoted(self) -> list[Span]:
+        """The same with the marks in which it stands alone, since these say nothing without it."""
+        return spans.quoted(self.text, self.found)
+
+    @cached_property
     def bare(self) -> tuple[str, list[int]]:
         """The text without it and without white space at its ends, and where each of its characters stands."""
-        text, places = spans.without(self.text, self.found)
+        text, places = spans.without(self.text, self.quoted)
         start, end = len(text) - len(text.lstrip()), len(text.rstrip())
         return text[start:end], places[start:end]
 
@@ -179,16 +185,22 @@ class Part:
         floor, found = self._floor(text), self._find(text)
         missing, more = difference(self.found, found)
         taken = [(one.start, one.end) for one in found if one not in more]
+        strange = [one for one in more if all(one.text != other.text for other in self.found)]
         edits: list[tuple[int, int, str]] = []
         for one in list(missing):
-            if place := alike(one, text, more, taken, floor):
+            if place := alike(one, text, strange, taken, floor):
                 taken.append(place)
                 edits.append((*place, one.text))
-                more = [other for other in more if not overlap((other.start, other.end), place)]
+                more, strange = (
+                    [other for other in some if not overlap((other.start, other.end), place)]
+                    for some in (more, strange)
+                )
                 missing.remove(one)
+        if missing or len(more) > len(self.found):  # the latter says the same again and again
+            return None
         edits += [(*gone(text, one, floor), "") for one in more if one.start >= floor]
         made, moves = edited(text, edits)
-        if missing or not self._is_right(made):
+        if not self._is_right(made):
             return None
         links = candidate.alignment
         if links is not None:
@@ -224,10 +236,9 @@ class Part:
         floor = self._floor(text)
         there = Counter(one.text for one in self._find(text[:floor]))
         found: list[Span] = []
-        for one in self.found:
-            there[one.text] -= 1
-            if there[one.text] < 0:
-                found.append(one)
+        for one, whole in zip(self.found, self.quoted, strict=True):
+            if not taken_from(there, one.text):
+                found.append(whole)
         tried = [placing.place(self.text, found, text, looked, floor, loose, self.around) for loose in (False, True)]
         return next((one for one in tried if self._is_right(one[0])), tried[0])
 
@@ -271,7 +282,7 @@ def alike(
     another of its kind.
 
     Args:
-        more: what of the translation's spans its source has not.
+        more: spans of the translation that its source has not.
         taken: what stands for other spans.
         floor: where it may begin.
     """
@@ -297,10 +308,11 @@ def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def gone(text: str, span: Span, floor: int) -> tuple[int, int]:
-    """What is cut out with a span: white space at one of its sides."""
-    if span.start > floor and text[span.start - 1].isspace():
+    """What is cut out with a span: white space that would be one too many."""
+    before, after = span.start > floor and text[span.start - 1].isspace(), text[span.end : span.end + 1]
+    if before and not after.isalnum() and after not in OPENING:
         return span.start - 1, span.end
-    return span.start, span.end + text[span.end : span.end + 1].isspace()
+    return span.start, span.end + (after.isspace() and not text[floor : span.start].strip())
 
 
 def edited(text: str, edits: Iterable[tuple[int, int, str]]) -> tuple[str, Moves]:

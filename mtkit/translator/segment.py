@@ -145,7 +145,7 @@ class Segmenter:
         """What models are given of a text with these ids: itself, or, where that is too much, what is left of it
         without what comes out as it went in."""
         found = spans.find(text, self.percent_first) if protect and self._length(ids) > self.longest else []
-        bare = spans.without(text, found)[0].strip() if found else ""
+        bare = spans.without(text, spans.quoted(text, found))[0].strip() if found else ""
         of_models = next(self._of_models([fold(bare)])) if bare else []
         return (bare, of_models) if of_models and all(of_models) else (text, ids)
 

@@ -27,7 +27,8 @@ MENDED = [
     ("the <b>red</b> dog", "das <i>rote</i> Hund", "das <b>rote</b> Hund"),
     ("see http://ex.org/a?b=1.", "siehe http: //ex.org/a? b=1.", "siehe http://ex.org/a?b=1."),
     ("see http://ex.org/a", "siehe http://ex.org/ab/c jetzt", "siehe http://ex.org/a jetzt"),
-    ("the {0} dog", "das {0} Hund {1} {0}", "das {0} Hund"),
+    ("the {0} dog", "das {0} Hund {0}", "das {0} Hund"),
+    ("the {0} dog", "das {0}, {0}`Hund`", "das {0}, `Hund`"),
     ("the {0} dog", "{1} das {0} Hund", "das {0} Hund"),
     ("a &amp; b", "a & amp; b", "a &amp; b"),
 ]
@@ -37,6 +38,8 @@ BROKEN = [
     ("the <b>red</b> dog", "das </b>rote<b> Hund"),
     ("<b>a</b> <i>b</i>", "<b>a <i></b>b</i>"),
     ("a %d", "100 % der"),
+    ("{0} {1}", "{0} {0}"),  # not {1} changed, but {0} again
+    ("the {0} dog", "{0} das {0} {0} Hund"),
 ]
 
 
@@ -77,6 +80,13 @@ def test_links_follow_the_words() -> None:
 
 def test_what_was_invented_goes() -> None:
     assert part("the {0} dog").placed(candidate("das {5} Hund <br>")).text == "das {0} Hund"
+
+
+def test_marks_in_which_nothing_else_stands() -> None:
+    assert part('open "{0}" or ``x`` (%s) now').bare[0] == "open or ``x`` now"
+    assert part("*{0}* ('{1}') „{2}“ ({3}, {4})").bare[0] == "(,)"
+    assert part('"<b>a</b>"').bare[0] == '"a"'
+    assert part('open "{0}" now').placed(candidate("öffne jetzt")).text == 'öffne "{0}" jetzt'
 
 
 def searched(answers: list[list[str]], asked: list[list[str]]) -> Any:
