@@ -24,7 +24,9 @@ def seen(source: list[str], target: list[str], **more: Any) -> Look:
         "saliency": None,
     }
     said = [Said(piece, -0.5, []) for piece in target]
-    part = Part(source=source, target=said, score=-1.0, logprob=-2.0, norms=[], tree=[], best=1, **given | more)
+    part = Part(
+        source=source, target=said, text="c d", score=-1.0, logprob=-2.0, norms=[], tree=[], best=1, **given | more
+    )
     return Look("m", "a b", "c d", False, ["a", "b"], ["c", "d"], [(0, 1), (1, 0)], [part])
 
 

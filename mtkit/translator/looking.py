@@ -16,6 +16,8 @@ from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.tree import BESIDE, Fate
 from mtkit.search.tree import Node as Numbered
 from mtkit.search.watch import Tree, watch
+from mtkit.text import spans
+from mtkit.text.characters import completed
 from mtkit.translator.member import Member
 from mtkit.translator.request import Line, Pair, Request
 from mtkit.translator.segment import Segmenter
@@ -82,6 +84,7 @@ class Part:
         source: its pieces and their end.
         fields: of each state of the encoder, the first and the last source piece that it stands for.
         target: what was said, the end included.
+        text: that as text.
         score: what search ranks by.
         attention: the decoder's at the source first.
         saliency: how much each source piece (a column) moves each target piece (a row): the norm of the gradient of its
@@ -94,6 +97,7 @@ class Part:
     source: list[str]
     fields: list[tuple[int, int]]
     target: list[Said]
+    text: str
     score: float
     logprob: float
     attention: list[Attention]
@@ -140,7 +144,7 @@ def look(translator: Translator, one: Line | Pair) -> Look:
     if len(translator.members) > 1:
         raise ConfigError("one model at a time can be looked into")
     (member,), align, decode = translator.members, translator.attends, translator.decode
-    segmenter = Segmenter([member])
+    segmenter = Segmenter([member], spans.percent_first(translator.source_lang))
     if isinstance(one, Pair):
         (made,), jobs = translator.forced([one], align=align), segmenter.forced([one])
         decode = decode.model_copy(update={"beam_size": 1})
@@ -153,6 +157,11 @@ def look(translator: Translator, one: Line | Pair) -> Look:
         notes.append("nothing in this line is for a model to translate")
     sentences = jobs[0].sentences if jobs else []
     parts = [_part(member, sentence, decode, isinstance(one, Pair), notes) for sentence in sentences]
+    if not isinstance(one, Pair) and not all(part.text in made.text for part in parts):
+        notes.append(
+            "the translation is not all that the model said: what it does not know, or must come out as it went in, "
+            "was put there from the source"
+        )
     links = made.candidates[0].alignment if made.candidates else None
     return Look(
         member.name,
@@ -184,6 +193,7 @@ def _part(member: Member, sentence: Sentence, decode: Decoding, forced: bool, no
         source.pieces(ids),
         seen.fields,
         _said(tree, target.names),
+        completed(target.decode(said[:-1])),
         end.score,
         end.logprob,
         _attention(seen.looks, notes),

@@ -14,6 +14,7 @@ PART: dict[str, Any] = {
     "source": ["▁a", "</s>"],
     "fields": [[0, 0], [1, 1]],
     "target": [{"piece": "</s>", "logprob": -0.5, "others": []}],
+    "text": "",
     "score": -0.5,
     "logprob": -0.5,
     "attention": [],

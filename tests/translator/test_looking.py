@@ -128,6 +128,16 @@ def test_a_line_in_parts_is_seen_part_by_part() -> None:
     assert any("parts" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("line", ["the red dog %s", "the <b>cat</b>"])
+def test_what_was_put_into_a_translation_is_said(line: str) -> None:
+    made = _with(translator(), max_ratio=1, min_length=3)
+    found = look(made, Line(line))
+    assert found.translation == next(iter(made.window([Line(line)]))).text
+    assert found.translation != found.parts[0].text
+    assert sum("put there from the source" in note for note in found.notes) == 1
+    assert not any("put there" in note for note in look(made, Line(LINE)).notes)
+
+
 @pytest.mark.parametrize("line", ["", "  ", "12 34 !"])
 def test_a_line_that_no_model_is_given_has_no_inside(line: str) -> None:
     found = look(translator(), Line(line))

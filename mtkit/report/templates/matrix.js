@@ -109,7 +109,7 @@ class Matrix {
         layer.fillRect(left + column * size, top + row * size, size - gap, size - gap);
       });
     });
-    const told = this.table.kind === "gradients" ? "" : ` The strongest colour here is ${strongest.toFixed(2)}.`;
+    const told = this.table.kind === "gradients" ? "" : ` The strongest colour here is ${Number(strongest.toPrecision(2))}.`;
     this.note.textContent = EXPLAINED[this.table.kind] + told + " Point at a cell, or step through them with the arrow keys.";
     layer.globalAlpha = 1;
     layer.strokeStyle = this.color("--rule");
@@ -160,7 +160,8 @@ class Matrix {
     });
     context.strokeStyle = this.color("--link");
     context.lineWidth = 2;
-    context.strokeRect(left + column * size, top + row * size, size - 1, size - 1);
+    const around = Math.max(0, 11 - size) / 2; // so that it is seen around the smallest cells, too
+    context.strokeRect(left + column * size - around, top + row * size - around, size - 1 + 2 * around, size - 1 + 2 * around);
     this.tell();
   }
 
