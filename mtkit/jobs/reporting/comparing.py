@@ -30,7 +30,8 @@ from mtkit.report.findings import (
 )
 
 SHOWN = 8  # sentences of each kind
-SAMPLES = 4  # of each fault of each system
+SAMPLES = 8  # of each fault, over all systems; one of each at least, and four at most
+CELLS = 250_000  # of all pictures of attention: more would make a page of some megabytes
 LONGEST = 1000  # characters of a text that are shown
 LENGTHS = (0, 6, 11, 16, 21, 31, 51)  # of sources, in words, at least
 UNSEEN = (0, 1, 2, 3)  # words of a source that training never had, at least
@@ -139,7 +140,7 @@ def _system(one: _Scored, test: TestSet, words: Words) -> SystemFacts:
     found = []
     for fault in possible:
         numbers = [number for number, names in enumerate(one.faults, 1) if fault in names]
-        found.append(Fault(fault, len(numbers), len(numbers) / lines, tuple(_worst(numbers, one)[:SAMPLES])))
+        found.append(Fault(fault, len(numbers), len(numbers) / lines, tuple(_samples(numbers, one, len(test.systems)))))
     run = one.system.run
     return SystemFacts(
         one.system.name,
@@ -151,8 +152,9 @@ def _system(one: _Scored, test: TestSet, words: Words) -> SystemFacts:
     )
 
 
-def _worst(numbers: list[int], one: _Scored) -> list[int]:
-    return sorted(numbers, key=lambda number: one.chrf[number - 1])
+def _samples(numbers: list[int], one: _Scored, systems: int) -> list[int]:
+    """The worst of some lines, fewer of each system the more there are."""
+    return sorted(numbers, key=lambda number: one.chrf[number - 1])[: min(4, max(1, SAMPLES // systems))]
 
 
 def _calibration(one: _Scored) -> CalibrationFacts | None:
@@ -271,10 +273,10 @@ def _sentences(
         number - 1
         for one in scored
         for fault in faulty.FAULTS
-        for number in _worst([n for n, names in enumerate(one.faults, 1) if fault in names], one)[:SAMPLES]
+        for number in _samples([n for n, names in enumerate(one.faults, 1) if fault in names], one, len(scored))
     }
     chosen["faults"] = sorted(faulted)
-    wanted = sorted({line for some in chosen.values() for line in some})
+    wanted = list(dict.fromkeys(line for some in chosen.values() for line in some))
     looked = _attention(scored, test, wanted, attend, notes) if attend else {}
     made = {line: _sentence(line, scored, test, looked.get(line, {})) for line in wanted}
     return {kind: tuple(made[line] for line in some) for kind, some in chosen.items()}
@@ -297,6 +299,17 @@ def _attention(
         for line, attention in zip(lines, seen, strict=True):
             if attention:
                 found[line][name] = attention
+    return _within(found, notes)
+
+
+def _within(found: dict[int, dict[str, Attention]], notes: list[str]) -> dict[int, dict[str, Attention]]:
+    """The first lines, as many as a page can hold."""
+    cells = 0
+    for number, pictures in enumerate(found.values()):
+        cells += sum(len(one.source) * len(one.target) for one in pictures.values())
+        if cells > CELLS:
+            notes.append(f"attention is shown of {number:,} lines alone: of all {len(found):,} it would be too much")
+            return {line: found[line] for line in list(found)[:number]}
     return found
 
 
