@@ -10,7 +10,7 @@ import pytest
 from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.evaluate import Unwatched
 from mtkit.jobs.report import Report
-from mtkit.jobs.reporting import comparing
+from mtkit.jobs.reporting import comparing, sentences
 from mtkit.jobs.reporting.runs import RunFolder
 from mtkit.jobs.reporting.systems import Given, TestSet, from_run, known_test
 from mtkit.report.findings import Attention, Findings, TestFacts
@@ -183,7 +183,7 @@ def test_attention_is_shown_as_far_as_a_page_can_hold_it(
     def attend(run: RunFolder, pairs: Sequence[tuple[str, str]]) -> list[Attention | None]:
         return [None if number == 1 else Attention(("a",) * 5, ("b",) * 2, ()) for number in range(len(pairs))]
 
-    monkeypatch.setattr(comparing, "CELLS", 45)
+    monkeypatch.setattr(sentences, "CELLS", 45)
     given = {"metrics": ["ter"], "tokenize": "auto", "vocabulary": lambda *_: None, "watcher": Unwatched()}
     opened = RunFolder.open(run, "run")
     found = comparing.compare(known(opened), attend=attend, **given)  # type: ignore[arg-type]
