@@ -1,0 +1,38 @@
+"""Text that is made to ask one thing of a model; the same seed gives the same text. Never torch."""
+
+import random
+from collections.abc import Sequence
+
+from mtkit.text.readers.reader import Pair
+
+CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
+
+
+def recall(pairs: int, distances: Sequence[int], *, items: int, kinds: int, fillers: int, seed: int) -> list[Pair]:
+    """Words to be kept in mind, and after others of no importance asked for.
+
+    Args:
+        distances: others between the first words and the end; each pair has the next of them, round and round.
+        items: words to be kept.
+        kinds: different words that they are drawn from.
+        fillers: different words that the others are drawn from.
+
+    Returns:
+        The source, items and then others, and the target, the items.
+    """
+    chance = random.Random(seed)
+    asked = [f"{word}x" for word in _words(kinds)]  # so that they are never one of the others
+    others = _words(fillers)
+    made = []
+    for number in range(pairs):
+        kept = chance.choices(asked, k=items)
+        between = chance.choices(others, k=distances[number % len(distances)])
+        made.append((" ".join([*kept, *between]), " ".join(kept)))
+    return made
+
+
+def _words(count: int) -> list[str]:
+    """So many different words of one or two syllables."""
+    syllables = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
+    longer = [first + second for first in syllables for second in syllables]
+    return [*syllables, *longer][:count]
