@@ -43,7 +43,7 @@ def conduct(planned: Planned, folder: Path, work: Path, jobs: int, listener: Lis
         MtkitError: a run cannot be made.
     """
     with files.lock(work):
-        _write_texts(planned, work)
+        write_texts(planned, work)
         measured = _measured(planned, work, jobs, listener)
     results = _judged(planned, measured)
     publish(results, folder)
@@ -87,7 +87,7 @@ def _judged(planned: Planned, measured: list[Measured]) -> Results:
     )
 
 
-def _write_texts(planned: Planned, work: Path) -> None:
+def write_texts(planned: Planned, work: Path) -> None:
     """The text that is made, if it is not there yet."""
     text = planned.study.text
     if text is None or (folder := work / text_name(text)).exists():
