@@ -74,7 +74,7 @@ bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, re
 		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)
 
 # Runs lie in studies/, where what was interrupted goes on; what is to be kept is written to data/results/studies.
-studies: setup  ## every claim of the notes tried, in three hours on 2 cores: figures, pages and verdicts
+studies: setup  ## every claim of the notes tried, in two and a half hours on 2 cores: figures, pages and verdicts
 	$(BIN)/mtkit study --all --out data/results/studies --work studies --jobs 2
 
 reference: setup  ## docs/reference.md anew: every command, key and choice

@@ -5,11 +5,12 @@ for a file that lies by itself. The same numbers make the same bytes.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtkit.errors import MtkitError
 from mtkit.report.page import TEMPLATES
@@ -100,9 +101,9 @@ def curves(
             if one.low is not None and one.high is not None:
                 axes.fill_between(one.x, one.low, one.high, color=color(number), alpha=0.18, linewidth=0)
         if log_x:
-            axes.set_xscale("log")
+            logarithmic(axes, "x")
         if log_y:
-            axes.set_yscale("log")
+            logarithmic(axes, "y")
         _legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
@@ -191,6 +192,22 @@ def drawn(
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _element(file.getvalue(), title)
+
+
+def logarithmic(axes: "Axes", which: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic; powers of ten are written in plain characters, since no text is read as a formula."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(lambda value, _: _power(value))
+    axis.set_minor_formatter(lambda value, _: "")
+
+
+def _power(value: float) -> str:
+    """A power of ten: 10, 100, 10⁻⁵; others as they are."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if -3 < exponent < 5 or not math.isclose(value, 10.0**exponent):
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def color(number: int) -> str:

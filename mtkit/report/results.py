@@ -26,11 +26,15 @@ class Measured(Record):
     variant: tuple[str, ...]
     """A level of each axis."""
     seed: int
-    command: str
-    """What trains it by hand."""
+    base: str
+    """The config that it was made of."""
+    settings: tuple[str, ...]
+    """KEY=VALUE lines on top of that."""
     values: dict[str, Number]
     series: dict[str, dict[str, Number]]
     """Name -> point -> number."""
+    signatures: dict[str, str] = {}
+    """Metric -> how its scores were computed."""
     ended: str = ""
     """Why training ended before its time; "": it did not."""
 

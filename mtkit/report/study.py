@@ -1,5 +1,6 @@
 """The pages of studies: one of each, and the index that reads as a story. Must not know torch, nor what makes runs."""
 
+import shlex
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, TypeGuard
@@ -53,6 +54,8 @@ def page(results: Results, drawn: list[Drawn]) -> str:
             "judged": [(one, _measured(one)) for one in results.judged],
             "table": table(results),
             "series": series_tables(results),
+            "signatures": {name: said for run in results.runs for name, said in run.signatures.items()},
+            "quoted": shlex.quote,
             "seeds": list(dict.fromkeys(run.seed for run in results.runs)),
         },
     )
@@ -144,30 +147,25 @@ def _lines(results: Results, figure: Figure) -> str:
         low, high = ([pick(values) for values in known] if ends else None for pick in (_least, _greatest))
         places = _places(points)
         series.append(Series(_label(variant, figure), places, middle, low, high))
-    names = _names(results, figure)
-    if names is None:
-        return plots.curves(
-            series, title=figure.title, x=figure.x, y=figure.y, log_x=figure.log_x, log_y=figure.log_y, marks=True
-        )
 
     def draw(axes: "Axes") -> None:
-        for place, one in enumerate(series):
+        for number, one in enumerate(series):
             heights = [float("nan") if value is None else value for value in one.y]
-            axes.plot(one.x, heights, "-o", markersize=4, color=plots.color(place), label=one.name)
+            axes.plot(one.x, heights, marker="o", markersize=4, color=plots.color(number), label=one.name)
             if one.low is not None and one.high is not None:
-                axes.fill_between(one.x, one.low, one.high, color=plots.color(place), alpha=0.18, linewidth=0)
-        axes.set_xticks(range(len(names)), names)
+                axes.fill_between(one.x, one.low, one.high, color=plots.color(number), alpha=0.18, linewidth=0)
+        if figure.log_x:
+            axes.set_xscale("log")
         if figure.log_y:
-            axes.set_yscale("log")
-        axes.legend(fontsize=10)
+            plots.logarithmic(axes, "y")
+        names = list(dict.fromkeys(point for run in results.runs for point in run.series.get(figure.value, {})))
+        if figure.log_x or not all(map(_is_number, names)):
+            axes.set_xticks(_places(names), names)
+            axes.minorticks_off()
+        if len(series) > 1:
+            axes.legend(fontsize=10)
 
     return plots.drawn(draw, title=figure.title, x=figure.x, y=figure.y)
-
-
-def _names(results: Results, figure: Figure) -> list[str] | None:
-    """What points are called that are no numbers: buckets; None: they are numbers."""
-    points = list(dict.fromkeys(point for run in results.runs for point in run.series.get(figure.value, {})))
-    return None if all(map(_is_number, points)) else points
 
 
 def _places(points: list[str]) -> list[float]:
@@ -204,7 +202,7 @@ def _dots(results: Results, figure: Figure) -> str:
             if known:
                 axes.vlines(median(known), place - 0.32, place + 0.32, color=plots.INK, linewidth=1.6)
         if figure.log_y:
-            axes.set_xscale("log")
+            plots.logarithmic(axes, "x")
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
 

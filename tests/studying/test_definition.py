@@ -83,7 +83,9 @@ def test_what_a_study_stands_for() -> None:
     assert len({run.name for run in planned.runs}) == 2
     first = planned.runs[0].config
     assert (first.model.attention.name, first.train.lr, first.seed, first.train.max_updates) == ("none", 0.5, 7, 6)
-    assert planned.runs[0].command.startswith("mtkit train -c demo -s data.train=text/recall-")
+    assert planned.runs[0].base == "demo"
+    assert planned.runs[0].settings[0].startswith("data.train=text/recall-")
+    assert planned.runs[0].settings[-3:] == ("model.attention.name=none", "train.lr=0.5", "seed=7")
     other = plan(str(MINI), ["train.lr=0.25"])
     assert planned.digest != other.digest
     assert {run.name for run in planned.runs}.isdisjoint(run.name for run in other.runs)
@@ -113,7 +115,7 @@ def test_all_studies_are_whole() -> None:
         study = planned.study
         assert study.minutes <= 20, name
         assert len(study.seeds) == 3, name
-        assert all("train.precision=fp32" in run.command for run in planned.runs), name
+        assert all("train.precision=fp32" in run.settings for run in planned.runs), name
         text = (STUDIES / f"{name}.toml").read_text(encoding="utf-8")
         assert text.startswith("# "), name
         assert not {run.config.data.train[0].split("/")[0] for run in planned.runs} - {"mtkit:ui.en-de", "text"}, name

@@ -47,6 +47,7 @@ def test_results_are_those_of_the_runs(made: Path) -> None:
     without, with_ = results.runs
     assert without.values["updates"] == with_.values["updates"] == 6
     assert without.values["alignment_error"] is None
+    assert with_.signatures["bleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a")
     assert with_.values["memory_states"] == (3 + 6 + 2) / 2  # a word, 2 or 5 others, and the end
     for run in results.runs:
         folder = made / "out/work/runs" / run.run
@@ -72,6 +73,7 @@ def test_what_is_shown(made: Path) -> None:
     page = (made / "out/mini.html").read_text(encoding="utf-8")
     assert "<title>Mini &amp; &lt;small&gt;</title>" in page
     assert "It &lt;b&gt;works&lt;/b&gt;." in page
+    assert "nrefs:1|case:mixed|eff:no|tok:13a" in page
     assert page.count("<svg") == page.count("</svg>") == 3
     parameters = study.results(made / "out/mini.json").runs[1].values["parameters"]
     assert re.search(rf'<td class="number">{parameters:,.0f}</td>', page)

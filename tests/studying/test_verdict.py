@@ -16,7 +16,15 @@ def study() -> Study:
 def runs(without: list[Number], with_: list[Number], name: str = "bleu") -> list[Measured]:
     """Of three seeds each."""
     return [
-        Measured(run="r", variant=(level,), seed=seed, command="c", values={name: number}, series={"s": {"9": number}})
+        Measured(
+            run="r",
+            variant=(level,),
+            seed=seed,
+            base="b",
+            settings=(),
+            values={name: number},
+            series={"s": {"9": number}},
+        )
         for level, numbers in (("without", without), ("with", with_))
         for seed, number in zip((1, 2, 3), numbers, strict=True)
     ]

@@ -33,8 +33,10 @@ class Run:
     config: Config
     measure: Measures
     text: Recall | None
-    command: str
-    """What trains it by hand."""
+    base: str
+    """The config that it is made of."""
+    settings: tuple[str, ...]
+    """KEY=VALUE lines on top of that."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,9 @@ def _runs(name: str, study: Study, path: Path, changed: list[str]) -> Iterator[R
             config = loaded.config.model_copy(update={"seed": seed, "name": "", "data": data})
             digest = configs.digest(config.model_dump(), study.measure.model_dump(), folder)
             run = f"{name}-{_slug(label)}-{seed}-{digest}"
-            command = " ".join(
-                ["mtkit train -c", study.base, *(f"-s {_quoted(line)}" for line in said), f"-s seed={seed}"]
-            )
-            yield Run(run, variant, seed, config.model_copy(update={"name": run}), study.measure, study.text, command)
+            settings = (*said, f"seed={seed}")
+            named = config.model_copy(update={"name": run})
+            yield Run(run, variant, seed, named, study.measure, study.text, study.base, settings)
 
 
 def _absolute(loaded: Loaded) -> Any:
@@ -206,8 +207,3 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
 def _slug(label: str) -> str:
     """A label as a part of a name of a folder."""
     return "-".join("".join(one if one.isalnum() else " " for one in label).split())
-
-
-def _quoted(line: str) -> str:
-    """A setting as a shell takes it."""
-    return line if all(one.isalnum() or one in "=._-/:" for one in line) else "'" + line.replace("'", "'\\''") + "'"

@@ -34,7 +34,7 @@ def make(run: Run, work: Path, warn: Callable[[str], None] = lambda message: Non
     view = recorder.Recorder(path, warn)
     ended = ""
     try:
-        last = training.train(loaded, view, device="cpu", command=run.command).update
+        last = training.train(loaded, view, device="cpu", command="mtkit study").update
     except DivergedError as error:
         ended, last = str(error), run.config.train.max_updates or 1 << 62
     finally:
@@ -43,17 +43,21 @@ def make(run: Run, work: Path, warn: Callable[[str], None] = lambda message: Non
     made = Made(loaded, prepared, recorder.read(path, last), bool(ended), run.text)
     values: dict[str, Number] = {}
     series: dict[str, dict[str, Number]] = {}
+    signatures: dict[str, str] = {}
     for key, settings in run.measure.wanted():
         found = MEASURES[key](made, settings)
         values |= found.values
         series |= found.series
+        signatures |= found.signatures
     result = Measured(
         run=run.name,
         variant=run.variant,
         seed=run.seed,
-        command=run.command,
+        base=run.base,
+        settings=run.settings,
         values=values,
         series=series,
+        signatures=signatures,
         ended=ended,
     )
     study.write(measured_path(work, run), result)

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -39,6 +39,7 @@ class Found:
 
     values: dict[str, Number] = field(default_factory=dict)
     series: dict[str, dict[str, Number]] = field(default_factory=dict)
+    signatures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,14 @@ class Made:
 
 def test(made: Made, settings: Scores) -> Found:
     """Scores of the translations of test, and of buckets of source length."""
-    everything = _scored(made, settings.metrics, range(len(made.test)))
-    series: dict[str, dict[str, Number]] = {
-        f"{metric}_by_length": {} for metric in settings.metrics if settings.lengths
-    }
+    found = _scored(made, settings.metrics, range(len(made.test)))
+    found.series.update({f"{metric}_by_length": {} for metric in settings.metrics if settings.lengths})
     edges = [0, *settings.lengths, math.inf]
     for name, (low, high) in zip(settings.buckets(), pairwise(edges), strict=False):
         rows = [row for row, (source, _) in enumerate(made.test) if low < len(source.split()) <= high]
-        for metric, score in _scored(made, settings.metrics, rows).items():
-            series[f"{metric}_by_length"][name] = score
-    return Found(everything, series)
+        for metric, score in _scored(made, settings.metrics, rows).values.items():
+            found.series[f"{metric}_by_length"][name] = score
+    return found
 
 
 def dev(made: Made, settings: Dev) -> Found:
@@ -235,13 +234,13 @@ MEASURES: dict[str, Callable[[Made, Any], Found]] = {
 """Key of a study's [measure] -> what measures it."""
 
 
-def _scored(made: Made, metrics: list[str], rows: Any) -> dict[str, Number]:
+def _scored(made: Made, metrics: list[str], rows: Iterable[int]) -> Found:
     """Scores of some rows of test; without a model the worst there is, or none."""
     rows = list(rows)
     if not rows:
-        return dict.fromkeys(metrics)
+        return Found(dict.fromkeys(metrics))
     if made.best is None:
-        return {metric: 0.0 if CHOICES["metric"][metric].higher_is_better else None for metric in metrics}
+        return Found({metric: 0.0 if CHOICES["metric"][metric].higher_is_better else None for metric in metrics})
     config = made.loaded.config
     tokenize, _ = tokenizer_for(config.eval.tokenize, config.data.target_lang)
     texts = Texts(
@@ -250,7 +249,8 @@ def _scored(made: Made, metrics: list[str], rows: Any) -> dict[str, Number]:
         [made.test[row][0] for row in rows],
         tokenize,
     )
-    return {one.name: one.score for one in scores(metrics, texts)}
+    found = scores(metrics, texts)
+    return Found({one.name: one.score for one in found}, signatures={one.name: one.signature for one in found})
 
 
 def _points(found: dict[int, float | None]) -> dict[str, Number]:

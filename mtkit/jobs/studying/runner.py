@@ -1,10 +1,11 @@
 """A study from its runs to its page: makes what is not made yet, several runs at a time, and judges what was measured.
 
 Each run is made in a process of its own with one thread. All lies in one folder, and what was begun there goes on: the
-results are the same. Imports no torch, so that processes can be forked from here.
+results are the same. Computes nothing with torch, so that processes can be forked from here.
 """
 
 import contextlib
+import importlib
 import multiprocessing
 import signal
 import sys
@@ -136,6 +137,8 @@ class _Child:
 def _made(runs: list[Run], work: Path, jobs: int, listener: Listener) -> Iterator[tuple[Run, float]]:
     """Make runs, `jobs` at a time; each as it is done, with the seconds that it took."""
     waiting, children = list(runs), list[_Child]()
+    if runs and METHOD == "fork":
+        importlib.import_module("mtkit.jobs.studying.making")  # once for all processes
     try:
         while waiting or children:
             while waiting and len(children) < jobs:
