@@ -43,17 +43,17 @@ class Recall(Section):
 
     kind: Literal["recall"] = "recall"
     distances: Points
-    """Words between what is to be kept and the end; one of them is drawn for each pair."""
+    """Words between what is to be kept and the end, by pair."""
     items: Positive = 1
     """Words to be kept."""
     kinds: Annotated[int, Field(ge=2, le=400)] = 16
     """Words that they are drawn from."""
     fillers: Annotated[int, Field(ge=1, le=400)] = 16
     """Words that the others are drawn from."""
-    train: Positive = 4000
-    """Pairs to train on."""
-    dev: Positive = 200
-    """Pairs to validate on."""
+    train: Positive = 1000
+    """Pairs of the greatest distance to train on; of the others as many words."""
+    dev: Positive = 30
+    """Pairs of each distance to validate on."""
     test: Positive = 60
     """Pairs of each distance to measure on."""
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 1

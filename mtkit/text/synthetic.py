@@ -1,33 +1,33 @@
 """Text that is made to ask one thing of a model; the same seed gives the same text. Never torch."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from mtkit.text.readers.reader import Pair
 
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 
 
-def recall(pairs: int, distances: Sequence[int], *, items: int, kinds: int, fillers: int, seed: int) -> list[Pair]:
+def recall(pairs: Mapping[int, int], *, items: int, kinds: int, fillers: int, seed: int) -> list[Pair]:
     """Words to be kept in mind, and after others of no importance asked for.
 
     Args:
-        distances: others between the first words and the end; each pair has the next of them, round and round.
+        pairs: distance -> how many pairs have so many others between the first words and the end.
         items: words to be kept.
         kinds: different words that they are drawn from.
         fillers: different words that the others are drawn from.
 
     Returns:
-        The source, items and then others, and the target, the items.
+        The source, items and then others, and the target, the items; distance after distance.
     """
     chance = random.Random(seed)
     asked = [f"{word}x" for word in _words(kinds)]  # so that they are never one of the others
     others = _words(fillers)
     made = []
-    for number in range(pairs):
-        kept = chance.choices(asked, k=items)
-        between = chance.choices(others, k=distances[number % len(distances)])
-        made.append((" ".join([*kept, *between]), " ".join(kept)))
+    for distance, count in pairs.items():
+        for _ in range(count):
+            kept = " ".join(chance.choices(asked, k=items))
+            made.append((f"{kept} {' '.join(chance.choices(others, k=distance))}", kept))
     return made
 
 

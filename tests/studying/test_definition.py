@@ -1,6 +1,5 @@
 """A study's file: what is refused before any run, and what it stands for."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -122,19 +121,19 @@ def test_all_studies_are_whole() -> None:
 
 
 def test_text_to_recall() -> None:
-    pairs = recall(60, [2, 7], items=2, kinds=3, fillers=4, seed=5)
-    assert pairs == recall(60, [2, 7], items=2, kinds=3, fillers=4, seed=5)
-    assert pairs != recall(60, [2, 7], items=2, kinds=3, fillers=4, seed=6)
+    wanted = {2: 40, 7: 20}
+    pairs = recall(wanted, items=2, kinds=3, fillers=4, seed=5)
+    assert pairs == recall(wanted, items=2, kinds=3, fillers=4, seed=5)
+    assert pairs != recall(wanted, items=2, kinds=3, fillers=4, seed=6)
     kept = {word for _, target in pairs for word in target.split()}
     others = {word for source, _ in pairs for word in source.split()[2:]}
     assert (len(kept), len(others)) == (3, 4)
     assert not kept & others
-    for number, (source, target) in enumerate(pairs):
-        assert source.split()[:2] == target.split()
-        assert len(source.split()) == 2 + [2, 7][number % 2]
-    made = text_of(Recall(distances=[7, 2, 7], train=30, dev=4, test=5))
-    assert {part: len(some) for part, some in made.items()} == {"train": 30, "dev": 4, "test": 10}
-    assert len({random.Random(pairs[0][0]).random() for pairs in made.values()}) == 3
+    assert all(source.split()[:2] == target.split() for source, target in pairs)
+    assert [len(source.split()) - 2 for source, _ in pairs] == [2] * 40 + [7] * 20
+    made = text_of(Recall(distances=[7, 1, 7], train=30, dev=4, test=5))
+    assert {part: len(some) for part, some in made.items()} == {"train": 120 + 30, "dev": 8, "test": 10}
+    assert len({some[0] for some in made.values()}) == 3
 
 
 def test_buckets_of_lengths() -> None:

@@ -24,8 +24,8 @@ def toy(*settings: str) -> Any:
     return build(load("demo", [*own, *settings]).config.model, VOCAB, VOCAB, shared=True).double().eval()
 
 
-def chances(model: Any, states: list[Tensor]) -> Tensor:
-    """The log-probabilities of the first piece as a function of the encoder's states, with nothing of the library's."""
+def logits(model: Any, states: list[Tensor]) -> Tensor:
+    """The scores of the first piece as a function of the encoder's states, with nothing of the library's."""
     decoder, states_SH = model.decoder, torch.stack(states)
     cell = decoder.cells[0]
     begun = torch.tanh(decoder.bridge.weight @ states_SH[-1] + decoder.bridge.bias)
@@ -36,8 +36,8 @@ def chances(model: Any, states: list[Tensor]) -> Tensor:
         torch.tanh(decoder.readout.weight @ torch.cat(parts) + decoder.readout.bias) if decoder.readout else hidden
     )
     output = model.output
-    logits: Tensor = output.weight_VE @ (output.projection.weight @ features) + output.bias_V
-    return logits.log_softmax(0)
+    made: Tensor = output.weight_VE @ (output.projection.weight @ features) + output.bias_V
+    return made
 
 
 @pytest.mark.parametrize("attention", ["none", "dot"])
@@ -53,7 +53,7 @@ def test_five_steps_by_hand(attention: str) -> None:
             read = cell.input.weight @ model.source_VE[piece] + cell.input.bias
             hidden = torch.tanh(read + cell.hidden.weight @ hidden + cell.hidden.bias).detach().requires_grad_()
             states.append(hidden)
-        direct = torch.autograd.grad(chances(model, states)[target], states, allow_unused=True)
+        direct = torch.autograd.grad(logits(model, states)[target], states, allow_unused=True)
         total = torch.zeros(WIDTH, dtype=torch.float64)
         for steps in range(5):
             if steps:  # of h' = tanh(W x + U h + b) the Jacobian is diag(1 - h' h') U

@@ -103,13 +103,17 @@ def plan(where: str, overrides: list[str] | None = None) -> Planned:
 
 def text_of(text: Recall) -> dict[str, list[tuple[str, str]]]:
     """The pairs of train, dev and test that a table [text] stands for."""
-    rises = sorted(set(text.distances))
-    counts = {"train": text.train, "dev": text.dev, "test": text.test * len(rises)}
+    distances = sorted(set(text.distances))
+    longest = distances[-1] + text.items
+    counts = {
+        # As many words of each distance, so that a model sees as many batches of it.
+        "train": {distance: text.train * longest // (distance + text.items) for distance in distances},
+        "dev": dict.fromkeys(distances, text.dev),
+        "test": dict.fromkeys(distances, text.test),
+    }
     return {
-        part: recall(
-            count, rises, items=text.items, kinds=text.kinds, fillers=text.fillers, seed=3 * text.seed + number
-        )
-        for number, (part, count) in enumerate(counts.items())
+        part: recall(wanted, items=text.items, kinds=text.kinds, fillers=text.fillers, seed=3 * text.seed + number)
+        for number, (part, wanted) in enumerate(counts.items())
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import batch_norm, embedding, layer_norm, log_softmax
+from torch.nn.functional import batch_norm, embedding, layer_norm
 
 from mtkit.model.cells.base import Cell, State
 from mtkit.model.encoder import Memory
@@ -73,8 +73,8 @@ def norms(
 ) -> list[list[float]]:
     """The norm of the gradient of one output with respect to each state of the encoder.
 
-    The output is the log-probability of the target's first piece, whatever ways lead there: from state to state, and
-    through attention.
+    The output is the score of the target's first piece before the softmax, which takes the gradient of whatever is
+    certain away. It goes whatever ways lead to a state: from state to state, and through attention.
 
     Returns:
         By steps before the end, from 0 on, the norm of each sentence.
@@ -82,8 +82,7 @@ def norms(
     memory, states = encode(model, source_BS, between)
     begun_B1E = embedding(torch.full((len(source_BS), 1), bos), model.target_VE)
     features_B1H, _, _ = model.decoder.step(begun_B1E, model.decoder.start(memory))
-    chances_BV = log_softmax(model.output(features_B1H).squeeze(1), -1)
-    output = chances_BV.gather(1, target_B.unsqueeze(1)).sum()
+    output = model.output(features_B1H).squeeze(1).gather(1, target_B.unsqueeze(1)).sum()
     parts = [part for state in states for part in state]
     found = torch.autograd.grad(output, parts, allow_unused=True)
     grads = [torch.zeros_like(part) if grad is None else grad for part, grad in zip(parts, found, strict=True)]
