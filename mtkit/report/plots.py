@@ -4,6 +4,7 @@ Colours stand in an SVG as variables of the style sheet (`templates/page.css`); 
 for a file that lies by itself. The same numbers make the same bytes.
 """
 
+import importlib.util
 import io
 import math
 import re
@@ -18,6 +19,7 @@ from mtkit.report.page import TEMPLATES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MISSING = "figures are drawn by matplotlib, which is not installed: pip install 'mtkit[report]'"
 SERIES = 8  # colours of series that the style sheet has
 INK, SOFT, RULE, GROUND = "#010101", "#020202", "#030303", "#040404"  # stand for variables until the SVG is made
 _VARIABLES = {INK: "--ink", SOFT: "--soft", RULE: "--rule", GROUND: "--ground"} | {
@@ -49,6 +51,16 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
+
+
+def require() -> None:
+    """Say before long work that its figures cannot be drawn.
+
+    Raises:
+        MtkitError: matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MtkitError(MISSING)
 
 
 @dataclass(frozen=True)
@@ -179,9 +191,7 @@ def drawn(
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError:
-        raise MtkitError(
-            "figures are drawn by matplotlib, which is not installed: pip install 'mtkit[report]'"
-        ) from None
+        raise MtkitError(MISSING) from None
     # Names within an SVG come from this: two figures of a page may not share them.
     with rc_context(_STYLE | {"svg.hashsalt": f"{title}/{x}/{y}"}):
         figure = Figure(figsize=(width, height), layout="constrained")

@@ -41,7 +41,7 @@ def results(path: Path) -> Results:
     except FileNotFoundError:
         raise DataError(f"{path} is not there; expected the results of mtkit study") from None
     except reading.Unreadable as error:
-        raise DataError(f"{reading.line(str(error))}; remove it and run mtkit study again") from None
+        raise DataError(f"{reading.line(str(error))}; move it away, or make the study again") from None
 
 
 def _read(path: Path, kind: type[R]) -> R:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mtkit.errors import MtkitError
 from mtkit.jobs.studying import recorder
 from mtkit.jobs.studying.definition import plan
 from mtkit.jobs.studying.making import make
@@ -84,11 +85,23 @@ def test_what_is_shown(made: Path) -> None:
 
 
 def test_a_finished_study_makes_no_run_again(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = list[str]()
+    said, warned = list[str](), list[str]()
     monkeypatch.setattr(Silent, "say", lambda self, message, remedy="": said.append(message))
+    monkeypatch.setattr(Silent, "warn", lambda self, message: warned.append(message))
+    (made / "out/other.json").write_text('{"kind": "study", "format_version": 99}', encoding="utf-8")
     found = conduct(plan(str(MINI)), made / "out", made / "out/work", 1, Silent())
     assert said == ["mini: 2 of 2 runs are there already"]
     assert found == study.results(made / "out/mini.json")
+    (warning,) = warned
+    assert "other.json is of study format 99, this mtkit" in warning
+    assert 'href="mini.html"' in (made / "out/index.html").read_text(encoding="utf-8")
+
+
+def test_without_a_library_to_draw_with_no_run_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MtkitError, match=r"pip install 'mtkit\[report\]'"):
+        conduct(plan(str(MINI)), tmp_path / "out", tmp_path / "work", 1, Silent())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupted_and_begun_again(made: Path, tmp_path: Path) -> None:

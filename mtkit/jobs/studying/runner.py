@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mtkit import files
-from mtkit.errors import MtkitError, RunError, Stopped, WorkerError
+from mtkit.errors import DataError, MtkitError, RunError, Stopped, WorkerError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.studying.definition import LANGUAGES, ORDER, Planned, Run, text_name, text_of
 from mtkit.jobs.studying.verdict import judge
+from mtkit.report import plots
 from mtkit.report import study as pages
 from mtkit.report.results import Measured, Results, together
 from mtkit.store import study as store
@@ -41,21 +42,25 @@ def conduct(planned: Planned, folder: Path, work: Path, jobs: int, listener: Lis
 
     Raises:
         Stopped: a signal came; what is made is kept.
-        MtkitError: a run cannot be made.
+        MtkitError: a run cannot be made, or its figures cannot be drawn.
     """
+    plots.require()
     with files.lock(work):
         write_texts(planned, work)
         measured = _measured(planned, work, jobs, listener)
     results = _judged(planned, measured)
-    publish(results, folder)
+    for problem in publish(results, folder):
+        listener.warn(f"{problem}; the index is made without it")
     return results
 
 
-def publish(results: Results, folder: Path) -> None:
+def publish(results: Results, folder: Path) -> list[str]:
     """Write results, their figures and page, and the index of all results of the folder.
 
+    Returns:
+        What is wrong with other results that lie there.
+
     Raises:
-        DataError: results that lie there cannot be read.
         MtkitError: there is nothing to draw figures with.
     """
     figures = pages.figures(results)
@@ -63,9 +68,15 @@ def publish(results: Results, folder: Path) -> None:
     for number, figure in enumerate(figures, 1):
         files.write(folder / f"{results.name}{'' if number == 1 else f'-{number}'}.svg", figure.standalone)
     store.write(folder / f"{results.name}.json", results)
-    every = {path.stem: store.results(path) for path in folder.glob("*.json")}
+    every, problems = dict[str, Results](), list[str]()
+    for path in sorted(folder.glob("*.json")):
+        try:
+            every[path.stem] = store.results(path)
+        except DataError as error:
+            problems.append(str(error))
     known = [name for name in ORDER if name in every] + sorted(every.keys() - set(ORDER))
     files.write(folder / INDEX, pages.index([every[name] for name in known]))
+    return problems
 
 
 def _judged(planned: Planned, measured: list[Measured]) -> Results:
@@ -136,7 +147,7 @@ class _Child:
 
 def _made(runs: list[Run], work: Path, jobs: int, listener: Listener) -> Iterator[tuple[Run, float]]:
     """Make runs, `jobs` at a time; each as it is done, with the seconds that it took."""
-    waiting, children = list(runs), list[_Child]()
+    waiting, children, warned = list(runs), list[_Child](), set[str]()
     if runs and METHOD == "fork":
         importlib.import_module("mtkit.jobs.studying.making")  # once for all processes
     try:
@@ -147,7 +158,9 @@ def _made(runs: list[Run], work: Path, jobs: int, listener: Listener) -> Iterato
                 child = next(child for child in children if child.end is ready)
                 said = _said(child)
                 if said[0] == "warning":
-                    listener.warn(f"{', '.join(child.run.variant)}, seed {child.run.seed}: {said[1]}")
+                    if said[1] not in warned:  # others have the same text
+                        listener.warn(f"{', '.join(child.run.variant)}, seed {child.run.seed}: {said[1]}")
+                    warned.add(said[1])
                     continue
                 children.remove(child)
                 child.end.close()
