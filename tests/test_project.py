@@ -45,7 +45,7 @@ def test_hooks_run_what_check_runs() -> None:
 
 def test_ci_does_what_the_readme_says() -> None:
     steps = [line for line in (ROOT / ".ci/run").read_text().splitlines() if line.startswith("make ")]
-    assert steps == ["make check", "make test"]
+    assert steps == ["make check", "make test", "make system"]
 
 
 def test_the_layout_is_the_one_that_is_described() -> None:

@@ -2,15 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtkit import config as configs
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import BundleError, ConfigError
 from mtkit.schema import Config, Model, effects
-from mtkit.store import bundle_config
-from mtkit.store.bundle_config import BundleConfig
+
+if TYPE_CHECKING:
+    from mtkit.store.bundle_config import BundleConfig
 
 FREE = ("model.dropout", "model.word_dropout", "model.variational")
 """Keys of [model] that weights do not depend on."""
@@ -25,6 +26,8 @@ def resolved(loaded: Loaded) -> Loaded:
     """
     if not loaded.config.train.init_from:
         return loaded
+    from mtkit.store import bundle_config  # which other runs do without
+
     config, folder = loaded.config, find(loaded)
     found = bundle_config.read(folder)
     if found.kind == "exported" and found.decode.precision == "int8":
@@ -82,7 +85,7 @@ def _value(model: Model, key: str) -> Any:
     return value
 
 
-def _tokenizer(loaded: Loaded, found: BundleConfig, folder: Path) -> dict[str, Any]:
+def _tokenizer(loaded: Loaded, found: "BundleConfig", folder: Path) -> dict[str, Any]:
     """The keys of [tokenizer] that are settled."""
     given = loaded.config.tokenizer
     paths = [folder / name for name in found.tokenizers]

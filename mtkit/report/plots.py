@@ -250,8 +250,16 @@ def _heights(one: Series) -> list[float]:
 
 
 def _legend(axes: "Axes", number: int) -> None:
-    if number > 1:
+    """Names of series: within the axes where they find room there, else below."""
+    if number < 2:
+        return
+    if number < 4:
         axes.legend(fontsize=10)
+        return
+    figure: Any = axes.figure
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.22 * -(-number // 2))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=10)
 
 
 def _element(text: str, title: str) -> str:

@@ -6,7 +6,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ SUFFIXES = tuple(MAGIC)
 STDIN = Path("-")  # where a command line says so
 BLOCK = 1 << 16  # bytes given at a time, at most: a small archive may hold a lot
 LITTLE = 1 << 10
+READ = 1 << 18
 _BEGUN: dict[str, Callable[[], Any]] = {".gz": lambda: zlib.decompressobj(31), ".xz": lzma.LZMADecompressor}
 _ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 BEGINNINGS = {  # of what is taken for text by mistake
@@ -71,27 +72,20 @@ def told(beginning: bytes) -> str:
     return what
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Iterator[bytes]]:
-    r"""Give the lines of a file, or of stdin, compressed or not, each with its "\n".
+def blocks(path: Path) -> Iterator[bytes]:
+    """Yield what a file, or stdin, holds, compressed or not, in blocks of no particular size.
 
     Raises:
         DataError: a damaged archive, or one that needs a package which is not installed.
     """
     with ExitStack() as stack:
         file: Any = stdin() if path == STDIN else stack.enter_context(path.open("rb"))
-        packed = kind(path, file.peek(8))
-        try:
-            if packed == ".gz":
-                yield iter(gzip.GzipFile(fileobj=file))
-            elif packed == ".xz":
-                yield iter(lzma.LZMAFile(file))  # noqa: SIM115 - it owns nothing
-            elif packed:
-                yield _lines(file, Unpacker(packed, str(path)))
-            else:
-                yield iter(file)
-        except _ERRORS as error:
-            raise _damaged(str(path), str(error)) from None
+        data: bytes = file.read(READ)
+        unpacker = Unpacker(kind(path, data), str(path))
+        while data:
+            yield from unpacker.feed(data)
+            data = file.read(READ)
+        unpacker.end()
 
 
 class Unpacker:
@@ -184,17 +178,6 @@ def packer(file: BinaryIO, suffix: str) -> Any:
 
         return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
     return file
-
-
-def _lines(file: BinaryIO, unpacker: Unpacker) -> Iterator[bytes]:
-    rest = b""
-    while data := file.read(1 << 20):
-        for block in unpacker.feed(data):
-            *whole, rest = (rest + block).split(b"\n")
-            yield from (line + b"\n" for line in whole)
-    unpacker.end()
-    if rest:
-        yield rest
 
 
 def _need_zstandard(name: str) -> None:

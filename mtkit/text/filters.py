@@ -43,11 +43,13 @@ class TextRules:
 
     def broken(self, source: str, target: str) -> str | None:
         """The first rule that a pair breaks, or None."""
-        if not source.strip() or not target.strip():
+        stripped = source.strip(), target.strip()
+        if not stripped[0] or not stripped[1]:
             return "empty"
         if len(source) > self.max_chars or len(target) > self.max_chars:
             return "max_chars"
-        if self.drop_copies and (source == target or source.split() == target.split()):
+        # Words are compared where the first letters are equal, which they seldom are.
+        if self.drop_copies and stripped[0][0] == stripped[1][0] and source.split() == target.split():
             return "drop_copies"
         return None
 
@@ -74,7 +76,10 @@ class PieceRules:
 def key(*sides: str) -> int:
     """A 64-bit hash of a pair or a side, the same on every machine, and whatever the spaces around and between words:
     a tokenizer sees one of them, or none."""
-    text = "\0".join([" ".join(side.split()) for side in sides])
+    text = "\0".join(sides)
+    # Printable text has no white space but U+0020; where it stands alone and inside, words are as they would be joined.
+    if "  " in text or not all(side.isprintable() and side.strip() == side for side in sides):
+        text = "\0".join([" ".join(side.split()) for side in sides])
     digest = hashlib.blake2b(text.encode(), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
 

@@ -4,7 +4,9 @@ A line ends at "\n" and nowhere else: U+2028, NUL, form feed and a lone "\r" are
 "\n" belongs to a CRLF line end and is dropped.
 """
 
+from codecs import BOM_UTF8 as MARK
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 from mtkit.errors import DataError
@@ -31,8 +33,34 @@ def lines(path: Path) -> Iterator[tuple[str, bool]]:
     Raises:
         DataError: not UTF-8 (file, line and byte are named), or a damaged archive.
     """
-    with compression.opened(path) as raw:
-        yield from decode(raw, "stdin" if path == compression.STDIN else str(path))
+    name = "stdin" if path == compression.STDIN else str(path)
+    number, begun = 1, []  # the line that comes next, and what there is of it
+    for block in compression.blocks(path):
+        cut = block.rfind(b"\n") + 1
+        if not cut:
+            begun.append(block)
+            continue
+        whole = b"".join([*begun, block[:cut]])
+        begun = [block[cut:]]
+        yield from _whole(whole, name, number)
+        number += whole.count(b"\n")
+    if last := b"".join(begun):
+        yield from decode([last], name, number)
+
+
+def _whole(raw: bytes, name: str, first: int) -> Iterator[tuple[str, bool]]:
+    """What `decode` makes of many lines, each of which has an end: at once, which is quicker."""
+    try:
+        text = (raw.removeprefix(MARK) if first == 1 else raw).decode("utf-8")
+    except UnicodeDecodeError:  # in one of them: the others are good, and it is to be named
+        yield from decode([line + b"\n" for line in raw.split(b"\n")[:-1]], name, first)
+        return
+    found = text.split("\n")
+    found.pop()  # behind the last end
+    if "\r" in text:
+        yield from ((line.removesuffix("\r"), line.endswith("\r")) for line in found)
+    else:
+        yield from zip(found, repeat(False))
 
 
 def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tuple[str, bool]]:
@@ -43,7 +71,7 @@ def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tu
     """
     for number, raw in enumerate(raw_lines, first):
         if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            raw = raw.removeprefix(MARK)
         crlf = raw.endswith(b"\r\n")
         raw = raw[: -2 if crlf else -1] if raw.endswith(b"\n") else raw
         try:

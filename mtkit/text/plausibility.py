@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from mtkit.errors import DataError
 from mtkit.text.languages import letters_of
@@ -19,8 +20,9 @@ SEVERAL = 3
 MUCH = 0.2  # share of characters that no text has as controls
 INNER = 2  # line breaks inside a line, on average, that no text has
 CONTROLS = re.compile(r"[\0-\x08\x0e-\x1f]")
+LETTER = re.compile(r"[^\W\d_]")
 BREAKS = {"\r": "CR", "\u2028": "U+2028", "\u2029": "U+2029", "\x85": "U+0085", "\v": "VT", "\f": "FF"}
-MARKS = re.compile(r"@@( |$)|(^|\s)\u2581|\u2581\S")  # of BPE and of SentencePiece
+MARKS = {"@@": re.compile(r"@@( |$)"), "\u2581": re.compile(r"(^|\s)\u2581|\u2581\S")}  # of BPE, of SentencePiece
 ENTITY = re.compile(r"&(amp|quot|lt|gt|apos|nbsp|#\d+);")
 WRAPPERS = (("{", "}"), ("[", "]"), ("<", ">"))
 HEADINGS = frozenset(
@@ -91,17 +93,26 @@ class Side:
     language: str
     lines: list[str]
 
-    @property
+    @cached_property
     def letters(self) -> Counter[str]:
         """Script -> letters of it."""
         found: Counter[str] = Counter()
-        for character, count in Counter("".join(self.lines)).items():
+        for character, count in Counter(self.text).items():
             if character.isalpha():
                 found[unicodedata.name(character, "").partition(" ")[0]] += count
         return found
 
-    def most(self, fits: Callable[[str], object], share: float, least: int, what: str, advice: str) -> Iterator[str]:
-        """Say something of lines of which so many fit."""
+    @cached_property
+    def text(self) -> str:
+        """All of it, for a quick look at whether something is there at all."""
+        return "\n".join(self.lines)
+
+    def most(
+        self, fits: Callable[[str], object], share: float, least: int, what: str, advice: str, sign: str = ""
+    ) -> Iterator[str]:
+        """Say something of lines of which so many fit; of none where a sign is nowhere, which each of them has."""
+        if sign not in self.text:
+            return
         filled = [(number, line) for number, line in enumerate(self.lines, 1) if line.strip()]
         found = [(number, line) for number, line in filled if fits(line)]
         if len(found) >= max(least, share * len(filled)):
@@ -122,7 +133,7 @@ def oddities(source: Side, target: Side) -> Iterator[str]:
 
 def _of_a_side(side: Side) -> Iterator[str]:
     yield from side.most(
-        lambda line: not any(map(str.isalpha, line)), 0.9, FEW, "have no letter", "is this a column of numbers?"
+        lambda line: not LETTER.search(line), 0.9, FEW, "have no letter", "is this a column of numbers?"
     )
     yield from side.most(
         lambda line: len(line) > 1 and line[0] == line[-1] == '"',
@@ -130,6 +141,7 @@ def _of_a_side(side: Side) -> Iterator[str]:
         FEW,
         "stand in quotes",
         "if they are those of CSV, take them off",
+        '"',
     )
     yield from side.most(
         lambda line: any(line.strip().startswith(a) and line.strip().endswith(b) for a, b in WRAPPERS),
@@ -138,18 +150,21 @@ def _of_a_side(side: Side) -> Iterator[str]:
         "stand in brackets, as JSON and XML do",
         "give the sentences alone",
     )
+    for sign in ("@@", "\u2581"):
+        advice = "give the text as it was: mtkit has a tokenizer of its own"
+        yield from side.most(MARKS[sign].search, 0.3, FEW, "are cut into pieces", advice, sign)
     yield from side.most(
-        MARKS.search, 0.3, FEW, "are cut into pieces", "give the text as it was: mtkit has a tokenizer of its own"
+        ENTITY.search, 0.1, FEW, "have entities of HTML", "give the characters that they stand for", "&"
     )
-    yield from side.most(ENTITY.search, 0.1, FEW, "have entities of HTML", "give the characters that they stand for")
-    yield from side.most(_mojibake, 0.02, SEVERAL, "are UTF-8 that was read as Latin-1", "repair them, e.g. with ftfy")
+    if not side.text.isascii():
+        advice = "repair them, e.g. with ftfy"
+        yield from side.most(_mojibake, 0.02, SEVERAL, "are UTF-8 that was read as Latin-1", advice)
+    undecoded = "have U+FFFD, where something could not be decoded"
+    yield from side.most(lambda line: "\ufffd" in line, 0.01, 1, undecoded, "convert it anew", "\ufffd")
     yield from side.most(
-        lambda line: "\ufffd" in line, 0.01, 1, "have U+FFFD, where something could not be decoded", "convert it anew"
+        lambda line: "\r" in line.rstrip("\r"), 0.01, 1, "have a CR inside", "do their lines end in CR?", "\r"
     )
-    yield from side.most(
-        lambda line: "\r" in line.rstrip("\r"), 0.01, 1, "have a CR inside", "do their lines end in CR?"
-    )
-    yield from side.most(lambda line: "\0" in line, 0.0, 1, "have a NUL character", "is the text damaged?")
+    yield from side.most(lambda line: "\0" in line, 0.0, 1, "have a NUL character", "is the text damaged?", "\0")
     filled = [line for line in side.lines if line.strip()]
     if len(filled) >= 2 * FEW:
         usual, count = Counter(filled).most_common(1)[0]
@@ -170,7 +185,7 @@ def _of_pairs(source: Side, target: Side) -> Iterator[str]:
     names = HEADINGS | {source.language.lower(), target.language.lower()}
     if first[0] != first[1] and names.issuperset(first):
         yield f"{source.where}, line 1: {source.lines[0]!r} and {target.lines[0]!r} look like a heading: take it off"
-    equal = [number for number, (a, b) in enumerate(pairs, 1) if a.strip() == b.strip() and any(map(str.isalpha, a))]
+    equal = [number for number, (a, b) in enumerate(pairs, 1) if a.strip() == b.strip() and LETTER.search(a)]
     if len(equal) >= max(FEW, len(pairs) / 2):
         yield (
             f"{target.where}, line {equal[0]}: {len(equal)} of the first {len(pairs)} lines are those of "
@@ -205,7 +220,7 @@ def _of_languages(source: Side, target: Side) -> Iterator[str]:
 
 
 def _words(lines: Iterable[str]) -> Counter[str]:
-    return Counter(word for line in lines for word in line.lower().split() if word.isalpha())
+    return Counter(filter(str.isalpha, "\n".join(lines).lower().split()))
 
 
 def _mojibake(line: str) -> bool:

@@ -135,7 +135,7 @@ class Tokenizer:
 
     def byte_pieces(self, ids: list[int]) -> int:
         """How many of the ids are single bytes."""
-        return sum(1 for i in ids if i in self._bytes)
+        return 0 if self._bytes.isdisjoint(ids) else sum(1 for i in ids if i in self._bytes)
 
     def words(self, ids: list[int], text: str) -> list[int]:
         """For each id, the index among `text.split()` of the word that it belongs to; `ids` spell `text`.
