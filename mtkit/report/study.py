@@ -136,17 +136,8 @@ def _label(variant: tuple[str, ...], figure: Figure) -> str:
 
 def _lines(results: Results, figure: Figure) -> str:
     """A line a variant: the median of its seeds, between the least and the greatest."""
-    series = []
-    for variant in _wanted(results, figure):
-        runs = [run.series.get(figure.value, {}) for run in results.of(variant)]
-        points = list(dict.fromkeys(point for run in runs for point in run))
-        numbers = [[run.get(point) for run in runs] for point in points]
-        known = [[value for value in values if _drawable(value, figure.log_y)] for values in numbers]
-        middle = [median(values) if values else None for values in known]
-        ends = all(known) and len(runs) > 1
-        low, high = ([pick(values) for values in known] if ends else None for pick in (_least, _greatest))
-        places = _places(points)
-        series.append(Series(_label(variant, figure), places, middle, low, high))
+    values, wanted = [figure.value, *figure.also], _wanted(results, figure)
+    series = [_series(results, figure, value, variant) for variant in wanted for value in values]
 
     def draw(axes: "Axes") -> None:
         for number, one in enumerate(series):
@@ -158,7 +149,7 @@ def _lines(results: Results, figure: Figure) -> str:
             axes.set_xscale("log")
         if figure.log_y:
             plots.logarithmic(axes, "y")
-        names = list(dict.fromkeys(point for run in results.runs for point in run.series.get(figure.value, {})))
+        names = _points(results, values)
         if figure.log_x or not all(map(_is_number, names)):
             axes.set_xticks(_places(names), names)
             axes.minorticks_off()
@@ -166,6 +157,26 @@ def _lines(results: Results, figure: Figure) -> str:
             axes.legend(fontsize=10)
 
     return plots.drawn(draw, title=figure.title, x=figure.x, y=figure.y)
+
+
+def _series(results: Results, figure: Figure, value: str, variant: tuple[str, ...]) -> Series:
+    runs = [run.series.get(value, {}) for run in results.of(variant)]
+    points = list(dict.fromkeys(point for run in runs for point in run))
+    numbers = [[run.get(point) for run in runs] for point in points]
+    known = [[number for number in some if _drawable(number, figure.log_y)] for some in numbers]
+    middle = [median(some) if some else None for some in known]
+    ends = all(known) and len(runs) > 1
+    low, high = ([pick(some) for some in known] if ends else None for pick in (_least, _greatest))
+    label = _label(variant, figure)
+    if figure.also:
+        name = value.replace("_", " ")
+        label = f"{name}, {label}" if len(_wanted(results, figure)) > 1 else name
+    return Series(label, _places(points), middle, low, high)
+
+
+def _points(results: Results, values: list[str]) -> list[str]:
+    """The points of some series, each once."""
+    return list(dict.fromkeys(point for run in results.runs for value in values for point in run.series.get(value, {})))
 
 
 def _places(points: list[str]) -> list[float]:

@@ -227,6 +227,8 @@ class Figure(Section):
     """dots: a number of each run; lines: a series of each variant."""
     value: str
     """What is drawn, by its name."""
+    also: list[str] = []
+    """lines: other series beside it, each of them called by its name."""
     x: str = ""
     """lines: what the points are."""
     y: Sentence
@@ -317,6 +319,8 @@ class Study(Section):
         for figure in self.figures:
             kind, of = ("dots", numbers) if figure.kind == "dots" else ("lines", series)
             _check_among(f"figures.value ({kind})", figure.value, of)
+            for other in figure.also:
+                _check_among("figures.also", other, series)
             if not self.meant(figure.only):
                 raise ValueError(f"figures.only: found {figure.only}, expected levels among {levels}")
         values = numbers + [f"{name}{AT}{point}" for name in series for point in names[name]]

@@ -45,7 +45,14 @@ def results(name: str = "sample") -> Results:
         ),
         Figure(title="By length", kind="lines", value="bleu_by_length", x="words", y="BLEU", only=[WAYS[1]]),
         Figure(
-            title="Gradients", kind="lines", value="gradient", x="steps before", y="norm", log_y=True, only=[WAYS[1]]
+            title="Gradients",
+            kind="lines",
+            value="gradient",
+            also=["recall"],
+            x="steps before",
+            y="norm",
+            log_y=True,
+            only=[WAYS[1]],
         ),
         Figure(title="BLEU", kind="dots", value="bleu", y="BLEU, test"),
         Figure(title="The largest gradient", kind="dots", value="largest_gradient", y="norm", log_y=True),

@@ -25,6 +25,11 @@ WRONG = [
         'value = "bleu_by_length"',
         "figures.value (dots): found 'bleu_by_length', expected",
     ),
+    (
+        'y = "BLEU"',
+        'y = "BLEU"\nalso = ["bleu"]',
+        "figures.also: found 'bleu', expected what is measured: bleu_by_length,",
+    ),
     ('of = ["with"]\nat_least = 6', "of = []\nat_least = 6", "verdict.of: found [], which 2 variants have, expected"),
     ('of = ["with"]\nat_least = 6', 'of = ["wiht"]\nat_least = 6', "verdict.of: found ['wiht'], which 0 variants"),
     (
