@@ -116,7 +116,7 @@ def curves(
             logarithmic(axes, "x")
         if log_y:
             logarithmic(axes, "y")
-        _legend(axes, len(series))
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -153,7 +153,7 @@ def bars(
         axes.grid(visible=False, axis="x")
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
-        _legend(axes, len(series))
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -173,7 +173,7 @@ def points(series: Sequence[Series], *, title: str, x: str, y: str, diagonal: bo
             axes.axline((0, 0), slope=1, color=SOFT, linewidth=1, linestyle="--")
         for number, one in enumerate(series):
             axes.scatter(one.x, _heights(one), s=14, color=color(number), label=one.name)
-        _legend(axes, len(series))
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -249,7 +249,7 @@ def _heights(one: Series) -> list[float]:
     return [float("nan") if value is None else value for value in one.y]
 
 
-def _legend(axes: "Axes", number: int) -> None:
+def legend(axes: "Axes", number: int) -> None:
     """Names of series: within the axes where they find room there, else below."""
     if number < 2:
         return

@@ -153,8 +153,7 @@ def _lines(results: Results, figure: Figure) -> str:
         if figure.log_x or not all(map(_is_number, names)):
             axes.set_xticks(_places(names), names)
             axes.minorticks_off()
-        if len(series) > 1:
-            axes.legend(fontsize=10)
+        plots.legend(axes, len(series))
 
     return plots.drawn(draw, title=figure.title, x=figure.x, y=figure.y)
 

@@ -50,6 +50,8 @@ class Recall(Section):
     """Words that they are drawn from."""
     fillers: Annotated[int, Field(ge=1, le=400)] = 16
     """Words that the others are drawn from."""
+    alike: bool = False
+    """Draw the others from the same words, too: only its place tells a word to be kept from them."""
     train: Positive = 1000
     """Pairs of the greatest distance to train on; of the others as many words."""
     dev: Positive = 30

@@ -8,7 +8,9 @@ from mtkit.text.readers.reader import Pair
 CONSONANTS, VOWELS = "bdfgklmnprstvz", "aeiou"
 
 
-def recall(pairs: Mapping[int, int], *, items: int, kinds: int, fillers: int, seed: int) -> list[Pair]:
+def recall(
+    pairs: Mapping[int, int], *, items: int, kinds: int, fillers: int, seed: int, alike: bool = False
+) -> list[Pair]:
     """Words to be kept in mind, and after others of no importance asked for.
 
     Args:
@@ -16,13 +18,14 @@ def recall(pairs: Mapping[int, int], *, items: int, kinds: int, fillers: int, se
         items: words to be kept.
         kinds: different words that they are drawn from.
         fillers: different words that the others are drawn from.
+        alike: the others are drawn from the same words instead, so that nothing but its place tells a word apart.
 
     Returns:
         The source, items and then others, and the target, the items; distance after distance.
     """
     chance = random.Random(seed)
     asked = [f"{word}x" for word in _words(kinds)]  # so that they are never one of the others
-    others = _words(fillers)
+    others = asked if alike else _words(fillers)
     made = []
     for distance, count in pairs.items():
         for _ in range(count):

@@ -135,6 +135,8 @@ def test_text_to_recall() -> None:
     assert (len(kept), len(others)) == (3, 4)
     assert not kept & others
     assert all(source.split()[:2] == target.split() for source, target in pairs)
+    alike = recall(wanted, items=2, kinds=3, fillers=4, seed=5, alike=True)
+    assert {word for source, _ in alike for word in source.split()} == kept
     assert [len(source.split()) - 2 for source, _ in pairs] == [2] * 40 + [7] * 20
     made = text_of(Recall(distances=[7, 1, 7], train=30, dev=4, test=5))
     assert {part: len(some) for part, some in made.items()} == {"train": 120 + 30, "dev": 8, "test": 10}

@@ -112,7 +112,14 @@ def text_of(text: Recall) -> dict[str, list[tuple[str, str]]]:
         "test": dict.fromkeys(distances, text.test),
     }
     return {
-        part: recall(wanted, items=text.items, kinds=text.kinds, fillers=text.fillers, seed=3 * text.seed + number)
+        part: recall(
+            wanted,
+            items=text.items,
+            kinds=text.kinds,
+            fillers=text.fillers,
+            seed=3 * text.seed + number,
+            alike=text.alike,
+        )
         for number, (part, wanted) in enumerate(counts.items())
     }
 
