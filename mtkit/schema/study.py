@@ -44,6 +44,8 @@ class Recall(Section):
     kind: Literal["recall"] = "recall"
     distances: Points
     """Words between what is to be kept and the end, by pair."""
+    far: Annotated[int, Field(ge=0)] = 0
+    """Beside train, `{text}/far` is text to train on whose distances are so great; 0: there is none."""
     items: Positive = 1
     """Words to be kept."""
     kinds: Annotated[int, Field(ge=2, le=400)] = 16
@@ -60,6 +62,12 @@ class Recall(Section):
     """Pairs of each distance to measure on."""
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 1
     """Of what is drawn."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Recall":
+        if self.far > max(self.distances):
+            raise ValueError(f"far: found {self.far}, expected at most {max(self.distances)}, the greatest distance")
+        return self
 
 
 class Scores(Section):

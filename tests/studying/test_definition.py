@@ -52,6 +52,7 @@ WRONG = [
         '"model.encoder.name=transformer"',
         "measure.gradients: found model.encoder.name = 'transformer', expected 'recurrent', which has states",
     ),
+    ("distances = [2, 5]", "distances = [2, 5]\nfar = 6", "text: far: found 6, expected at most 5, the greatest"),
     ("[text]", "[text", "is not valid TOML"),
 ]
 
@@ -76,9 +77,34 @@ def test_without_text_to_recall_nothing_is_recalled(tmp_path: Path) -> None:
         plan(str(path))
 
 
+def test_text_that_is_not_made(tmp_path: Path) -> None:
+    text = MINI.read_text(encoding="utf-8").replace("[measure.recall]\n", "").replace("recall_by", "bleu_by")
+    text = text.replace("bleu_by_distance", "bleu_by_length").replace(
+        'name=none"', 'name=none", "data.train={text}/far"'
+    )
+    path = tmp_path / "wrong.toml"
+    path.write_text(text.partition("[text]")[0] + "[[axes]]" + text.partition("[[axes]]")[2], encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"set: found \{text\}, which stands for text that is made, expected a table"):
+        plan(str(path))
+
+
 def test_names_that_are_none() -> None:
     with pytest.raises(ConfigError, match="study 'memry' is neither a file nor one of mtkit's, did you mean 'memory'?"):
         read("memry")
+
+
+@pytest.mark.parametrize("name", ["index", "!"])
+def test_names_that_no_page_can_have(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.toml").write_text(MINI.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="expected one with letters, and not 'index': rename it"):
+        plan(str(tmp_path / f"{name}.toml"))
+
+
+def test_a_name_with_spaces(tmp_path: Path) -> None:
+    (tmp_path / "my <own> study.toml").write_text(MINI.read_text(encoding="utf-8"), encoding="utf-8")
+    planned = plan(str(tmp_path / "my <own> study.toml"))
+    assert planned.name == "my-own-study"
+    assert planned.runs[0].name.startswith("my-own-study-without-7-")
 
 
 def test_what_a_study_stands_for() -> None:
@@ -140,6 +166,8 @@ def test_text_to_recall() -> None:
     assert [len(source.split()) - 2 for source, _ in pairs] == [2] * 40 + [7] * 20
     made = text_of(Recall(distances=[7, 1, 7], train=30, dev=4, test=5))
     assert {part: len(some) for part, some in made.items()} == {"train": 120 + 30, "dev": 8, "test": 10}
+    (far,) = {len(source.split()) - 1 for source, _ in text_of(Recall(distances=[1, 7], far=2))["far"]}
+    assert far == 7
     assert len({some[0] for some in made.values()}) == 3
 
 

@@ -16,6 +16,8 @@ from mtkit.schema.study import Measures, Recall, Study
 from mtkit.text.synthetic import recall
 
 STUDIES = Path(configs.__file__).parent / "studies"
+INDEX = "index"  # the page of all studies
+TEXT = "{text}"  # in settings, the folder of the text that is made
 LANGUAGES = ("asked", "kept")  # the endings of text that is made
 FIRST = ("cells", "memory", "gradients", "attention", "remedies", "relu", "directions", "truncation", "norms")
 ORDER = (*FIRST, "convolution", "transformer")
@@ -37,6 +39,10 @@ class Run:
     """The config that it is made of."""
     settings: tuple[str, ...]
     """KEY=VALUE lines on top of that."""
+
+    def measured(self, work: Path) -> Path:
+        """Where it is kept what was measured of it."""
+        return work / "measured" / f"{self.name}.json"
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,14 @@ def read(where: str) -> tuple[str, Study, Path]:
                 f"study {where!r} is neither a file nor one of mtkit's{registry.nearest(where, names())} "
                 f"(studies: {', '.join(names())})"
             )
+    name = _slug(path.stem)
+    if name in ("", INDEX):
+        raise ConfigError(
+            f"{path}: found the name {path.stem!r}, expected one with letters, and not {INDEX!r}: rename it"
+        )
     table = configs.read_toml(path, str(path))
     try:
-        return path.stem, Study.model_validate(table), path
+        return name, Study.model_validate(table), path
     except ValidationError as error:
         raise ConfigError("\n  ".join(f"{path}: {_explained(dict(one))}" for one in error.errors())) from None
 
@@ -102,7 +113,7 @@ def plan(where: str, overrides: list[str] | None = None) -> Planned:
 
 
 def text_of(text: Recall) -> dict[str, list[tuple[str, str]]]:
-    """The pairs of train, dev and test that a table [text] stands for."""
+    """The pairs of train, dev, test and far that a table [text] stands for."""
     distances = sorted(set(text.distances))
     longest = distances[-1] + text.items
     counts = {
@@ -111,16 +122,18 @@ def text_of(text: Recall) -> dict[str, list[tuple[str, str]]]:
         "dev": dict.fromkeys(distances, text.dev),
         "test": dict.fromkeys(distances, text.test),
     }
+    counts |= {"far": {distance: count for distance, count in counts["train"].items() if distance >= text.far > 0}}
     return {
         part: recall(
             wanted,
             items=text.items,
             kinds=text.kinds,
             fillers=text.fillers,
-            seed=3 * text.seed + number,
+            seed=4 * text.seed + number,
             alike=text.alike,
         )
         for number, (part, wanted) in enumerate(counts.items())
+        if wanted
     }
 
 
@@ -137,7 +150,10 @@ def _runs(name: str, study: Study, path: Path, changed: list[str]) -> Iterator[R
     own = [f"data.{part}={folder}/{part}" for part in ("train", "dev", "test")] if folder else []
     own += [f"data.{side}_lang={end}" for side, end in zip(("source", "target"), LANGUAGES, strict=True) if folder]
     for variant in study.variants:
-        said = [*own, *study.set, *(line for level in variant for line in sets[level]), *changed]
+        given = [*study.set, *(line for level in variant for line in sets[level]), *changed]
+        if not folder and any(TEXT in line for line in given):
+            raise ConfigError(f"{path}: set: found {TEXT}, which stands for text that is made, expected a table [text]")
+        said = own + [line.replace(TEXT, folder) for line in given]
         label = ", ".join(variant)
         try:
             loaded = configs.load(base, said)

@@ -15,11 +15,6 @@ from mtkit.report.results import Measured, Number
 from mtkit.store import study
 
 
-def measured_path(work: Path, run: Run) -> Path:
-    """Where it is kept what was measured of a run."""
-    return work / "measured" / f"{run.name}.json"
-
-
 def make(run: Run, work: Path, warn: Callable[[str], None] = lambda message: None) -> Measured:
     """Train what is not trained yet, and measure it; both are kept in the folder `work`.
 
@@ -60,5 +55,5 @@ def make(run: Run, work: Path, warn: Callable[[str], None] = lambda message: Non
         signatures=signatures,
         ended=ended,
     )
-    study.write(measured_path(work, run), result)
+    study.write(run.measured(work), result)
     return result

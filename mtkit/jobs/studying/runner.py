@@ -19,7 +19,7 @@ from typing import Any
 from mtkit import files
 from mtkit.errors import DataError, MtkitError, RunError, Stopped, WorkerError
 from mtkit.jobs.listener import Listener
-from mtkit.jobs.studying.definition import LANGUAGES, ORDER, Planned, Run, text_name, text_of
+from mtkit.jobs.studying.definition import INDEX, LANGUAGES, ORDER, Planned, Run, text_name, text_of
 from mtkit.jobs.studying.verdict import judge
 from mtkit.report import plots
 from mtkit.report import study as pages
@@ -29,7 +29,6 @@ from mtkit.version import __version__
 
 METHOD = "fork" if sys.platform.startswith("linux") else "spawn"
 STOP_SECONDS = 60.0  # what a run has to save itself
-INDEX = "index.html"
 
 
 def conduct(planned: Planned, folder: Path, work: Path, jobs: int, listener: Listener) -> Results:
@@ -75,7 +74,7 @@ def publish(results: Results, folder: Path) -> list[str]:
         except DataError as error:
             problems.append(str(error))
     known = [name for name in ORDER if name in every] + sorted(every.keys() - set(ORDER))
-    files.write(folder / INDEX, pages.index([every[name] for name in known]))
+    files.write(folder / f"{INDEX}.html", pages.index([every[name] for name in known]))
     return problems
 
 
@@ -112,13 +111,13 @@ def write_texts(planned: Planned, work: Path) -> None:
 
 def _measured(planned: Planned, work: Path, jobs: int, listener: Listener) -> list[Measured]:
     """What was measured of each run, in their order."""
-    found = {run.name: store.measured(_path(work, run)) for run in planned.runs}
+    found = {run.name: store.measured(run.measured(work)) for run in planned.runs}
     left = [run for run in planned.runs if found[run.name] is None]
     if len(left) < len(planned.runs):
         listener.say(f"{planned.name}: {len(planned.runs) - len(left)} of {len(planned.runs)} runs are there already")
     count = len(planned.runs) - len(left)
     for run, seconds in _made(left, work, jobs, listener):
-        found[run.name] = store.measured(_path(work, run))
+        found[run.name] = store.measured(run.measured(work))
         count += 1
         label = ", ".join(run.variant)
         listener.say(f"{planned.name}: {count} of {len(planned.runs)}: {label}, seed {run.seed}, {seconds:.0f} s")
@@ -128,10 +127,6 @@ def _measured(planned: Planned, work: Path, jobs: int, listener: Listener) -> li
             f"{work / 'measured'} has lost what was just measured: look who clears up there, then run it again"
         )
     return made
-
-
-def _path(work: Path, run: Run) -> Path:
-    return work / "measured" / f"{run.name}.json"
 
 
 @dataclass
