@@ -38,7 +38,15 @@ def command(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
     flags: Flags = NONE_GIVEN,
-    n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations a line: INDEX ||| text ||| score.")] = 1,
+    n_best: Annotated[
+        int,
+        typer.Option(
+            "--n-best",
+            min=1,
+            help="Translations a line, at most: INDEX ||| text ||| score. Their texts differ, so there are fewer where "
+            "search finds fewer; draws of --sample may be the same.",
+        ),
+    ] = 1,
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
@@ -59,6 +67,9 @@ def command(
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
     ] = False,
     form: FormatOption = "text",
+    protect: Annotated[
+        bool, typer.Option(help="Bring placeholders, tags and addresses out as they went in.", show_default=False)
+    ] = True,
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -90,7 +101,7 @@ def command(
     from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
-    request = Request(n_best, align, form == "jsonl", sampling)
+    request = Request(n_best, align, form == "jsonl", sampling, protect)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

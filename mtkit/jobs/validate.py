@@ -19,6 +19,7 @@ from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
 from mtkit.train.loss import batch_loss
 from mtkit.translator.member import Member
+from mtkit.translator.request import Request
 from mtkit.translator.translator import Translator
 
 ALWAYS = ("bleu", "chrf")  # what every validation tells, beside the metric that "best" goes by
@@ -104,7 +105,8 @@ class Validator:
                 f"the loss on dev is {total}: training diverged; start anew with a lower train.lr", remedy="fresh"
             )
         translations = []
-        for made in self._translator(model).translations(self.sources):
+        request = Request(protect=False)  # what the model says, and not what is made of it
+        for made in self._translator(model).translations(self.sources, request=request):
             self.check()
             translations.append(made.text)
         scored = scores(self.metrics, Texts(translations, [self.references], self.sources, self.tokenize))

@@ -161,6 +161,11 @@ def in_name(name: str) -> str:
     return ""
 
 
+def unspaced(letter: str) -> bool:
+    """Whether a letter is of a script that puts no spaces between words."""
+    return _LETTERS.match(letter) is not None
+
+
 def hardly_spaced(lines: Iterable[str]) -> bool:
     """Whether what stands between spaces is much longer than words are, in the first lines of a text."""
     words = characters = letters = 0

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import sentencepiece
@@ -54,10 +55,13 @@ class Tokenizer:
             self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
         except UnicodeDecodeError:
             raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
-        special |= {i for i, piece in enumerate(self._names) if piece in RESERVED}  # never in a target so far
+        # Never in a target so far; of kind "word" there are both, the symbol and the word.
+        special |= {i for i, piece in enumerate(self._names) if piece.lstrip("▁") in RESERVED}
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
         self._bytes = frozenset(ids.values())
+        self.unknown: int | None = None if ids else self._pieces.unk_id()
+        """The id of what the vocabulary lacks, of neighbours together; None: it lacks nothing, since bytes spell it."""
         self.spelling: Spelling = self._spelling(ids) if ids else ()
         """How ids that are bytes make characters, none of which is no text; empty: there are no such ids."""
         self.never: list[int] = sorted(special | self._bytes - {i for state in self.spelling for i in state})
@@ -133,17 +137,36 @@ class Tokenizer:
         """The pieces that ids stand for."""
         return list(map(self._names.__getitem__, ids))
 
+    def surfaces(self, text: str) -> list[str]:
+        """The pieces of a text, what is unknown as it stands there."""
+        pieces: list[str] = self._pieces.encode_as_pieces(text)
+        return pieces
+
     def byte_pieces(self, ids: list[int]) -> int:
         """How many of the ids are single bytes."""
         return 0 if self._bytes.isdisjoint(ids) else sum(1 for i in ids if i in self._bytes)
 
-    def words(self, ids: list[int], text: str) -> list[int]:
+    def ends(self, ids: list[int], text: str) -> list[int]:
+        """For each id, how much of `text` it and those before it spell; `ids` spell `text`."""
+        ends = [len(text)]
+        for end in range(len(ids) - 1, 0, -1):  # of bytes that are no character yet each counts as one
+            ends.append(min(ends[-1], len(self.decode(ids[:end]))))
+        return ends[::-1] if ids else []
+
+    def words(self, ids: list[int], text: str, surfaces: list[str] | None = None) -> list[int]:
         """For each id, the index among `text.split()` of the word that it belongs to; `ids` spell `text`.
 
-        Counted by decoding ever longer beginnings, which needs no offsets and holds for byte pieces too.
+        Counted by decoding ever longer beginnings, which needs no offsets and holds for byte pieces too. What is of
+        several words is of the last one.
+
+        Args:
+            surfaces: the pieces, where some are unknown, from which nothing is decoded.
         """
         last = max(0, len(text.split()) - 1)
-        return [min(last, max(0, len(self.decode(ids[:end]).split()) - 1)) for end in range(1, len(ids) + 1)]
+        beginnings: Iterable[str] = map(self.decode, (ids[:end] for end in range(1, len(ids) + 1)))
+        if surfaces is not None:
+            beginnings = accumulate(piece.replace("▁", " ") for piece in surfaces)
+        return [min(last, max(0, len(beginning.split()) - 1)) for beginning in beginnings]
 
 
 def _of_use(threads: int, given: Sized) -> int:

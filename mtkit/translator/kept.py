@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from mtkit.text import spans
 from mtkit.text.fold import fold
 from mtkit.translator.request import Candidate, Request, Translation
 
@@ -12,8 +13,9 @@ def blank(line: str) -> bool:
 
 
 def wordless(line: str) -> bool:
-    """Whether no letter is in it; of a line that is not blank."""
-    return not any(map(str.isalpha, line))
+    """Whether no letter is in it but those of placeholders, tags and addresses; of a line that is not blank."""
+    found = spans.find(line)
+    return not any(map(str.isalpha, spans.without(line, found)[0] if found else line))
 
 
 def as_it_is(line: str, request: Request) -> Translation:

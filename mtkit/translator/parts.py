@@ -10,14 +10,20 @@ from mtkit.translator.request import Candidate
 
 @dataclass
 class Job:
-    """A line that is to be translated: in one part, unless it is very long."""
+    """A line that is to be translated: in one part, unless it is very long.
+
+    Attributes:
+        given: what models are given of each part; default: all of it.
+    """
 
     parts: list[str]
     sentences: list[Sentence]
     warnings: list[str]
+    given: list[str] = field(default_factory=list)
     found: list[list[Candidate]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.given = self.given or self.parts
         self.found = [[]] * len(self.parts)  # each is replaced, none is written into
 
 

@@ -9,9 +9,15 @@ from mtkit.search.batched import Sampling
 
 @dataclass(frozen=True)
 class Candidate:
-    """One translation of a line."""
+    """One translation of a line.
+
+    If something that was lost had to be put in (`Translation.warnings` says so), all but text and alignment is of what
+    the model was given then and said: the line without it.
+    """
 
     text: str
+    """With source words that the vocabulary lacks copied into it; `alignment` is of the words that it then has, the
+    pieces and what is told of them are those that search found."""
     score: float
     """What search ranks by; of a line in parts the sum of the log-probabilities over the length penalty of all."""
     logprob: float
@@ -38,7 +44,7 @@ class Translation:
 
     source: str
     candidates: list[Candidate]
-    """Best first; empty for a blank line."""
+    """Best first, no text twice but among draws; empty for a blank line."""
     warnings: list[str] = field(default_factory=list)
     """What was done with the line that its writer may not expect."""
 
@@ -107,16 +113,29 @@ class Request:
     """What is wanted of each line beyond its best translation.
 
     Attributes:
-        n_best: translations a line.
+        n_best: translations a line, whose texts differ: fewer where search finds fewer. Draws are all told, though
+            they be the same.
         align: links between words, and attention.
         details: the log-probabilities of pieces.
         sampling: draw instead of search.
+        protect: what is no text (placeholders, tags, addresses) comes out as it went in.
     """
 
     n_best: int = 1
     align: bool = False
     details: bool = False
     sampling: Sampling | None = None
+    protect: bool = True
+
+
+def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:
+    """So many translations whose texts differ, and not only in spaces: of each the best one, which comes first."""
+    if len(candidates) < 2:
+        return candidates
+    of_texts: dict[str, Candidate] = {}
+    for one in candidates:
+        of_texts.setdefault(" ".join(one.text.split()), one)
+    return list(of_texts.values())[:n_best]
 
 
 def named(lines: Sequence[Line] | Sequence[Pair]) -> str:

@@ -25,14 +25,17 @@ from mtkit.schema import Decode
 from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
-from mtkit.search.sentence import Vocabulary
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store import bundle
-from mtkit.text import fold
+from mtkit.text import spans
 from mtkit.text.characters import completed
-from mtkit.translator import alignment, kept
+from mtkit.text.fold import fold
+from mtkit.translator import kept
+from mtkit.translator.candidates import candidate
+from mtkit.translator.guard import Guard
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
-from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
+from mtkit.translator.request import Line, Pair, Request, Translation, distinct
 from mtkit.translator.segment import Segmenter
 
 WINDOW = 1024  # lines sorted and batched together at most, ...
@@ -67,7 +70,7 @@ class Translator:
         self._decode = decode
         self.source_lang, self.target_lang = languages
         self._members = list(members)
-        self._segmenter = Segmenter(self._members)
+        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
         self._ensembles: dict[str, Ensemble] = {}
         self._making = threading.Lock()
 
@@ -122,6 +125,11 @@ class Translator:
         return [one.name for one in self._members]
 
     @property
+    def members(self) -> list[Member]:
+        """The models, with what each reads and writes."""
+        return list(self._members)
+
+    @property
     def window_lines(self) -> int:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
@@ -140,6 +148,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation: ...
 
@@ -152,6 +161,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -163,6 +173,7 @@ class Translator:
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
+        protect: bool = True,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -170,7 +181,8 @@ class Translator:
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling: see `Request`.
+            n_best, align, details, sampling, protect: see `Request`; a list of n_best may be shorter, since its texts
+                differ.
             settings: of [decode], for this call.
 
         Returns:
@@ -184,7 +196,7 @@ class Translator:
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request, decode = Request(n_best, align, details, sampling), decode_with(self.decode, settings)
+        request, decode = Request(n_best, align, details, sampling, protect), decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
         given = [text] if isinstance(text, str) else list(text)
@@ -227,7 +239,7 @@ class Translator:
         """
         decode, request = decode or self.decode, request or Request()
         self.check(decode, request)
-        yield from self._answers(lines, self._segmenter.jobs(lines), decode, request, forced=False)
+        yield from self._answers(lines, self._segmenter.jobs(lines, request.protect), decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
         """The targets of some pairs, with what the model says of them: no rule acts, and every piece may be said.
@@ -237,7 +249,7 @@ class Translator:
         Raises:
             ConfigError: align without attention.
         """
-        decode, request = decode or self.decode, Request(align=align, details=True)
+        decode, request = decode or self.decode, Request(align=align, details=True, protect=False)
         self.check(decode, request)
         greedy = decode.model_copy(update={"beam_size": 1})
         yield from self._answers(pairs, self._segmenter.forced(pairs), greedy, request, forced=True)
@@ -253,41 +265,81 @@ class Translator:
         sources = [line.text for line in lines]
         others = [number for number in range(len(lines)) if number not in jobs]
         done = {n: Translation(sources[n], []) if forced else kept.as_it_is(sources[n], request) for n in others}
-        parts = [(number, place) for number, job in jobs.items() for place in range(len(job.parts))]
-        following = 0
-        while following in done:
-            yield done.pop(following)
-            following += 1
-        target = self._segmenter.target
-        found_in_batches = translate_ids(
-            self._in_precision(decode.precision),
-            [jobs[number].sentences[place] for number, place in parts],
-            decode,
-            Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
-            None if forced else self._members[0].shortlist,
-            n_best=request.n_best,
-            sampling=request.sampling,
-            details=request.details,
-            attention=request.align,
-            ruled=not forced,
-        )
-        ranking = Ranking.of(decode)
-        for rows, found in found_in_batches:
-            pieces = [one.pieces for hypotheses in found for one in hypotheses]
-            texts = iter(target.decode_all(pieces, self._segmenter.threads))
-            texts = texts if forced else map(completed, texts)
-            for row, hypotheses in zip(rows, found, strict=True):
-                number, place = parts[row]
-                job = jobs[number]
-                job.found[place] = [self._candidate(job, place, one, next(texts), request) for one in hypotheses]
-                if all(job.found):
-                    candidates = joined(job, ranking, self.target_lang)
-                    if not forced:
-                        candidates = kept.framed(sources[number], candidates)
-                    done[number] = Translation(sources[number], candidates, job.warnings)
+        guard = Guard((self.source_lang, self.target_lang), request, decode.beam_size, self.attends)
+        ranking, following = Ranking.of(decode), 0
+
+        def finish(number: int) -> None:
+            job = jobs[number]
+            if all(job.found):
+                candidates = joined(job, ranking, self.target_lang)
+                if not forced:
+                    candidates = kept.framed(sources[number], candidates)
+                if request.sampling is None:
+                    candidates = distinct(candidates, request.n_best)
+                done[number] = Translation(sources[number], candidates, job.warnings)
+
+        def ready() -> Iterator[Translation]:
+            nonlocal following
             while following in done:
                 yield done.pop(following)
                 following += 1
+
+        yield from ready()
+        target = self._segmenter.target
+        for parts, found in self._found(jobs, decode, request, forced):
+            pieces = [one.pieces for hypotheses in found for one in hypotheses]
+            texts: Iterator[str] = map(completed, target.decode_all(pieces, self._segmenter.threads))
+            if forced:  # decoded it would be without what is unknown
+                texts = (fold(line.target) for number, _ in parts if isinstance(line := lines[number], Pair))
+            for (number, place), hypotheses in zip(parts, found, strict=True):
+                job = jobs[number]
+                language = self.target_lang if self._copies(job.sentences[place], forced) else None
+                told = job, place, request, language
+                made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
+                job.found[place] = guard.passed(number, place, job, lines[number], made)
+                finish(number)
+            yield from ready()
+        for number, place, made in guard.again(lambda some, asked: self.window(some, decode, asked)):
+            jobs[number].found[place] = made
+            finish(number)
+            yield from ready()
+
+    def _found(
+        self, jobs: dict[int, Job], decode: Decode, request: Request, forced: bool
+    ) -> Iterator[tuple[list[tuple[int, int]], list[list[Hypothesis]]]]:
+        """Batch by batch, parts of lines, as (place of the line, place in it), with their hypotheses.
+
+        Where something is unknown attention is wanted, so such parts go together, after the others.
+        """
+        target = self._segmenter.target
+        looked: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+        for number, job in jobs.items():
+            for place, sentence in enumerate(job.sentences):
+                copies = self.attends and self._copies(sentence, forced)
+                looked[request.align or copies].append((number, place))
+        # A text may be found in several spellings, and of a list each counts once.
+        listed = request.sampling is None and request.n_best > 1
+        for attention, parts in looked.items():
+            if not parts:
+                continue
+            batches = translate_ids(
+                self._in_precision(decode.precision),
+                [jobs[number].sentences[place] for number, place in parts],
+                decode,
+                Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
+                None if forced else self._members[0].shortlist,
+                n_best=decode.beam_size if listed else request.n_best,
+                sampling=request.sampling,
+                details=request.details,
+                attention=attention,
+                ruled=not forced,
+            )
+            for rows, found in batches:
+                yield [parts[row] for row in rows], found
+
+    def _copies(self, sentence: Sentence, forced: bool) -> bool:
+        """Whether something in it is unknown, and to be copied."""
+        return not forced and self._segmenter.has_unknown(sentence)
 
     def check(self, decode: Decode, request: Request) -> None:
         """Refuse what cannot be done.
@@ -326,30 +378,6 @@ class Translator:
                 eos = [one.source_tokenizer.eos for one in self._members]
                 self._ensembles[precision] = Ensemble([one.model for one in self._members], eos, precision)
             return self._ensembles[precision]
-
-    def _candidate(self, job: Job, place: int, hypothesis: Hypothesis, text: str, request: Request) -> Candidate:
-        target = self._segmenter.target
-        made = Candidate(text, hypothesis.score, hypothesis.logprob, target.pieces(hypothesis.pieces))
-        if request.details:
-            made = replace(made, token_logprobs=hypothesis.piece_logprobs)
-        if request.align:
-            assert hypothesis.attention is not None
-            first, attention = self._members[0], hypothesis.attention.tolist()
-            ids, stride = job.sentences[place].sources[0], first.model.stride
-            source = first.source_tokenizer
-            part, numbers = job.parts[place], fold.words(job.parts[place])
-            words = (
-                [numbers[word] for word in source.words(ids, fold.fold(part))],
-                target.words(hypothesis.pieces, text),
-            )
-            made = replace(
-                made,
-                alignment=alignment.links(attention, *words, stride),
-                attention=attention,
-                source_tokens=alignment.columns(source.pieces([*ids, source.eos]), stride),
-                stride=stride,
-            )
-        return made
 
 
 def _loaded(names: list[str], device: str, decode: Decode) -> Translator:

@@ -277,8 +277,7 @@ def test_to_begin_takes_no_compiler_of_torch(trained: Path) -> None:
     old = torch.__version__.startswith("2.6.")
     code = "import sys, torch; torchs_own = set(sys.modules); from mtkit import Translator; "
     code += "print(Translator.load('runs/toy').translate('two cat')); "
-    code += (
-        f"print([name for name in {['torch._dynamo', 'sympy'][: 2 - old]} if name in set(sys.modules) - torchs_own])"
-    )
+    names = ["torch._dynamo", "sympy"][: 2 - old]
+    code += f"print([name for name in {names} if name in set(sys.modules) - torchs_own])"
     done = subprocess.run([sys.executable, "-c", code], cwd=trained, capture_output=True, text=True)
     assert done.stdout == "zwei Katze\n[]\n", done.stderr

@@ -157,3 +157,40 @@ def test_words_of_pieces() -> None:
     for number, word in enumerate(text.split()):
         own = [i for i, owner in zip(ids, words, strict=True) if owner == number]
         assert made.decode(own).strip() == word
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char", "word"])
+def test_words_of_pieces_when_some_are_unknown(kind: str) -> None:
+    made = make(kind, byte_fallback=False, vocab_size=0)
+    for text in ("the 日本 sees the cat", "日本 sees 東京 .", "the cat sees 日本", "日本 東京 the cat"):
+        ids = made.encode([text])[0]
+        spelt = made.surfaces(text)
+        assert [piece for piece, i in zip(spelt, ids, strict=True) if i != made.unknown] == [
+            made.names[i] for i in ids if i != made.unknown
+        ]
+        words = made.words(ids, text, spelt)
+        assert words == sorted(words)
+        for number, word in enumerate(text.split()):
+            own = [i for i, owner in zip(ids, words, strict=True) if owner == number]
+            if word.isascii():
+                assert made.decode(own).strip() == word
+    assert made.unknown in made.never
+
+
+def test_with_bytes_nothing_is_unknown() -> None:
+    assert make().unknown is None
+
+
+@pytest.mark.parametrize("byte_fallback", [True, False])
+def test_ends_of_pieces(byte_fallback: bool) -> None:
+    made = make(vocab_size=0, byte_fallback=byte_fallback)
+    text = "the cat 日本 sees" if byte_fallback else "the cat sees the moon"
+    ids = made.encode([text])[0]
+    ends = made.ends(ids, text)
+    assert (len(ends), ends[-1]) == (len(ids), len(text))
+    starts = [0, *ends[:-1]]
+    for piece, start, end in zip(made.pieces(ids), starts, ends, strict=True):
+        if not piece.startswith("<0x"):
+            assert text[start:end].strip() == piece.strip("▁")
+    assert "".join(text[start:end] for start, end in zip(starts, ends, strict=True)) == text
+    assert made.ends([], "") == []

@@ -1,0 +1,380 @@
+"""Placeholders, tags and addresses come out of a translation as they went in.
+
+A line is translated as it is, and a translation that has what the line has, as models say it that were trained on such
+text, stays as it is. Where something was lost, invented or changed a little, that is mended in the text; where that
+cannot be, the line is searched again, for other translations and without what must not change, which is then put in
+where attention points. Knows what was asked of search and what it answered; must not know models.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+
+from mtkit.text import spans
+from mtkit.text.fold import fold
+from mtkit.text.spans import Span
+from mtkit.translator import placing
+from mtkit.translator.parts import Job
+from mtkit.translator.placing import Looked
+from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
+
+CHANGED = "came out changed and was put right"
+LOST = "was lost in translation and is put where attention points; look whether it is in its place"
+SHOWN = 40  # characters of what a warning is about
+OPENING = tuple("([{<\"'`“„«‘‚‹「『*")
+NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # ASCII's marks, as some models write them
+
+Moves = Sequence[tuple[int, int]]
+"""Places in a text and where they are in another, in order; what lies between goes with the one before."""
+Search = Callable[[list[Line], Request], Iterable[Translation]]
+
+
+class Guard:
+    """Looks at the translations of some lines, and has those searched again that cannot be mended.
+
+    Args:
+        languages: of source and target.
+        request: what is wanted of each line.
+        beam: hypotheses that search keeps.
+        attends: whether there is attention to ask for.
+    """
+
+    def __init__(self, languages: tuple[str, str], request: Request, beam: int, attends: bool) -> None:
+        self._request, self._beam, self._attends = request, beam, attends
+        self._percent_first, self._in_target = map(spans.percent_first, languages)
+        self._waiting: list[tuple[int, int, Job, Part, list[Candidate]]] = []
+
+    def passed(
+        self, number: int, place: int, job: Job, line: Line | Pair, candidates: list[Candidate]
+    ) -> list[Candidate]:
+        """Translations of a part of a line as they are to be told; none: it has to be searched again."""
+        found = spans.find(line.text, self._percent_first) if self._request.protect else []
+        part = self._part(found, job, place, line) if found else None
+        if part is None or not part.found:
+            return candidates
+        right = part.mended(candidates)
+        if right and (self._request.sampling is None or len(right) == len(candidates)):
+            if all(one.text != right[0].text for one in candidates):
+                job.warnings.append(part.warning(candidates[0], CHANGED))
+            return unique(right)
+        self._waiting.append((number, place, job, part, candidates))
+        return []
+
+    def _part(self, found: list[Span], job: Job, place: int, line: Line | Pair) -> "Part":
+        """A part of a line with what is found in it of the line's spans; none is cut."""
+        start = sum(map(len, job.parts[:place]))
+        end = start + len(job.parts[place])
+        first, last = (bisect_left(found, bound, key=lambda one: one.start) for bound in (start, end))
+        pairs = spans.pairs(found)
+        inside = range(first, last)
+        return Part(
+            job.parts[place],
+            line.prefix if isinstance(line, Line) else "",
+            job.sentences[place].number,
+            [replace(one, start=one.start - start, end=one.end - start) for one in found[first:last]],
+            (
+                [found[a] for a, b in sorted(pairs.items()) if a < first and b in inside],
+                [found[b] for b, a in sorted((b, a) for a, b in pairs.items()) if b >= last and a in inside],
+            ),
+            self._in_target,
+        )
+
+    def again(self, search: Search) -> Iterator[tuple[int, int, list[Candidate]]]:
+        """Line, part and translations of what was to be searched again.
+
+        Args:
+            search: gives translations of lines, in order; called once, if at all.
+        """
+        if not self._waiting:
+            return
+        asked = self._request
+        # A beam has had more to say than one translation; of lists and of what is drawn all has been seen.
+        others = asked.sampling is None and asked.n_best == 1 < self._beam
+        wanted = replace(
+            asked, n_best=self._beam if asked.sampling is None else asked.n_best, align=self._attends, protect=False
+        )
+        lines = [line for *_, part, _ in self._waiting for line in part.lines(others)]
+        answers = map(_unframed, search(lines, wanted))
+        for number, place, job, part, first in self._waiting:
+            right = part.mended(next(answers)) if others and not part.prefix else []
+            bare = next(answers)
+            made = right or [*part.mended(first), *([part.placed(one) for one in bare] or map(part.forced, first))]
+            if not right:
+                job.warnings.append(part.warning(first[0], LOST))
+            yield number, place, [self._as_asked(one) for one in unique(made)[: asked.n_best]]
+
+    def _as_asked(self, candidate: Candidate) -> Candidate:
+        if self._request.align:
+            return candidate
+        return replace(candidate, alignment=None, attention=None, source_tokens=None, stride=1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A line, or a part of one, in which something must not change.
+
+    Attributes:
+        prefix: what its translations begin with, which nothing is done to.
+        number: what chance depends on.
+        found: what must not change.
+        around: what is opened before it and closed in it, and what is opened in it and closed after it.
+        percent_first: of its translations, see `spans.find`.
+    """
+
+    text: str
+    prefix: str
+    number: int
+    found: list[Span]
+    around: tuple[list[Span], list[Span]] = ([], [])
+    percent_first: bool = False
+
+    @cached_property
+    def quoted(self) -> list[Span]:
+        """The same with the marks in which it stands alone, since these say nothing without it."""
+        return spans.quoted(self.text, self.found)
+
+    @cached_property
+    def bare(self) -> tuple[str, list[int]]:
+        """The text without it and without white space at its ends, and where each of its characters stands."""
+        text, places = spans.without(self.text, self.quoted)
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        return text[start:end], places[start:end]
+
+    def lines(self, others: bool) -> list[Line]:
+        """What is to be searched in its place: the bare text, and before it the whole, for `others` of its translations
+        (with a prefix there are none)."""
+        given = [self.text] * (others and not self.prefix) + [self.bare[0]]
+        return [Line(text, self.prefix, self.number) for text in given]
+
+    def mended(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Those translations that have everything, or to which little is to be done for that."""
+        return [better for one in candidates if (better := self._mended(one)) is not None]
+
+    def warning(self, candidate: Candidate, what: str) -> str:
+        """What is to be said of something that a translation had not."""
+        missing, more = difference(self.found, self._find(candidate.text))
+        text = (missing or more or self.found)[0].text
+        shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+        quote = "'" if '"' in shown else '"'
+        return f"{quote}{shown}{quote} {what}"
+
+    def _find(self, text: str) -> list[Span]:
+        return spans.find(text, self.percent_first, formatted=any(one.text == "%%" for one in self.found))
+
+    def _floor(self, text: str) -> int:
+        """Where what was forced ends."""
+        prefix = fold(self.prefix).strip(" ")
+        return len(prefix) if text.startswith(prefix) else 0
+
+    def _is_right(self, text: str) -> bool:
+        """Whether a translation has everything as often, and as many enclose text."""
+        found = self._find(text)
+        mine, its = (Counter(one.text for one in some) for some in (self.found, found))
+        pairs = (len(spans.pairs([*self.around[0], *some, *self.around[1]])) for some in (self.found, found))
+        return mine == its and next(pairs) == next(pairs)
+
+    def _mended(self, candidate: Candidate) -> Candidate | None:
+        """None: something was lost."""
+        text = candidate.text
+        if self._is_right(text):
+            return candidate
+        floor, found = self._floor(text), self._find(text)
+        missing, more = difference(self.found, found)
+        taken = [(one.start, one.end) for one in found if one not in more]
+        strange = [one for one in more if all(one.text != other.text for other in self.found)]
+        edits: list[tuple[int, int, str]] = []
+        for one in list(missing):
+            if place := alike(one, text, strange, taken, floor):
+                taken.append(place)
+                edits.append((*place, one.text))
+                more, strange = (
+                    [other for other in some if not overlap((other.start, other.end), place)]
+                    for some in (more, strange)
+                )
+                missing.remove(one)
+        if missing or len(more) > len(self.found):  # the latter says the same again and again
+            return None
+        edits += [(*gone(text, one, floor), "") for one in more if one.start >= floor]
+        made, moves = edited(text, edits)
+        if not self._is_right(made):
+            return None
+        links = candidate.alignment
+        if links is not None:
+            links = sorted(carried(links, None, moved(text, made, moves)))
+        return replace(candidate, text=made, alignment=links)
+
+    def placed(self, candidate: Candidate) -> Candidate:
+        """A translation of the bare text, with everything put in."""
+        bare, places = self.bare
+        text, moves = self._cleared(candidate.text)
+        made, then = self._put(text, looked(candidate, text, places))
+        links = candidate.alignment
+        if links is not None:
+            source = moved(bare, self.text, list(enumerate(places)))
+            target = moved(candidate.text, made, moves, then)
+            links = sorted(carried(links, source, target) | self._links(made))
+        return replace(candidate, text=made, alignment=links)
+
+    def forced(self, candidate: Candidate) -> Candidate:
+        """A translation of the whole, with everything put in anew: where there is nothing else to be translated."""
+        made, _ = self._put(self._cleared(candidate.text)[0], None)
+        return replace(
+            candidate, text=made, alignment=None if candidate.alignment is None else sorted(self._links(made))
+        )
+
+    def _cleared(self, text: str) -> tuple[str, Moves]:
+        """A translation without what is to be put in, or was invented."""
+        floor = self._floor(text)
+        return edited(text, [(*gone(text, one, floor), "") for one in self._find(text) if one.start >= floor])
+
+    def _put(self, text: str, looked: Looked | None) -> tuple[str, Moves]:
+        """Everything put into a translation, but what its prefix has."""
+        floor = self._floor(text)
+        there = Counter(one.text for one in self._find(text[:floor]))
+        found: list[Span] = []
+        for one, whole in zip(self.found, self.quoted, strict=True):
+            if not taken_from(there, one.text):
+                found.append(whole)
+        tried = [placing.place(self.text, found, text, looked, floor, loose, self.around) for loose in (False, True)]
+        return next((one for one in tried if self._is_right(one[0])), tried[0])
+
+    def _links(self, made: str) -> set[tuple[int, int]]:
+        """Links between the words that have the same of it."""
+        source, target = starts(self.text), starts(made)
+        found = self._find(made)
+        links = set[tuple[int, int]]()
+        for one in self.found:
+            same = next((other for other in found if other.text == one.text), None)
+            if same is not None:
+                found.remove(same)
+                links.add((bisect_right(source, one.start) - 1, bisect_right(target, same.start) - 1))
+        return links
+
+
+def _unframed(translation: Translation) -> list[Candidate]:
+    """Translations without the white space at the ends of their line, which the whole line will get."""
+    return [replace(one, text=one.text.strip()) for one in translation.candidates]
+
+
+def difference(wanted: Sequence[Span], found: Sequence[Span]) -> tuple[list[Span], list[Span]]:
+    """What is missing, and what there is beyond what was wanted."""
+    sides = []
+    for some, others in ((wanted, found), (found, wanted)):
+        there = Counter(one.text for one in others)
+        sides.append([one for one in some if not taken_from(there, one.text)])
+    return sides[0], sides[1]
+
+
+def taken_from(there: Counter[str], text: str) -> bool:
+    """Take one of something, if there is one."""
+    there[text] -= 1
+    return there[text] >= 0
+
+
+def alike(
+    span: Span, text: str, more: Sequence[Span], taken: Sequence[tuple[int, int]], floor: int
+) -> tuple[int, int] | None:
+    """Where a translation has something that was meant to be a span: the same but for white space, case and width, or
+    another of its kind.
+
+    Args:
+        more: spans of the translation that its source has not.
+        taken: what stands for other spans.
+        floor: where it may begin.
+    """
+    characters = [re.escape(character) for character in span.text if not character.isspace()]
+    before, after = (r"(?<!\w)" * span.text[0].isalnum(), r"(?!\w)" * span.text[-1].isalnum())
+    pattern = re.compile(before + r"\s*".join(characters) + after, re.IGNORECASE)
+    for match in pattern.finditer(text.translate(NARROW), floor):
+        if not any(overlap(match.span(), other) for other in taken):
+            whole = [
+                match.span(),
+                *((one.start, one.end) for one in more if overlap(match.span(), (one.start, one.end))),
+            ]
+            return min(start for start, _ in whole), max(end for _, end in whole)
+    for one in more:
+        if one.start >= floor and (one.kind, one.role) == (span.kind, span.role):
+            return one.start, one.end
+    return None
+
+
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether they have characters in common."""
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def gone(text: str, span: Span, floor: int) -> tuple[int, int]:
+    """What is cut out with a span: white space that would be one too many."""
+    before, after = span.start > floor and text[span.start - 1].isspace(), text[span.end : span.end + 1]
+    if before and not after.isalnum() and after not in OPENING:
+        return span.start - 1, span.end
+    return span.start, span.end + (after.isspace() and not text[floor : span.start].strip())
+
+
+def edited(text: str, edits: Iterable[tuple[int, int, str]]) -> tuple[str, Moves]:
+    """A text with some of its characters replaced, and where the others went."""
+    made, place = "", 0
+    moves: list[tuple[int, int]] = [(0, 0)]
+    for start, end, new in sorted(edits):
+        made += text[place:start] + new
+        place = max(place, end)
+        moves.append((place, len(made)))
+    return made + text[place:], moves
+
+
+def at(moves: Moves, place: int) -> int:
+    """Where a place of one text is in the other."""
+    row = bisect_right(moves, (place, inf)) - 1
+    return max(0, moves[row][1] + place - moves[row][0]) if row >= 0 else 0
+
+
+def starts(text: str) -> list[int]:
+    """Where the words of a text begin."""
+    return [match.start() for match in re.finditer(r"\S+", text)]
+
+
+def moved(text: str, made: str, *steps: Moves) -> list[int]:
+    """For each word of one text, the number of the word of the other that it went into, step by step."""
+    new, found = starts(made), list[int]()
+    for place in starts(text):
+        for moves in steps:
+            place = at(moves, place)
+        found.append(max(0, bisect_right(new, place) - 1))
+    return found
+
+
+def carried(
+    links: Iterable[tuple[int, int]], source: Sequence[int] | None, target: Sequence[int]
+) -> set[tuple[int, int]]:
+    """Links between the words that others went into; None: of the source they are the same.
+
+    A translation that is empty has a link to its first word all the same.
+    """
+    return {(s if source is None else source[s], target[t]) for s, t in links if t < len(target)}
+
+
+def looked(candidate: Candidate, text: str, places: Sequence[int]) -> Looked | None:
+    """Attention by characters; None: there is none, or it is of several parts.
+
+    Args:
+        text: of the translation.
+        places: where in the line the characters stand that were translated.
+    """
+    weights, names = candidate.attention, candidate.source_tokens
+    if not weights or not names or len(weights) != len(candidate.tokens) + 1 or len(names) != len(weights[0]):
+        return None
+    columns = placing.ranges(names[:-1], len(places))
+    in_line = [(places[start], places[end - 1] + 1) if start < end else (0, 0) for start, end in columns]
+    return Looked(weights, placing.ranges(candidate.tokens, len(text)), in_line)
+
+
+def unique(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The first of each text."""
+    found: dict[str, Candidate] = {}
+    for one in candidates:
+        found.setdefault(one.text, one)
+    return list(found.values())
