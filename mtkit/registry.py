@@ -365,6 +365,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
         "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),
         "score": Choice("mtkit.cli.score:command", "pairs to their likelihood"),
+        "look": Choice("mtkit.cli.look:command", "what models do with a sentence"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
         "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },

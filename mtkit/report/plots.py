@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SERIES = 8  # colours of series that the style sheet has
 INK, SOFT, RULE, GROUND = "#010101", "#020202", "#030303", "#040404"  # stand for variables until the SVG is made
-_VARIABLES = {INK: "--ink", SOFT: "--soft", RULE: "--rule", GROUND: "--ground"} | {
-    f"#0501{n:02x}": f"--series-{n}" for n in range(1, SERIES + 1)
+_VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", GROUND: "ground"} | {
+    f"#0501{n:02x}": f"series-{n}" for n in range(1, SERIES + 1)
 }
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -206,7 +206,7 @@ def standalone(svg: str) -> str:
 
     def values(text: str) -> str:
         return " ".join(
-            f"{name}: {value};" for name, value in re.findall(r"(--[\w-]+): ([^;]+);", text) if name in wanted
+            f"--{name}: {value};" for name, value in re.findall(r"--([\w-]+): ([^;]+);", text) if name in wanted
         )
 
     css = f":root {{ {values(light)} }} @media (prefers-color-scheme: dark) {{ :root {{ {values(dark)} }} }}"
@@ -214,7 +214,7 @@ def standalone(svg: str) -> str:
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)
     assert box, "every figure has a viewBox"
     size = f'width="{box[1]}pt" height="{box[2]}pt"'
-    ground = '<rect width="100%" height="100%" style="fill: var(--ground)"/>'
+    ground = f'<rect width="100%" height="100%" style="fill: var(--{_VARIABLES[GROUND]})"/>'
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head} {size}><style>{css}</style>{ground}{rest}\n'
 
 
@@ -243,5 +243,5 @@ def _element(text: str, title: str) -> str:
     head = re.sub(r'\s(width|height|version)="[^"]*"', "", head)
     rest = re.sub(r'\sid="[\w.]+_\d{1,4}"', "", rest)  # "line2d_1": the same in every figure, and nothing refers to it
     for stands_for, variable in _VARIABLES.items():
-        rest = rest.replace(stands_for, f"var({variable})")
+        rest = rest.replace(stands_for, f"var(--{variable})")
     return f'{head} role="img" aria-label="{escape(title, quote=True)}">{rest}'
