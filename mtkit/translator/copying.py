@@ -88,9 +88,7 @@ class _Copying:
         self.kinds = kinds_of(target.text)
         self.known = [one for one in source.spelled.tokens() if not any(map(one.meets, source.units))]
         # A word is chosen with its first piece; while the others spell it attention may rest elsewhere.
-        self.looked = (
-            [] if attention is None else [self._looked(attention[target.pieces(one)[0]]) for one in self.tokens]
-        )
+        self.looked = [self._looked(attention[target.pieces(one)[0]]) for one in self.tokens] if attention else []
 
     def _looked(self, weights: Sequence[float]) -> list[float]:
         """How much was looked at each source piece, and the end."""
