@@ -6,6 +6,7 @@ REMEDIES = {
     "fresh": "--fresh keeps the old run beside",
     "model": "--model",
     "files": "--hyp FILE --ref FILE",
+    "references": "--ref FILE",
     "beam": "--beam-size, --n-best",
     "align": "--align",
     "coverage_penalty": "--coverage-penalty",

@@ -151,6 +151,8 @@ def bars(
                 if ends:
                     axes.vlines(place, *ends, color=INK, linewidth=1.2)
         axes.grid(visible=False, axis="x")
+        if 1 < len(series) < 4:
+            axes.margins(y=0.05 + 0.09 * len(series))  # room for the legend above the bars
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
         legend(axes, len(series))
@@ -206,8 +208,13 @@ def drawn(
 
 def logarithmic(axes: "Axes", which: Literal["x", "y"]) -> None:
     """Make an axis logarithmic; powers of ten are written in plain characters, since no text is read as a formula."""
+    from matplotlib.ticker import LogLocator
+
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    if high < 1000 * low:  # powers alone would be few
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(lambda value, _: _power(value))
     axis.set_minor_formatter(lambda value, _: "")
 
