@@ -365,7 +365,10 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
         "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),
         "score": Choice("mtkit.cli.score:command", "pairs to their likelihood"),
+        "look": Choice("mtkit.cli.look:command", "what models do with a sentence"),
+        "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
+        "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),
         "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },
 }

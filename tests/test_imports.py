@@ -58,9 +58,10 @@ def _seconds(*arguments: str) -> float:
 def test_scoring_and_preprocessing_import_no_torch(tmp_path: Path) -> None:
     text = tmp_path / "t.de"
     text.write_text("ein Haus\n")
-    arguments = ["eval", "--hyp", str(text), "--ref", str(text)]
-    done = subprocess.run([sys.executable, "-c", SEEN, *arguments], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.strip()) == (0, "False")
+    for command in (["eval"], ["report", "--json", "-q"]):
+        arguments = [*command, "--hyp", str(text), "--ref", str(text)]
+        done = subprocess.run([sys.executable, "-c", SEEN, *arguments], capture_output=True, text=True)
+        assert (done.returncode, done.stderr.strip()) == (0, "False")
     code = "import sys, mtkit.jobs.preprocess, mtkit.report.card; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,11 +24,15 @@ from mtkit.cli.progress import Watched
 from mtkit.cli.streams import printable
 
 if TYPE_CHECKING:
+    from mtkit.jobs.evaluate import Result
     from mtkit.schema import Eval
 
 
 def command(
-    hyp: Annotated[Path | None, typer.Option("--hyp", help="Translations to score, a line each.")] = None,
+    hyp: Annotated[
+        list[Path] | None,
+        typer.Option("--hyp", help="Translations to score, a line each; repeat to compare systems with the first."),
+    ] = None,
     ref: Annotated[list[Path] | None, typer.Option("--ref", help="References; repeat for several a line.")] = None,
     src: Annotated[
         Path | None,
@@ -44,6 +49,9 @@ def command(
             help="BLEU's tokenizer; auto: by the target language.",
         ),
     ] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Add 95 % intervals; with several --hyp they are there.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, unrounded.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -52,7 +60,10 @@ def command(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files."""
+    """BLEU, chrF and TER with signatures: of the config's test set through the run's best model, or of files.
+
+    Several --hyp are compared, with intervals and tests.
+    """
     from mtkit.errors import DataError
     from mtkit.jobs import evaluate
     from mtkit.metrics.metric import shown as shown_metric
@@ -64,33 +75,32 @@ def command(
         for key, value in {"metrics": metrics and listed(metrics, "--metrics"), "tokenize": tokenize}.items()
         if value is not None
     }
-    if (hyp is None) != (not ref):
+    if (not hyp) != (not ref):
         raise typer.BadParameter("--hyp and --ref go together")
     if hyp and ref:
-        settings = _settings(Eval(), given)
+        settings = settings_of(Eval(), given)
         messages.detail(f"scoring: {settings}")
         if device != "auto" or threads:
             raise typer.BadParameter("--device and --threads have no effect with --hyp: nothing is translated")
         language = ""
         if config or set_:
             loaded = load_config(config, set_, messages)
-            settings, language = _settings(loaded.config.eval, given), loaded.config.data.target_lang
-        results = [
-            evaluate.score_files(
-                hyp,
-                ref,
-                src,
-                metrics=settings.metrics,
-                tokenize=settings.tokenize,
-                target_lang=language,
-                watcher=Watched(messages),
-            )
-        ]
+            settings, language = settings_of(loaded.config.eval, given), loaded.config.data.target_lang
+        results = evaluate.score_files(
+            hyp,
+            ref,
+            src,
+            metrics=settings.metrics,
+            tokenize=settings.tokenize,
+            target_lang=language,
+            tested=confidence or len(hyp) > 1,
+            watcher=Watched(messages),
+        )
     else:
         if src:
             raise typer.BadParameter("--src goes with --hyp and --ref")
         loaded = load_config(config, set_, messages)
-        settings = _settings(loaded.config.eval, given)
+        settings = settings_of(loaded.config.eval, given)
         from mtkit.ops.device import set_threads
 
         set_threads(threads)
@@ -99,28 +109,63 @@ def command(
             metrics=settings.metrics,
             tokenize=settings.tokenize,
             device=device,
+            tested=confidence,
             watcher=Watched(messages),
         )
         if not any(result.problems for result in results):
             messages.say(f"translations are in {shown(loaded.run_folder / 'eval')}")
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):  # each once
         messages.warn(warning)
-    if as_json:
-        tables = {result.name: result.as_json() for result in results}
+    tables = {result.name: result.as_json() for result in results}
+    if hyp and len(hyp) > 1:
+        if as_json:
+            print(json.dumps({"baseline": results[0].name, "systems": tables}, indent=2))
+        else:
+            print("\n".join(_compared(results)))
+    elif as_json:
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))
     else:
         for result in results:
             if len(results) > 1:
                 print(printable(f"{result.name}:"))
             for score in result.scores:
-                print(f"{shown_metric(score.name)}\t{score.score:.2f}\t{score.signature}")
+                known = result.confidence.get(score.name)
+                interval = f"\t{known.mean:.2f} ± {known.half_width:.2f}" if known else ""
+                signature = known.signature if known else score.signature
+                print(f"{shown_metric(score.name)}\t{score.score:.2f}{interval}\t{signature}")
     if problems := [problem for result in results for problem in result.problems]:
         # The scores are the answer, and all there; but whoever goes on with the files must learn that there are none.
         sys.stdout.flush()
         raise DataError(f"{'; '.join(problems[:2])}; the scores are right, but they and the translations are not kept")
 
 
-def _settings(base: "Eval", given: dict[str, Any]) -> "Eval":
+def _compared(results: list["Result"]) -> Iterator[str]:
+    """A table a metric: a system a line, the baseline first, with interval and p-values; then what they mean."""
+    from mtkit.metrics.metric import shown as shown_metric
+    from mtkit.metrics.significance import LEVEL
+
+    width = max(len(printable(result.name)) for result in results)
+    tested = False
+    for number, score in enumerate(results[0].scores):
+        known = results[0].confidence.get(score.name)
+        yield f"{shown_metric(score.name)}  {known.signature if known else score.signature}"
+        head = f"  {'':{width}}   score"
+        yield f"{head}  {'95 % interval':>16}  {'p (bootstrap)':>13}  {'p (randomization)':>17}" if known else head
+        for result in results:
+            row = f"  {printable(result.name):{width}}  {result.scores[number].score:6.2f}  "
+            if its := result.confidence.get(score.name):
+                row += f"{f'{its.mean:.2f} ± {its.half_width:.2f}':>16}  "
+                if its.p_bootstrap is None or its.p_randomization is None:
+                    row += f"{'baseline':>13}"
+                else:
+                    tested = True
+                    row += f"{its.p_bootstrap:13.4f}  {its.p_randomization:17.4f}{'  *' if its.differs else ''}"
+            yield row.rstrip()
+    if tested:
+        yield f"* differs from {printable(results[0].name)}: both p-values are below {LEVEL}"
+
+
+def settings_of(base: "Eval", given: dict[str, Any]) -> "Eval":
     """What the config says, and before it what the flags say."""
     from pydantic import ValidationError
 

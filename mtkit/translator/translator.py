@@ -125,6 +125,11 @@ class Translator:
         return [one.name for one in self._members]
 
     @property
+    def members(self) -> list[Member]:
+        """The models, with what each reads and writes."""
+        return list(self._members)
+
+    @property
     def window_lines(self) -> int:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE

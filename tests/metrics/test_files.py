@@ -27,7 +27,9 @@ class Counted:
 def scored(folder: Path, reference: str, text: str, *metrics: str, tokenize: str = "auto") -> Result:
     (folder / "hyp").write_text(text, encoding="utf-8")
     (folder / reference).write_text(text, encoding="utf-8")
-    return score_files(folder / "hyp", [folder / reference], metrics=list(metrics) or ["bleu"], tokenize=tokenize)
+    metrics = metrics or ("bleu",)
+    (result,) = score_files([folder / "hyp"], [folder / reference], metrics=list(metrics), tokenize=tokenize)
+    return result
 
 
 @pytest.mark.parametrize("code", ["zh", "cmn", "zho_Hans", "yue.txt", "ZHO-hant", "wuu.v2"])
@@ -59,8 +61,8 @@ def test_slow_metrics_are_followed_line_by_line_and_told_in_order(tmp_path: Path
     watcher = Counted()
     for name in ("hyp", "ref.de"):
         (tmp_path / name).write_text("ein Hund bellt laut\nja\n")
-    given = tmp_path / "hyp", [tmp_path / "ref.de"]
-    result = score_files(*given, metrics=["ter", "bleu", "chrf"], tokenize="auto", watcher=watcher)
+    given = [tmp_path / "hyp"], [tmp_path / "ref.de"]
+    (result,) = score_files(*given, metrics=["ter", "bleu", "chrf"], tokenize="auto", watcher=watcher)
     assert [(score.name, score.score) for score in result.scores] == [
         ("ter", 0),
         ("bleu", pytest.approx(100)),

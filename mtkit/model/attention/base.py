@@ -137,15 +137,23 @@ class Attention(nn.Module):
             context_BKH; weights_BKS (the mean of the heads), which sum to one and are zero on padding; what to
             remember.
         """
-        query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
-        scores_BhKS = self._with_prior(self._moved(query_BKA, source, past), query_BKA, source.bias_BS)
+        scores_BhKS = self._asked(state_BKH, source, past)
         values_BhSd = self.split(source.values_BSH)
         context_BKH, weights_BKS = ops.attend(scores_BhKS, source.bias_BS, values_BhSd)
         return context_BKH, weights_BKS, (weights_BKS, past[1] + weights_BKS) if self.has_past else ()
 
+    def weights_of_heads(self, state_BKH: Tensor, source: Attended, past: PastWeights = ()) -> Tensor:
+        """What `forward` gives the mean of, weights_BhKS; for whoever wants to see them."""
+        return (self._asked(state_BKH, source, past) + source.bias_BS[:, None, None]).softmax(-1)
+
     def split(self, x_BXA: Tensor) -> Tensor:
         """Each head's share of the width: BhXd."""
         return x_BXA.view(*x_BXA.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def _asked(self, state_BKH: Tensor, source: Attended, past: PastWeights) -> Tensor:
+        """scores_BhKS of states, with the prior and before the mask."""
+        query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
+        return self._with_prior(self._moved(query_BKA, source, past), query_BKA, source.bias_BS)
 
     def _moved(self, query_BKA: Tensor, source: Attended, past: PastWeights) -> Tensor:
         shift_BKSA = self.shift(past)

@@ -115,6 +115,12 @@ class Cell(nn.Module):
         raise TypeError(f"{cls.__name__} has no backward by hand")
 
     @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        """The gates of a step by their names, (..., H) from 0 to 1, of what `combine` saved, for whoever wants to see
+        them; a cell may have none, or keep its own to itself."""
+        return {}
+
+    @classmethod
     def by_hand(cls) -> bool:
         """Whether it has a backward by hand that is the derivative of its own `combine`, not of a parent's."""
         return forms.fits(cls, "combine_backward", "combine")

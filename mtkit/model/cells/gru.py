@@ -28,3 +28,8 @@ class GRU(Cell):
         from_input, from_hidden, _ = grads
         (grad_h,), (h, rz, n, hidden_n) = grad, saved
         return (recurrence.gru_backward(grad_h, h, rz, n, hidden_n, from_input, from_hidden),)
+
+    @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        reset, update = saved[1].chunk(2, -1)
+        return {"reset": reset, "update": update}

@@ -57,6 +57,10 @@ class LayerNormGRU(_Gains, GRU):
         recurrence.norm_backward(grad_of_state, other, extras[1], grad_extras[1], None, from_hidden)
         return past
 
+    @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        return GRU.opened(saved[4:])
+
 
 class LayerNormLSTM(_Gains, LSTM):
     """The LSTM on normalised gates; h' = o tanh(norm(c'))."""
@@ -101,3 +105,7 @@ class LayerNormLSTM(_Gains, LSTM):
         recurrence.norm_backward(grad_gates, one, extras[0], grad_extras[0], grad_extras[2], from_input)
         recurrence.norm_backward(grad_gates, other, extras[1], grad_extras[1], None, from_hidden)
         return None, grad_last
+
+    @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        return LSTM.opened(saved[6:])

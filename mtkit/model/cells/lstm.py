@@ -36,3 +36,8 @@ class LSTM(Cell):
         (grad_h, grad_c), (i_f, g, o, last_c, tanh_c) = grad, saved
         grad_c = grad_c + tanh_grad(grad_h * o, tanh_c)
         return None, recurrence.lstm_backward(grad_c, grad_h * tanh_c, i_f, g, o, last_c, grads.input)
+
+    @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        given, forget = saved[0].chunk(2, -1)
+        return {"input": given, "forget": forget, "output": saved[2]}

@@ -44,3 +44,7 @@ class SSRU(Cell):
         torch.sub(grad_c, grad_last, out=grads.input[..., width:])
         sigmoid_grad(grad_c * (last_c - v), f, out=grads.input[..., :width])
         return None, grad_last
+
+    @classmethod
+    def opened(cls, saved: Saved) -> dict[str, Tensor]:
+        return {"forget": saved[0]}
