@@ -6,7 +6,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test system slow fuzz faults sanitize bench-train bench-translate bench-gpu reference check clean
+.PHONY: help setup demo test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or
 bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, repeating, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.gpu --work bench $(if $(DATA),--data $(DATA),--toy --device cpu) \
 		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)
+
+# Runs lie in studies/, where what was interrupted goes on; what is to be kept is written to data/results/studies.
+studies: setup  ## every claim of the notes tried, in two and a half hours on 2 cores: figures, pages and verdicts
+	$(BIN)/mtkit study --all --out data/results/studies --work studies --jobs 2
 
 reference: setup  ## docs/reference.md anew: every command, key and choice
 	$(BIN)/python -m mtkit.cli.reference docs/reference.md

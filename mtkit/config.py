@@ -94,7 +94,7 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         ConfigError: listing every error found.
     """
     path, origin, folder = _find(where)
-    table = _table(path, origin)
+    table = read_toml(path, origin)
     if not overrides:
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
     before = copy.deepcopy(table)
@@ -134,8 +134,12 @@ def _find(where: str | None) -> tuple[Path, str, Path]:
     )
 
 
-def _table(path: Path, origin: str) -> dict[str, Any]:
-    """A file's TOML."""
+def read_toml(path: Path, origin: str) -> dict[str, Any]:
+    """A file's TOML.
+
+    Raises:
+        ConfigError: it is none, or not UTF-8.
+    """
     if path != STDIN:
         data = path.read_bytes()
     elif sys.stdin is None:

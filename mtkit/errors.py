@@ -8,6 +8,7 @@ MtkitError
 ├── DataError       input text or prepared corpus that cannot be used
 ├── BundleError     a bundle or checkpoint that is missing, damaged or of another version
 ├── RunError        a run folder that is in use, or that belongs to another config
+│   └── DivergedError   a training that has gone wrong for good
 ├── WorkerError     a process that shared the work has ended before its time
 └── Stopped         a signal asked for the end, and everything is saved
 """
@@ -49,6 +50,10 @@ class BundleError(MtkitError):
 
 class RunError(MtkitError):
     """A run folder that is in use, or that belongs to another config."""
+
+
+class DivergedError(RunError):
+    """A training that has gone wrong for good: going on with it ends in the same way."""
 
 
 class WorkerError(MtkitError):

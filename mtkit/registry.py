@@ -368,6 +368,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "look": Choice("mtkit.cli.look:command", "what models do with a sentence"),
         "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
+        "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),
         "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },
 }

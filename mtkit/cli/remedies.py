@@ -13,6 +13,7 @@ REMEDIES = {
     "workers": "--workers",
     "memory": "--workers, --batch-tokens",
     "set": "--set",
+    "jobs": "--jobs 1",
 }
 """Kind of remedy -> the flags."""
 

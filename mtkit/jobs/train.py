@@ -14,7 +14,7 @@ from mtkit import files, registry
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.errors import RunError, Stopped
+from mtkit.errors import DivergedError, Stopped
 from mtkit.jobs import choosing, origin
 from mtkit.jobs.best import Best
 from mtkit.jobs.origin import resolved
@@ -80,7 +80,7 @@ def train(
     with files.lock(folder), signals.caught():
         progress = job.run()
     if progress.finished and progress.diverged:
-        raise RunError(
+        raise DivergedError(
             f"training has diverged: its best loss on dev is {progress.best_scores[LOSS]:,.2f}, no better than "
             "guessing; start anew with a lower train.lr",
             remedy="fresh",

@@ -9,7 +9,7 @@ import torch
 
 from mtkit.corpus.batch import Batcher
 from mtkit.corpus.sampler import Pairs, Sampler
-from mtkit.errors import RunError, out_of_memory
+from mtkit.errors import DivergedError, out_of_memory
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS, Texts, cautions, scores
 from mtkit.model.seq2seq import Seq2Seq
@@ -101,7 +101,7 @@ class Validator:
                 loss, tokens = self._loss(model, pair)
                 total, count = total + loss, count + tokens
         if not math.isfinite(total):
-            raise RunError(
+            raise DivergedError(
                 f"the loss on dev is {total}: training diverged; start anew with a lower train.lr", remedy="fresh"
             )
         translations = []

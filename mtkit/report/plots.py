@@ -4,12 +4,14 @@ Colours stand in an SVG as variables of the style sheet (`templates/page.css`); 
 for a file that lies by itself. The same numbers make the same bytes.
 """
 
+import importlib.util
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtkit.errors import MtkitError
 from mtkit.report.page import TEMPLATES
@@ -17,6 +19,7 @@ from mtkit.report.page import TEMPLATES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MISSING = "figures are drawn by matplotlib, which is not installed: pip install 'mtkit[report]'"
 SERIES = 8  # colours of series that the style sheet has
 INK, SOFT, RULE, GROUND = "#010101", "#020202", "#030303", "#040404"  # stand for variables until the SVG is made
 _VARIABLES = {INK: "ink", SOFT: "soft", RULE: "rule", GROUND: "ground"} | {
@@ -48,6 +51,16 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.8,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
+
+
+def require() -> None:
+    """Say before long work that its figures cannot be drawn.
+
+    Raises:
+        MtkitError: matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MtkitError(MISSING)
 
 
 @dataclass(frozen=True)
@@ -99,11 +112,11 @@ def curves(
             axes.plot(one.x, _heights(one), line, marker=mark, markersize=4, color=color(number), label=one.name)
             if one.low is not None and one.high is not None:
                 axes.fill_between(one.x, one.low, one.high, color=color(number), alpha=0.18, linewidth=0)
-        for log, set_scale, axis in ((log_x, axes.set_xscale, axes.xaxis), (log_y, axes.set_yscale, axes.yaxis)):
-            if log:
-                set_scale("log")
-                _plain_ticks(axis)
-        _legend(axes, len(series))
+        if log_x:
+            logarithmic(axes, "x")
+        if log_y:
+            logarithmic(axes, "y")
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -142,7 +155,7 @@ def bars(
             axes.margins(y=0.05 + 0.09 * len(series))  # room for the legend above the bars
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
-        _legend(axes, len(series))
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -162,7 +175,7 @@ def points(series: Sequence[Series], *, title: str, x: str, y: str, diagonal: bo
             axes.axline((0, 0), slope=1, color=SOFT, linewidth=1, linestyle="--")
         for number, one in enumerate(series):
             axes.scatter(one.x, _heights(one), s=14, color=color(number), label=one.name)
-        _legend(axes, len(series))
+        legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
 
@@ -180,9 +193,7 @@ def drawn(
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError:
-        raise MtkitError(
-            "figures are drawn by matplotlib, which is not installed: pip install 'mtkit[report]'"
-        ) from None
+        raise MtkitError(MISSING) from None
     # Names within an SVG come from this: two figures of a page may not share them.
     with rc_context(_STYLE | {"svg.hashsalt": f"{title}/{x}/{y}"}):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -193,6 +204,27 @@ def drawn(
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _element(file.getvalue(), title)
+
+
+def logarithmic(axes: "Axes", which: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic; powers of ten are written in plain characters, since no text is read as a formula."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    if high < 1000 * low:  # powers alone would be few
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _: _power(value))
+    axis.set_minor_formatter(lambda value, _: "")
+
+
+def _power(value: float) -> str:
+    """A power of ten: 10, 100, 10⁻⁵; others as they are."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if -3 < exponent < 5 or not math.isclose(value, 10.0**exponent):
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def color(number: int) -> str:
@@ -220,20 +252,11 @@ def standalone(svg: str) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head} {size}><style>{css}</style>{ground}{rest}\n'
 
 
-def _plain_ticks(axis: Any) -> None:
-    """Numbers as they are at a logarithmic axis, where matplotlib would set formulas."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
-
-
 def _heights(one: Series) -> list[float]:
     return [float("nan") if value is None else value for value in one.y]
 
 
-def _legend(axes: "Axes", number: int) -> None:
+def legend(axes: "Axes", number: int) -> None:
     """Names of series: within the axes where they find room there, else below."""
     if number < 2:
         return

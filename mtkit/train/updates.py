@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mtkit.corpus.batch import Batch
-from mtkit.errors import RunError, out_of_memory
+from mtkit.errors import DivergedError, out_of_memory
 from mtkit.ops import compute
 from mtkit.schema import Train
 from mtkit.train import precision
@@ -23,11 +23,11 @@ def check(grad_norm: float, update: int, settings: Train) -> None:
     """Stop where there is no way to go.
 
     Raises:
-        RunError: the norm of an update's gradient is not finite.
+        DivergedError: the norm of an update's gradient is not finite.
     """
     if not math.isfinite(grad_norm):
         clipped = settings.clip_norm or settings.clip_value
-        raise RunError(
+        raise DivergedError(
             f"the gradient of update {update} is not finite (its norm is {grad_norm}); "
             f"start anew with a lower train.lr{'' if clipped else ', or with train.clip_norm set'}",
             remedy="fresh",
@@ -107,7 +107,7 @@ class Updates:
         """Go the way that the clipped gradients show, and forget them; returns their norm before they were clipped.
 
         Raises:
-            RunError: it is not finite; the model is as it was.
+            DivergedError: it is not finite; the model is as it was.
         """
         training = self.training
         norm = self.clip()

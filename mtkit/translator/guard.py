@@ -24,6 +24,7 @@ from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
 
 CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
+LOOPS, LOOPS_MORE = 2, 10  # more than so many pieces a source piece, and these, are no translation
 SHOWN = 40  # characters of what a warning is about
 OPENING = tuple("([{<\"'`“„«‘‚‹「『*")
 NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # ASCII's marks, as some models write them
@@ -60,7 +61,7 @@ class Guard:
         if right and (self._request.sampling is None or len(right) == len(candidates)):
             if all(one.text != right[0].text for one in candidates):
                 job.warnings.append(part.warning(candidates[0], CHANGED))
-            return unique(right)
+            return self._listed(right)
         self._waiting.append((number, place, job, part, candidates))
         return []
 
@@ -87,25 +88,40 @@ class Guard:
         """Line, part and translations of what was to be searched again.
 
         Args:
-            search: gives translations of lines, in order; called once, if at all.
+            search: gives translations of lines, in order: first others of what has more of them, then of the bare text
+                of what is left.
         """
-        if not self._waiting:
-            return
-        asked = self._request
-        # A beam has had more to say than one translation; of lists and of what is drawn all has been seen.
-        others = asked.sampling is None and asked.n_best == 1 < self._beam
-        wanted = replace(
-            asked, n_best=self._beam if asked.sampling is None else asked.n_best, align=self._attends, protect=False
-        )
-        lines = [line for *_, part, _ in self._waiting for line in part.lines(others)]
-        answers = map(_unframed, search(lines, wanted))
-        for number, place, job, part, first in self._waiting:
-            right = part.mended(next(answers)) if others and not part.prefix else []
-            bare = next(answers)
-            made = right or [*part.mended(first), *([part.placed(one) for one in bare] or map(part.forced, first))]
-            if not right:
-                job.warnings.append(part.warning(first[0], LOST))
-            yield number, place, [self._as_asked(one) for one in unique(made)[: asked.n_best]]
+        asked, waiting = replace(self._request, protect=False), self._waiting
+        more = [one for one in waiting if self._has_others(*one)]
+        lines = [part.line(part.text) for *_, part, _ in more]
+        others = search(lines, replace(asked, n_best=self._beam)) if more else ()
+        for one, translation in zip(more, others, strict=True):
+            number, place, _, part, _ = one
+            if right := part.mended(_unframed(translation)):
+                waiting = [other for other in waiting if other is not one]
+                yield number, place, right[:1]
+        lines = [part.line(part.bare[0]) for *_, part, _ in waiting]
+        bare = search(lines, replace(asked, align=self._attends)) if waiting else ()
+        for (number, place, job, part, first), translation in zip(waiting, bare, strict=True):
+            job.warnings.append(part.warning(first[0], LOST))
+            placed = list(map(part.placed, _unframed(translation))) or list(map(part.forced, first))
+            made = self._listed([*part.mended(first), *placed])[: asked.n_best]
+            yield number, place, list(map(self._as_asked, made))
+
+    def _has_others(self, number: int, place: int, job: Job, part: "Part", first: list[Candidate]) -> bool:
+        """Whether there is more to be had of the part as it is than was asked for.
+
+        Of lists and of draws all has been seen; with a prefix, or too long for the models, it cannot be searched
+        so; and where they say the same again and again, no other translation is worth the time.
+        """
+        sentence = job.sentences[place]
+        whole = not sentence.prefix and job.given[place] == job.parts[place]
+        one = self._request.sampling is None and self._request.n_best == 1 < self._beam
+        return one and whole and len(first[0].tokens) <= LOOPS * len(sentence.sources[0]) + LOOPS_MORE
+
+    def _listed(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Of a list each text once; draws may be the same."""
+        return unique(candidates) if self._request.sampling is None else candidates
 
     def _as_asked(self, candidate: Candidate) -> Candidate:
         if self._request.align:
@@ -144,11 +160,9 @@ class Part:
         start, end = len(text) - len(text.lstrip()), len(text.rstrip())
         return text[start:end], places[start:end]
 
-    def lines(self, others: bool) -> list[Line]:
-        """What is to be searched in its place: the bare text, and before it the whole, for `others` of its translations
-        (with a prefix there are none)."""
-        given = [self.text] * (others and not self.prefix) + [self.bare[0]]
-        return [Line(text, self.prefix, self.number) for text in given]
+    def line(self, text: str) -> Line:
+        """What is searched in its place."""
+        return Line(text, self.prefix, self.number)
 
     def mended(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Those translations that have everything, or to which little is to be done for that."""
@@ -239,8 +253,11 @@ class Part:
         for one, whole in zip(self.found, self.quoted, strict=True):
             if not taken_from(there, one.text):
                 found.append(whole)
-        tried = [placing.place(self.text, found, text, looked, floor, loose, self.around) for loose in (False, True)]
-        return next((one for one in tried if self._is_right(one[0])), tried[0])
+        made = placing.place(self.text, found, text, looked, floor, around=self.around)
+        if self._is_right(made[0]):
+            return made
+        loose = placing.place(self.text, found, text, looked, floor, loose=True, around=self.around)
+        return loose if self._is_right(loose[0]) else made
 
     def _links(self, made: str) -> set[tuple[int, int]]:
         """Links between the words that have the same of it."""

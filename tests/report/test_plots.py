@@ -45,6 +45,15 @@ def test_a_figure_is_svg_in_variables(figure: Callable[[str], str]) -> None:
     assert not set(ids) & set(others), "two figures on one page"
 
 
+def test_powers_of_ten_are_no_formulas() -> None:
+    steep = Series("a", [1, 10, 1000], [1e-12, 1.0, 1e9])
+    svg = curves([steep], title="t", x="x", y="y", log_x=True, log_y=True)
+    assert "mathdefault" not in svg
+    labels = re.findall(r">([^<>]+)</text>", svg)
+    assert {"10", "100", "1000", "1", "10⁶"} & set(labels) >= {"10", "100", "1000", "1"}
+    assert any(label.startswith("10⁻") for label in labels)
+
+
 def test_a_file_of_its_own_knows_its_colours() -> None:
     text = standalone(FIGURES[0]("t"))
     ElementTree.fromstring(text)

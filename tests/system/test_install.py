@@ -19,7 +19,12 @@ def test_the_wheel_works_anywhere(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for part in ("train.en.gz", "train.de.gz", "dev.en.gz", "test.de.gz", "README.md"):
         assert f"mtkit/data/ui.en-de/{part}" in names
-    assert {"mtkit/recipes/demo.toml", "mtkit/py.typed"} <= set(names)
+    assert {
+        "mtkit/recipes/demo.toml",
+        "mtkit/studies/cells.toml",
+        "mtkit/report/templates/study.html",
+        "mtkit/py.typed",
+    } <= set(names)
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "LICENSE.MPL-2.0"}
     (metadata,) = [name for name in names if name.endswith("METADATA")]
     assert b"License-Expression: MIT AND MPL-2.0" in zipfile.ZipFile(wheel).read(metadata)
