@@ -10,7 +10,6 @@ from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus.shards import Split
 from mtkit.errors import MtkitError
-from mtkit.jobs.preparing.inputs import shown as shown_file
 from mtkit.metrics.metric import shown
 from mtkit.report.description import architecture
 from mtkit.report.findings import (
@@ -226,11 +225,12 @@ def _of_tests(config: Loaded, prepared: Prepared) -> dict[str, Shared]:
     data = config.config.data
     try:
         readers = [locate(config.path(name), data.source_lang, data.target_lang) for name in data.test]
-        there = {shown_file(path): files.sha256(path) for reader in readers for path in reader.files}
+        there = sorted(files.sha256(path) for reader in readers for path in reader.files)
     except (MtkitError, OSError):
         return {}  # that they are missing is said where they are wanted
     reports = (prepared.test_report(path.name) for path in sorted(prepared.folder.glob("test-*.json")))
-    return next((report.overlap for report in reports if report and report.inputs == there), {})
+    # Not by their names: folders may have been moved.
+    return next((report.overlap for report in reports if report and sorted(report.inputs.values()) == there), {})
 
 
 def _side(one: Lengths) -> SideLengths:
