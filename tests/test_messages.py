@@ -19,6 +19,7 @@ ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) an
 # A line for a shell in a model card, and flags of other programs.
 OTHERS = {
     "report/card.py": {"--model"},
+    "report/overview.py": {"-m"},
     "text/compression.py": {"-f", "-t"},
     "text/plausibility.py": {"-f", "-t"},
     "text/readers/tsv.py": {"-f"},

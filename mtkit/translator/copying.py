@@ -87,13 +87,13 @@ class _Copying:
         self.tokens = target.tokens()
         self.kinds = kinds_of(target.text)
         self.known = [one for one in source.spelled.tokens() if not any(map(one.meets, source.units))]
-        self.looked = [] if attention is None else [self._looked(attention, *target.pieces(one)) for one in self.tokens]
+        # A word is chosen with its first piece; while the others spell it attention may rest elsewhere.
+        self.looked = [self._looked(attention[target.pieces(one)[0]]) for one in self.tokens] if attention else []
 
-    def _looked(self, attention: Weights, first: int, end: int) -> list[float]:
-        """How much was looked at each source piece, and the end, while so many pieces were said; in the mean."""
+    def _looked(self, weights: Sequence[float]) -> list[float]:
+        """How much was looked at each source piece, and the end."""
         stride, count = self.source.stride, len(self.source.spelled.ends) + 1
-        columns = [sum(column) / (end - first) for column in zip(*attention[first:end], strict=True)]
-        shares = [weight / min(stride, count - place * stride) for place, weight in enumerate(columns)]
+        shares = [weight / min(stride, count - place * stride) for place, weight in enumerate(weights)]
         return [shares[piece // stride] for piece in range(count)]
 
     def copied(self) -> Copied:

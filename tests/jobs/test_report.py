@@ -257,5 +257,5 @@ def test_what_is_neither_run_nor_result_is_refused(root: Path, tmp_path: Path) -
     with pytest.raises(DataError, match="line 1, has no text under the key translation"):
         report(hyp=[tmp_path / "t.jsonl"], given=Given([root / "test.de"]))
     (tmp_path / "t.jsonl").write_text("text\n")
-    with pytest.raises(DataError, match="expected what mtkit translate --format jsonl writes"):
+    with pytest.raises(DataError, match="expected JSON lines of mtkit translate"):
         report(hyp=[tmp_path / "t.jsonl"], given=Given([root / "test.de"]))

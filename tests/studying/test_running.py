@@ -18,7 +18,7 @@ from mtkit.store import study
 from tests.studying.test_definition import MINI
 from tests.system.toy import failed, mtkit, ran
 
-COMMAND = ("study", str(MINI), "--out", "out", "--jobs", "1")
+COMMAND = ("study", str(MINI), "--out", "out", "--jobs")
 # At the given update of the first run that gets there, a signal for the process itself or for its parent.
 SIGNALLED = """
 import os, signal
@@ -37,7 +37,7 @@ Recorder.updated = updated
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the results of the small study."""
     folder = tmp_path_factory.mktemp("study")
-    (folder / "said").write_text(ran(mtkit(folder, *COMMAND)), encoding="utf-8")
+    (folder / "said").write_text(ran(mtkit(folder, *COMMAND, "2")), encoding="utf-8")
     return folder
 
 
@@ -105,13 +105,13 @@ def test_without_a_library_to_draw_with_no_run_is_made(tmp_path: Path, monkeypat
 
 
 def test_interrupted_and_begun_again(made: Path, tmp_path: Path) -> None:
-    stopped = mtkit(tmp_path, *COMMAND, before=SIGNALLED.format(update=4, whom="os.getppid()", name="SIGTERM"))
+    stopped = mtkit(tmp_path, *COMMAND, "1", before=SIGNALLED.format(update=4, whom="os.getppid()", name="SIGTERM"))
     assert stopped.returncode == 128 + signal.SIGTERM
     assert stopped.stderr.splitlines()[-1] == "stopped, all is saved; the same command goes on from here"
-    killed = mtkit(tmp_path, *COMMAND, "-q", before=SIGNALLED.format(update=5, whom="os.getpid()", name="SIGKILL"))
+    killed = mtkit(tmp_path, *COMMAND, "1", "-q", before=SIGNALLED.format(update=5, whom="os.getpid()", name="SIGKILL"))
     failed(killed, "the process of without, seed 7 has ended (killed by signal 9)", "--jobs 1")
     assert not list(tmp_path.glob("out/*.json"))
-    said = ran(mtkit(tmp_path, *COMMAND, "--json"))
+    said = ran(mtkit(tmp_path, *COMMAND, "1", "--json"))
     assert Results.model_validate_json(said) == study.results(made / "out/mini.json")
     assert (tmp_path / "out/mini.json").read_bytes() == (made / "out/mini.json").read_bytes()
 

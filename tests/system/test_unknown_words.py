@@ -1,4 +1,4 @@
-"""Words and characters that a trained model's vocabulary lacks, from end to end; and n-best lists of texts."""
+"""Words and characters that a trained model's vocabulary lacks, from end to end."""
 
 import json
 from pathlib import Path
@@ -45,11 +45,3 @@ def test_so_they_are_in_lists_and_json_by_workers(words: Path) -> None:
         assert len({*texts}) == len(texts)
         for word in {"Berlin", "Anna", "Москва"} & {*one["source"].split()}:
             assert all(text.split().count(word) == one["source"].split().count(word) for text in texts)
-
-
-def test_a_list_has_each_text_once(trained: Path) -> None:
-    lines = "".join(f"{line}\n" for line in ("the red dog", "one two three", "the cat finds the house"))
-    made = ran(mtkit(trained, "translate", "-q", "--n-best", "40", "--beam-size", "40", stdin=lines)).splitlines()
-    found = [tuple(line.split(" ||| ")[:2]) for line in made]
-    assert len(found) > 3
-    assert len({*found}) == len(found)

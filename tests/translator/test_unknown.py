@@ -124,6 +124,11 @@ def test_without_attention_it_comes_as_far_from_the_beginning() -> None:
     assert put("▁w [▁Rio] ▁x ▁y [▁Ann] ▁z", "▁a ▁b", None) == "a Rio b Ann"
 
 
+def test_the_first_piece_of_a_word_tells_what_it_was_said_for() -> None:
+    rows = looks(0, 4, 2, 4, 4, 4, 1, 4, 4, of=5)  # of what is only spelled out it is at the end
+    assert put("▁ten ▁the [▁Anna] ▁big", "▁ze hn ▁k a t z ▁d as", rows) == "zehn Anna das"
+
+
 def test_nothing_was_said() -> None:
     assert put("▁the [▁Rio] [▁Ann]", "", looks(3, of=4)) == "Rio Ann"
     assert put("▁the [▁Rio]", "", None) == "Rio"

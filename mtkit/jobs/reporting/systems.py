@@ -124,11 +124,10 @@ def _translations(path: Path) -> tuple[list[str], list[float | None]]:
         try:
             table = reading.parse_json(line.encode(), f"{path}, line {number},")
         except reading.Unreadable as error:
-            raise DataError(f"{error}; expected what mtkit translate --format jsonl writes") from None
+            raise DataError(f"{error}; expected JSON lines of mtkit translate") from None
         if not isinstance(table, dict) or not isinstance(text := table.get("translation"), str):
             raise DataError(
-                f"{path}, line {number}, has no text under the key translation; expected what mtkit translate "
-                "--format jsonl writes"
+                f"{path}, line {number}, has no text under the key translation; expected JSON lines of mtkit translate"
             )
         hypotheses.append(text)
         probabilities.append(_probability(table.get("logprob"), table.get("tokens")))
