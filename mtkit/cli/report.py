@@ -108,7 +108,8 @@ def command(
         return
     _write(page, report, findings, reload=EVERY if follow and _going_on(findings) else 0)
     if str(page) != "-":
-        messages.say(f"the report is in {shown(page)}")
+        again = f"; made anew every {EVERY:g} seconds until the run ends" if follow and _going_on(findings) else ""
+        messages.say(f"the report is in {shown(page)}{again}")
     while follow and _going_on(findings):
         time.sleep(EVERY)
         findings = report.following(findings)

@@ -14,8 +14,10 @@ from pathlib import Path
 from mtkit import reading
 from mtkit.errors import DataError, MtkitError
 from mtkit.jobs.evaluate import Unwatched, Watcher
-from mtkit.jobs.reporting.comparing import Attend, Vocabulary, compare
+from mtkit.jobs.reporting.comparing import compare
+from mtkit.jobs.reporting.groups import Vocabulary
 from mtkit.jobs.reporting.runs import RunFolder, is_run, run_facts
+from mtkit.jobs.reporting.sentences import Attend
 from mtkit.jobs.reporting.systems import Given, TestSet, from_file, from_run, known_test
 from mtkit.metrics.faults import MEANS
 from mtkit.metrics.words import Words

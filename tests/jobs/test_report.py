@@ -2,14 +2,18 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from mtkit.errors import DataError
+from mtkit.errors import ConfigError, DataError
+from mtkit.jobs.evaluate import Unwatched
 from mtkit.jobs.report import Report
-from mtkit.jobs.reporting.systems import Given
-from mtkit.report.findings import Findings, TestFacts
+from mtkit.jobs.reporting import comparing, sentences
+from mtkit.jobs.reporting.runs import RunFolder
+from mtkit.jobs.reporting.systems import Given, TestSet, from_run, known_test
+from mtkit.report.findings import Attention, Findings, TestFacts
 from mtkit.store.log import Log, Other
 from tests.report.made import HOSTILE, LINES, make_run
 
@@ -161,6 +165,44 @@ def test_what_has_other_lengths_is_left_out_and_told(root: Path, tmp_path: Path)
     nothing = report(hyp=[tmp_path / "short"], given=given)
     assert nothing.tests == ()
     assert any("short has 1 lines" in note for note in nothing.notes)
+
+
+def test_references_of_ones_own_for_a_run(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.de").write_text((root / "runs/bad/eval/test.de").read_text(encoding="utf-8"), encoding="utf-8")
+    found = the_test(report(root / "runs/good", root / "runs/bad", given=Given([tmp_path / "mine.de"])))
+    assert (found.name, [system.name for system in found.systems]) == ("mine.de", ["good", "bad"])
+    assert found.systems[1].scores["ter"].score == 0 < found.systems[0].scores["ter"].score
+
+
+def test_attention_is_shown_as_far_as_a_page_can_hold_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, "run", worse=3)
+    (run / "best").mkdir()
+
+    def attend(run: RunFolder, pairs: Sequence[tuple[str, str]]) -> list[Attention | None]:
+        return [None if number == 1 else Attention(("a",) * 5, ("b",) * 2, ()) for number in range(len(pairs))]
+
+    monkeypatch.setattr(sentences, "CELLS", 45)
+    given = {"metrics": ["ter"], "tokenize": "auto", "vocabulary": lambda *_: None, "watcher": Unwatched()}
+    opened = RunFolder.open(run, "run")
+    found = comparing.compare(known(opened), attend=attend, **given)  # type: ignore[arg-type]
+    shown = [bool(sentence.attention) for sentence in found.sentences["worst"]]
+    assert shown == [True, False, True, True, True, False, False, False]
+    assert any(note.startswith("attention is shown of 5 lines alone: of all ") for note in found.notes)
+
+    def blind(*_: object) -> list[Attention | None]:
+        raise ConfigError("it has no attention")
+
+    found = comparing.compare(known(opened), attend=blind, **given)  # type: ignore[arg-type]
+    assert "where run looked is not shown: it has no attention" in found.notes
+
+
+def known(run: RunFolder) -> TestSet:
+    test = known_test(run, "test")
+    for _, system in from_run(run, []):
+        test.add(system)
+    return test
 
 
 def damage(run: Path, text: str) -> None:

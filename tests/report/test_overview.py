@@ -87,7 +87,7 @@ def test_numbers_are_those_of_the_findings(page: str, findings: Findings) -> Non
         assert f"line {sentence.number} " in said
     assert "4,000 pairs were read, 5 of them duplicates. train has 3,000, dev has 100." in said
     assert "max_ratio: 123 pairs" in said
-    assert "dev: 3 pairs of 100, and 4 sources" in said
+    assert "dev: 3 pairs of 100 stand in it, and the sources of 4" in said
     assert "12.5 12 20 1,200 1.25 1.50 %" in said
     assert "second differs significantly from a<b>&'\" by TER (-" in said
     assert "not yet, as far as the log says" in said

@@ -83,6 +83,7 @@ def test_a_run_with_its_text_and_what_eval_kept(trained: Path, tmp_path: Path) -
     assert run["notes"] == []
     assert run["text"]["splits"][0]["name"] == "train"
     assert sum(run["text"]["lengths"]["source"]) == run["text"]["splits"][0]["pairs"]
+    assert [(one["name"], one["of"]) for one in run["text"]["overlap"]] == [("dev", 30), ("test", 30)]
     assert run["curves"]["dev BLEU"]["updates"] == [250, 500]
     (system,) = test["systems"]
     assert (system["scores"]["ter"]["score"], system["scores"]["ter"]["mean"]) == (

@@ -6,10 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtkit import reading
+from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus.shards import Split
 from mtkit.errors import MtkitError
+from mtkit.jobs.preparing.inputs import shown as shown_file
 from mtkit.metrics.metric import shown
 from mtkit.report.description import architecture
 from mtkit.report.findings import (
@@ -23,9 +24,11 @@ from mtkit.report.findings import (
     TextFacts,
 )
 from mtkit.store import log
+from mtkit.store.prepared import Overlap as Shared
 from mtkit.store.prepared import Prepared
 from mtkit.store.prepared import SideLengths as Lengths
 from mtkit.store.run import Run
+from mtkit.text.readers.reader import locate
 
 POINTS = 150  # of a curve at most: losses of single batches go up and down, and hide where they go together
 SAMPLES = 5  # pairs of each rule
@@ -201,10 +204,7 @@ def _text(run: RunFolder, notes: list[str]) -> TextFacts | None:
         for rule, pairs in sorted(report.dropped.items(), key=lambda item: -item[1])
         if pairs
     ]
-    overlap = [
-        Overlap(name, one.found if one.of else one.pair, one.found_source if one.of else one.source, one.of)
-        for name, one in report.train_overlap.items()
-    ]
+    overlap = [_overlap(name, one) for name, one in (report.train_overlap | _of_tests(run.config, prepared)).items()]
     return TextFacts(
         prepared.folder.name,
         report.pairs_read,
@@ -215,6 +215,22 @@ def _text(run: RunFolder, notes: list[str]) -> TextFacts | None:
         lengths,
         report.warnings,
     )
+
+
+def _overlap(name: str, one: Shared) -> Overlap:
+    return Overlap(name, one.found if one.of else one.pair, one.found_source if one.of else one.source, one.of)
+
+
+def _of_tests(config: Loaded, prepared: Prepared) -> dict[str, Shared]:
+    """What the test sets of a config have in common with train, if that was found out for the files that are there."""
+    data = config.config.data
+    try:
+        readers = [locate(config.path(name), data.source_lang, data.target_lang) for name in data.test]
+        there = {shown_file(path): files.sha256(path) for reader in readers for path in reader.files}
+    except (MtkitError, OSError):
+        return {}  # that they are missing is said where they are wanted
+    reports = (prepared.test_report(path.name) for path in sorted(prepared.folder.glob("test-*.json")))
+    return next((report.overlap for report in reports if report and report.inputs == there), {})
 
 
 def _side(one: Lengths) -> SideLengths:
