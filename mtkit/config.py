@@ -29,6 +29,7 @@ Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
 STDIN = Path("-")
 LONGEST_SHOWN = 200  # characters of a value in a message
+LONGEST = 1 << 20  # bytes of a file
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
 
@@ -141,11 +142,14 @@ def read_toml(path: Path, origin: str) -> dict[str, Any]:
         ConfigError: it is none, or not UTF-8.
     """
     if path != STDIN:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
     elif sys.stdin is None:
         raise ConfigError("stdin is closed: there is no config to read")
     else:
-        data = sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read(LONGEST + 1)
+    if len(data) > LONGEST:  # a device never ends
+        raise ConfigError(f"{origin} has more than {LONGEST:,} bytes, which no config has; expected a file of TOML")
     data = data.removeprefix(codecs.BOM_UTF8)  # as editors of Windows write it
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:100]:
         raise ConfigError(

@@ -101,3 +101,11 @@ def test_differences_of_a_table_of_another_kind_are_whole() -> None:
 def test_a_name_that_is_no_text(name: Any) -> None:
     with pytest.raises(ConfigError, match=r"model.decoder.name = .*: expected recurrent or transformer"):
         parse(MINIMAL | {"model": {"decoder": {"name": name}}}, "x")
+
+
+@pytest.mark.parametrize("where", ["/dev/zero", "/dev/full", "large.toml"])
+def test_what_has_no_end_is_no_config(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "large.toml").write_text("# long\n" * 200_000)
+    with pytest.raises(ConfigError, match=f"{where} has more than 1,048,576 bytes"):
+        config.load(where)
