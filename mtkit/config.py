@@ -152,9 +152,7 @@ def read_toml(path: Path, origin: str) -> dict[str, Any]:
         raise ConfigError(f"{origin} has more than {LONGEST:,} bytes, which no config has; expected a file of TOML")
     data = data.removeprefix(codecs.BOM_UTF8)  # as editors of Windows write it
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:100]:
-        raise ConfigError(
-            f"{origin} is in UTF-16, or no text; expected UTF-8: save it as UTF-8, or convert it with iconv"
-        )
+        raise ConfigError(f"{origin} is in UTF-16, or no text; expected UTF-8: save it so, or convert it with iconv")
     try:
         return tomllib.loads(data.decode())
     except RecursionError:

@@ -14,7 +14,7 @@ from tests.fuzz.values import names, values
 Draw = st.DrawFn
 CONFIG = "mtkit.toml"
 # A small run of whatever is set: where it is accepted, it is trained for an update.
-TRAINED = ("train", "-q", "-s", "train.max_updates=1", "-s", "train.max_minutes=0.2")
+TRAINED = ("train", "-q", "-s", "train.max_updates=1", "-s", "train.max_minutes=0.05")
 
 
 def toml(value: Any) -> str:

@@ -80,6 +80,25 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert re.match(r"-?\d+\.\d+\t", scores)
 
 
+def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "seeing"
+    shutil.copytree(using, folder, symlinks=True)
+    shutil.copytree(folder / "runs/en-de", folder / "runs/other")
+    for name in ("a.de", "b.de"):
+        shutil.copy(folder / "test.de", folder / name)
+    (folder / "input.txt").write_text("the red dog\ntwo cat\n")
+    (study,) = blocks("seeing.md", "toml")
+    small = ", ".join(f'"{one}"' for one in (*SMALL, "train.max_updates=2"))
+    (folder / "mine.toml").write_text(study.replace('"train.max_minutes=2"', small))
+    printed = follow("seeing.md", folder, command)
+    assert "Save" in printed[0]
+    assert "BLEU" in printed[7]
+    assert "memory" in printed[8]
+    assert "Dropout helps on our text." in printed[9]
+    pages = ["look.html", "forced.html", "both.html", "report.html", "systems.html", "studies/mine.html"]
+    assert [name for name in pages if not (folder / name).exists()] == []
+
+
 def test_python(using: Path) -> None:
     code = "\n".join(blocks("python.md", "python"))
     done = python(code, folder=using, environment=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
