@@ -71,11 +71,14 @@ class Shortlist:
         each = []
         begin = np.array(sorted(piece for piece, after in spelling[0].items() if after) if spelling else [], np.int64)
         go_on = np.array(sorted({piece for state in spelling[1:] for piece in state}), np.int64)
+        always = self.always
+        if np.isin(begin, always).any():  # in most lists a byte is among the commonest pieces
+            always, begin = np.concatenate([always, go_on]), begin[:0]
         for source, other in zip(sources, others, strict=True):
             ids = np.asarray(source, np.int64)
-            parts = [self.likely_VN[ids].ravel(), self.always, np.asarray(other, np.int64)]
+            parts = [self.likely_VN[ids].ravel(), always, np.asarray(other, np.int64)]
             own = np.unique(np.concatenate([*parts, ids] if self.copies else parts))
-            each.append(np.union1d(own, go_on) if spelling and np.isin(begin, own).any() else own)
+            each.append(np.union1d(own, go_on) if len(begin) and np.isin(begin, own).any() else own)
         each = [own[own >= 0] for own in each]
         pieces = np.unique(np.concatenate(each))
         ruled_out = np.full((len(each), len(pieces)), -inf, np.float32)
