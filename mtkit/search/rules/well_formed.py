@@ -3,8 +3,8 @@
 Within a character nothing comes but what goes on with it, and outside nothing that only does so. Nearly always no
 hypothesis is within one, and then this is `Never`. The state of a hypothesis follows from its last pieces alone.
 
-Dimensions: B sentences, K hypotheses of each, V vocabulary, L pieces so far, Z states of the spelling, R hypotheses
-within a character.
+Dimensions: B sentences, K hypotheses of each, N = B * K, V vocabulary, L pieces so far, Z states of the spelling, R
+hypotheses within a character, M pieces that may go on with one, some of them named more than once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,6 +44,10 @@ class WellFormed(Rule):
         self._out = sorted({*never} | (parts - spelling[0].keys()))
         self._never = Never(self._out)
         self._going_on = {piece for state in spelling for piece, after in state.items() if after}
+        longest = max(map(len, spelling[1:]), default=0)
+        self._moves_ZM = torch.tensor(
+            [[(moves := list(state or {0: 0}))[place % len(moves)] for place in range(longest)] for state in spelling]
+        )
         self._tables: tuple[Tensor, Tensor] | None = None
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
@@ -52,14 +56,30 @@ class WellFormed(Rule):
             states_BK, out_ZV = self._states(logits_BKV, pieces_BKL)
             rule_out(logits_BKV, states_BK, out_ZV, self._out[-1] + 1)
             return
-        if self._going_on.isdisjoint(pieces_BKL[:, :, -1:].flatten().tolist()):
+        last: list[int] = pieces_BKL[:, :, -1:].flatten().tolist()  # none at the beginning
+        if self._going_on.isdisjoint(last):
             self._never.apply(logits_BKV, pieces_BKL)
             return
-        states_BK, out_ZV = self._states(logits_BKV, pieces_BKL)
-        within = states_BK.nonzero(as_tuple=True)
-        kept_RV = logits_BKV[within].masked_fill_(out_ZV[states_BK[within]], -inf)
+        rows = [row for row, piece in enumerate(last) if piece in self._going_on]
+        tails = pieces_BKL.flatten(0, 1)[rows, -BEGUN:].tolist()
+        within = [(row, state) for row, tail in zip(rows, tails, strict=True) if (state := self._state(tail))]
+        if not within:
+            self._never.apply(logits_BKV, pieces_BKL)
+            return
+        # What may come within a character is little, and kept while all else of these hypotheses is ruled out.
+        logits_NV, rows_R1 = logits_BKV.flatten(0, 1), torch.tensor([[row] for row, _ in within])
+        moves_RM = self._moves_ZM[[state for _, state in within]]
+        kept_RM = logits_NV[rows_R1, moves_RM]
         self._never.apply(logits_BKV, pieces_BKL)
-        logits_BKV[within] = kept_RV
+        logits_NV.index_fill_(0, rows_R1[:, 0], -inf)
+        logits_NV[rows_R1, moves_RM] = kept_RM
+
+    def _state(self, pieces: Sequence[int]) -> int:
+        """The state after some pieces."""
+        state = 0
+        for piece in pieces:
+            state = self._spelling[state].get(piece, self._spelling[0].get(piece, 0))
+        return state
 
     def _states(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> tuple[Tensor, Tensor]:
         """The state of each hypothesis, BK, and what is ruled out in each, ZV."""
