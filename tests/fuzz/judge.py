@@ -108,7 +108,8 @@ def _answer(one: Try, out: bytes) -> str:
     except UnicodeDecodeError as error:
         return f"the answer is not UTF-8: {error}"
     command = one.command[0]
-    if command == "translate" and "--n-best" not in one.command:
+    elsewhere = any(part.startswith(("-o", "--out")) for part in one.command)  # a file has the answer
+    if command == "translate" and "--n-best" not in one.command and not elsewhere:
         count, got = _lines_given(one), text.split("\n")[:-1]
         if count is not None and len(got) != count:
             return f"{count} lines in, {len(got)} out"
