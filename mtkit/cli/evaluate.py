@@ -155,7 +155,7 @@ def _compared(results: list["Result"]) -> Iterator[str]:
             row = f"  {printable(result.name):{width}}  {result.scores[number].score:6.2f}  "
             if its := result.confidence.get(score.name):
                 row += f"{f'{its.mean:.2f} ± {its.half_width:.2f}':>16}  "
-                if its.p_bootstrap is None or its.p_randomization is None:
+                if its.same or its.p_bootstrap is None or its.p_randomization is None:
                     row += f"{'baseline':>13}"
                 else:
                     tested = True

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mtkit.jobs.look import Looked
     from mtkit.translator.request import Line, Pair
 
-KEYS = "beam_size", "length_penalty", "coverage_penalty", "max_ratio", "min_length", "no_repeat_ngram", "precision"
 NARROWEST = 40  # cells of a terminal that says less of itself
 
 
@@ -75,7 +74,7 @@ def command(
         from mtkit.text.lines import must_exist
 
         must_exist(file)
-    check_output(output)
+    check_output(output, file)
     models: list[list[Path] | None] = [[one] for one in model] if model else [None]
     translators = [load_translator(one, config, set_, "cpu", threads, 1, messages, flags) for one in models]
 
@@ -83,7 +82,8 @@ def command(
 
     seen = _warned(look.looked(translators, _lines(sentence, target, file, messages)), messages)
     if output is None:
-        _show(seen, as_json)
+        if not _show(seen, as_json):
+            messages.warn("there is no line to look at")
         return
     kept = list(itertools.islice(seen, look.MOST_LINES))
     if next(seen, None) is not None:
@@ -124,20 +124,24 @@ def _warned(seen: "Iterator[Looked]", messages: Messages) -> "Iterator[Looked]":
         messages.count_up("lines")
 
 
-def _show(seen: "Iterator[Looked]", as_json: bool) -> None:
-    """On stdout."""
+def _show(seen: "Iterator[Looked]", as_json: bool) -> int:
+    """On stdout; returns how many lines there were."""
     from mtkit.cli.heat import heat
 
+    shown_lines = 0
     if as_json:
         out = open_for_writing()
         for one in seen:
+            shown_lines += 1
             out.write(json.dumps(one.as_json(), ensure_ascii=False) + "\n")
             out.flush()
-        return
+        return shown_lines
     screen = console(stderr=False)
     for one in seen:
+        shown_lines += 1
         for place, each in enumerate(one.looks):
             if place or one.number:
                 screen.print()
             for line in heat(each, max(NARROWEST, screen.width), screen.is_terminal and not screen.no_color):
                 screen.print(line, no_wrap=True, overflow="ignore", crop=False)
+    return shown_lines

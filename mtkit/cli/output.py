@@ -36,11 +36,15 @@ class Warned(Protocol):
 Result = TypeVar("Result", bound=Warned)
 
 
-def check_output(path: Path | None) -> None:
+def check_output(path: Path | None, *read: Path | None) -> None:
     """Refuse, before any work, what cannot be written to.
 
+    Args:
+        read: files that the work reads.
+
     Raises:
-        DataError: it is a folder, lies in one that does not exist, or needs a package which is not installed.
+        DataError: it is a folder, lies in one that does not exist, is one of those that are read, or needs a package
+            which is not installed.
     """
     if path is None or str(path) == "-":
         streams.open_for_writing()
@@ -50,6 +54,9 @@ def check_output(path: Path | None) -> None:
     folder = Path(os.path.realpath(path)).parent  # links in a circle are no error of its
     if not folder.is_dir():
         raise DataError(f"{path} cannot be written: there is no folder {folder}; make it first, or write elsewhere")
+    for other in read:
+        if other and path.is_file() and other.is_file() and path.samefile(other):
+            raise DataError(f"{path} is read by this command, and would be written over; write to another file")
     compression.packer(io.BytesIO(), compression.kind(path, b""))
 
 

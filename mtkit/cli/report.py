@@ -102,6 +102,8 @@ def command(
         watcher=Watched(messages),
     )
     findings = report.findings()
+    for note in [*(f"{run.name}: {note}" for run in findings.runs for note in run.notes), *findings.notes]:
+        messages.warn(note)
     if as_json:
         print(json.dumps(findings.as_json(), ensure_ascii=False, indent=1))
     if page is None:

@@ -58,7 +58,7 @@ def command(
         from mtkit.text.lines import must_exist
 
         must_exist(file)
-    check_output(output)
+    check_output(output, file)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.translator.request import Request

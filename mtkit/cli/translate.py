@@ -93,7 +93,7 @@ def command(
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
     for path in filter(None, (file, prefix)):
         must_exist(path)
-    check_output(output)
+    check_output(output, file, prefix)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
 
     from mtkit.search.batched import Sampling

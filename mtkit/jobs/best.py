@@ -77,7 +77,7 @@ class Best:
         """Validate, log it and write what is to be kept of it; returns whether it is the best so far, and a sample."""
         settings, progress, model = self.config.train, training.progress, training.measured
         scores, sample = self.validator.measure(model)
-        gain = progress.record(self._score(scores), scores)
+        gain = progress.record(self._score(scores), scores, settings.warmup)
         if gain:
             self._write(model, scores, progress)
         this = Kept(update=progress.update, score=self._score(scores), loss=scores["loss"])

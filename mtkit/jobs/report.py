@@ -71,7 +71,11 @@ class Report:
         """
         runs = tuple(run_facts(run) for run in self._runs.values())
         notes = list[str]()
-        tests = tuple(self._compared(one, notes) for one in self._sets(notes) if one.systems)
+        sets = list(self._sets(notes))
+        for one in sets:  # what was left out of them
+            notes += [note for note in one.notes if note not in notes]
+            one.notes.clear()
+        tests = tuple(self._compared(one, notes) for one in sets if one.systems)
         return Findings(runs, tests, tuple(notes), MEANS if tests else {})
 
     def following(self, findings: Findings) -> Findings:
@@ -106,8 +110,6 @@ class Report:
                 if not any(one.name == system.name for one in test.systems):
                     test.add(system)
         if given:
-            if not given.systems:
-                notes += given.notes
             yield given
         yield from found.values()
 

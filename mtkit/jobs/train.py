@@ -241,6 +241,12 @@ class _Job:
                 self.log.write(log.Finished(update=progress.update, reason=reason, best=progress.best_scores))
                 self.save()
                 self.view.say(f"finished: {reason} reached")
+                if progress.update < self.config.train.warmup:
+                    self.view.warn(
+                        f"training ended at update {progress.update:,}, while its rate was rising (train.warmup = "
+                        f"{self.config.train.warmup}), so little was learnt; set a lower train.warmup and train longer "
+                        "(train.max_epochs, train.max_updates), or give more text"
+                    )
         if self.signals.received and not progress.finished:
             self.stop()
 

@@ -156,7 +156,7 @@ class Train(Section):
     validate_lines: Positive = 500
     """Sentences of dev that a validation translates, greedily."""
     patience: Count = 5
-    """Stop after so many validations without gain; 0: never."""
+    """Stop after so many validations without gain, those during warm-up not counted; 0: never."""
     metric: Annotated[str, choice("metric", "loss")] = "bleu"
     """What "best" means."""
     average: Count = 0

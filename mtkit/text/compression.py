@@ -80,11 +80,13 @@ def blocks(path: Path) -> Iterator[bytes]:
     """
     with ExitStack() as stack:
         file: Any = stdin() if path == STDIN else stack.enter_context(path.open("rb"))
-        data: bytes = file.read(READ)
+        data: bytes = file.read1(READ)  # what has come: a pipe is not waited for until it has given a whole block
+        while undecided(data) and (more := file.read1(READ)):
+            data += more
         unpacker = Unpacker(kind(path, data), str(path))
         while data:
             yield from unpacker.feed(data)
-            data = file.read(READ)
+            data = file.read1(READ)
         unpacker.end()
 
 

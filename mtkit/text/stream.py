@@ -12,6 +12,7 @@ from mtkit.errors import DataError
 from mtkit.text import compression
 from mtkit.text.compression import STDIN, Unpacker
 from mtkit.text.lines import decode
+from mtkit.text.plausibility import refuse_other_encodings
 
 READ = 1 << 16
 WINDOW_BYTES = 1 << 21  # a window has no more lines than make so many bytes, or one line
@@ -92,7 +93,8 @@ def windows(source: Source, most: int, others: Sequence[Any] = ()) -> Iterator[l
         others: what else is waited for: when one of them can be read while no line has come, no lines are yielded.
 
     Raises:
-        DataError: a line is not UTF-8, or a damaged archive; lines before it have been yielded.
+        DataError: a line is not UTF-8, or a damaged archive; lines before it have been yielded. Or the first ones are
+            those of another encoding, or of other line ends.
     """
     number = 0
 
@@ -105,6 +107,8 @@ def windows(source: Source, most: int, others: Sequence[Any] = ()) -> Iterator[l
             if lines:
                 yield lines  # what came before the error is good
             raise
+        if number == 0:
+            refuse_other_encodings(lines, source.name)
         number += len(raw)
         yield lines
 

@@ -148,14 +148,17 @@ class Progress:
         """Note the best so far, whether a validation or an average of several."""
         self.best, self.best_update, self.best_scores = score, self.update, scores
 
-    def record(self, score: float, scores: dict[str, float]) -> bool:
-        """Enter a validation (of a score where more is better); returns whether it is the best so far."""
+    def record(self, score: float, scores: dict[str, float], warmup: int = 0) -> bool:
+        """Enter a validation (of a score where more is better); returns whether it is the best so far.
+
+        Until `warmup` updates are made the rate still rises, and a validation without gain tries nobody's patience.
+        """
         self.validated, self.scores = self.update, scores
         if self.is_gain(score, scores):
             self.enter_best(score, scores)
             self.without_gain = 0
             return True
-        self.without_gain += 1
+        self.without_gain += self.update > warmup
         self.setbacks += 1
         return False
 

@@ -157,8 +157,8 @@ def test_what_has_other_lengths_is_left_out_and_told(root: Path, tmp_path: Path)
     for name in ("short", "ref", "src"):
         (tmp_path / name).write_text("ein\n")
     given = Given([root / "test.de", tmp_path / "ref"], tmp_path / "src")
-    found = the_test(report(hyp=[root / "runs/bad/eval/test.de", tmp_path / "short"], given=given))
-    assert [system.name for system in found.systems] == ["test.de"]
+    found = report(hyp=[root / "runs/bad/eval/test.de", tmp_path / "short"], given=given)
+    assert [system.name for system in the_test(found).systems] == ["test.de"]
     assert any(f"{tmp_path / 'ref'} has 1 lines, the first reference {LINES}" in note for note in found.notes)
     assert any("nothing is said of sources" in note for note in found.notes)
     assert f"short has 1 lines, the reference {LINES}: it is left out" in found.notes
@@ -218,6 +218,7 @@ def damage(run: Path, text: str) -> None:
         ('{"update": 1}\n', "is no event, which is a JSON table"),
         ("\0\0\0\n", "log.jsonl, line 1"),
         ('{"event": "format", "kind": "log", "format_version": 99}\n', "format 99"),
+        ('{"event": "finished", "update": 5, "reason": "x", "best": [1]}\n', "something else than numbers"),
     ],
 )
 def test_a_damaged_log_is_told_and_the_rest_said(tmp_path: Path, text: str, said: str) -> None:
@@ -244,6 +245,14 @@ def test_the_rest_of_a_damaged_log_is_there(tmp_path: Path) -> None:
     assert "line 6," in notes
     assert "1 lines of the log hold something else than numbers" in notes
     assert "loss is no finite number in 1 of 28 lines of the log" in notes
+
+
+def test_what_was_kept_of_other_lines_is_told_of(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "run")
+    (run / "eval/test.de").write_text("one\ntwo\n")
+    found = report(run)
+    assert found.tests == ()
+    assert any("2 lines, the reference" in note for note in found.notes), found.notes
 
 
 def test_what_is_missing_of_a_run(tmp_path: Path) -> None:
@@ -274,6 +283,9 @@ def test_a_run_without_validation_and_one_that_goes_on(tmp_path: Path) -> None:
     job = Report([run], metrics=["ter"])
     found = job.findings()
     assert "no validation is finished: nothing is known of dev yet" in found.runs[0].notes
+    assert found.runs[0].best == {}
+    (goes_on,) = report(make_run(tmp_path / "other", "run", ended=False)).runs
+    assert goes_on.best["bleu"] == 30, "of its validations until now"
     Log(run / "log.jsonl").write(Other(event="finished", values={"update": 31, "reason": "patience", "best": {}}))
     after = job.following(found)
     assert (found.runs[0].ended, after.runs[0].ended) == ("", "patience")

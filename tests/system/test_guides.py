@@ -92,10 +92,10 @@ def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     (folder / "mine.toml").write_text(study.replace('"train.max_minutes=2"', small))
     printed = follow("seeing.md", folder, command)
     assert "Save" in printed[0]
-    assert "BLEU" in printed[7]
-    assert "memory" in printed[8]
-    assert "Dropout helps on our text." in printed[9]
-    pages = ["look.html", "forced.html", "both.html", "report.html", "systems.html", "studies/mine.html"]
+    assert "BLEU" in printed[8]
+    assert "memory" in printed[9]
+    assert "Dropout helps on our text." in printed[10]
+    pages = ["look.html", "forced.html", "models.html", "both.html", "report.html", "systems.html", "studies/mine.html"]
     assert [name for name in pages if not (folder / name).exists()] == []
 
 

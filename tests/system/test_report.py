@@ -68,6 +68,9 @@ def test_a_page_of_files(files: Path) -> None:
     assert not (files / "report.html").exists()
     done = mtkit(files, *given, before=UNDRAWN)
     assert (ran(done), done.stderr) == ("", "the report is in report.html\n")
+    (files / "short.de").write_text("eins\n")
+    done = mtkit(files, *given, "--hyp", "short.de", "-o", "other.html", before=UNDRAWN)
+    assert "WARNING: short.de has 1 lines, the reference" in done.stderr
     assert "eine Katze [bold]" in (files / "report.html").read_text()
     assert ran(mtkit(files, *given, "-o", "-", before=UNDRAWN)) == (files / "report.html").read_text()
 

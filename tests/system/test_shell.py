@@ -118,6 +118,22 @@ def test_names_are_no_markup(folder: Path, name: str) -> None:
     failed(mtkit(folder, "preprocess", "-c", f"{name}/mtkit.toml", "-s", "data.train=[red]none"), f"{name}/[red]none")
 
 
+def test_the_text_is_not_written_over(trained: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.write_text(LINES)
+    (tmp_path / "link").symlink_to("in")
+    for output in ("in", "link", "./in"):
+        done = mtkit(trained, "translate", str(source), "-o", str(tmp_path / output))
+        failed(done, "is read by this command, and would be written over")
+    failed(mtkit(trained, "score", str(source), "-o", str(source)), "would be written over")
+    assert source.read_text() == LINES
+
+
+def test_text_of_another_encoding_is_not_translated(trained: Path) -> None:
+    failed(mtkit(trained, "translate", "-q", stdin=(LINES * 9).encode("utf-16-le")), "as UTF-16 is")
+    failed(mtkit(trained, "translate", "-q", stdin=(LINES * 9).replace("\n", "\r")), "its lines end in CR, expected LF")
+
+
 def test_what_an_earlier_start_left_is_kept(trained: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     source.write_text(LINES)

@@ -175,6 +175,10 @@ def test_patience_and_best() -> None:
     assert progress.record(6.0, {"loss": 9.5})
     assert (progress.without_gain, progress.best, progress.best_update) == (0, 6.0, 20)
     assert progress.setbacks == 2  # these are not forgotten
+    assert not progress.record(5.0, {"loss": 9.5}, warmup=20)  # the rate still rises
+    assert (progress.without_gain, progress.setbacks) == (0, 3)
+    assert not progress.record(5.0, {"loss": 9.5}, warmup=19)
+    assert progress.without_gain == 1
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:

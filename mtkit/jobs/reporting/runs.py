@@ -10,7 +10,8 @@ from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus.shards import Split
 from mtkit.errors import MtkitError
-from mtkit.metrics.metric import shown
+from mtkit.metrics.metric import LOSS, gain, shown
+from mtkit.registry import CHOICES
 from mtkit.report.description import architecture
 from mtkit.report.findings import (
     Bars,
@@ -81,12 +82,13 @@ def run_facts(run: RunFolder) -> RunFacts:
         about["training text"] = ", ".join(config.data.train)
         about |= architecture(config.model)
         about["seed"] = str(config.seed)
-    told = _Told(about)
+    metric = run.config.config.train.metric if run.config else ""
+    told = _Told(about, metric if metric in (LOSS, *CHOICES["metric"]) else "")
     odd = 0
     for event in _events(run.folder / "log.jsonl", notes):
         try:
             told.take(event)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError, OverflowError):
             odd += 1
     if odd:
         notes.append(f"{odd:,} lines of the log hold something else than numbers where numbers are expected")
@@ -102,8 +104,8 @@ def run_facts(run: RunFolder) -> RunFacts:
 class _Told:
     """What the events of a log say together."""
 
-    def __init__(self, about: dict[str, str]) -> None:
-        self.about = about
+    def __init__(self, about: dict[str, str], metric: str) -> None:
+        self.about, self.metric = about, metric
         self.rows: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
         self.best: dict[str, float] = {}
         self.ended = ""
@@ -113,7 +115,7 @@ class _Told:
         """Note what an event says.
 
         Raises:
-            TypeError, ValueError: somebody has written it who is not mtkit.
+            TypeError, ValueError, AttributeError, OverflowError: somebody has written it who is not mtkit.
         """
         match event:
             case log.Begin():
@@ -127,6 +129,11 @@ class _Told:
                 self.minutes, self.ended = event.seconds / 60, ""
                 for metric, score in event.scores.items():
                     self.rows[f"dev {_shown(metric)}"].append((int(event.update), float(score)))
+                scores = {metric: float(score) for metric, score in event.scores.items()}
+                if self.metric in scores and (
+                    not self.best or gain(self.metric, scores[self.metric]) > gain(self.metric, self.best[self.metric])
+                ):
+                    self.best = scores
             case log.Finished():
                 self.best = {metric: float(score) for metric, score in event.best.items()}
                 self.ended = str(event.reason)

@@ -1,6 +1,7 @@
 """The verdict of a study, by the rule that its file fixed: a condition holds where every seed meets it."""
 
 import math
+import sys
 
 from mtkit.report.results import Judged, Measured, Number, outcome
 from mtkit.schema.study import Condition, Study
@@ -44,7 +45,7 @@ def _compared(study: Study, condition: Condition, seed: int, runs: list[Measured
         return None
     if condition.compare == "difference":
         return first - second
-    return first / max(second, LEAST)
+    return min(first / max(second, LEAST), sys.float_info.max)
 
 
 def _within(condition: Condition, number: float) -> bool:
