@@ -241,7 +241,7 @@ class _Job:
                 self.log.write(log.Finished(update=progress.update, reason=reason, best=progress.best_scores))
                 self.save()
                 self.view.say(f"finished: {reason} reached")
-                if progress.update < self.config.train.warmup:
+                if progress.update < self.config.train.warmup and not reason.startswith("max_updates"):
                     self.view.warn(
                         f"training ended at update {progress.update:,}, while its rate was rising (train.warmup = "
                         f"{self.config.train.warmup}), so little was learnt; set a lower train.warmup and train longer "

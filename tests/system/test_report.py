@@ -78,6 +78,7 @@ def test_a_page_of_files(files: Path) -> None:
 def test_a_run_with_its_text_and_what_eval_kept(trained: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
+    ran(mtkit(copy, "preprocess", "-q"))  # whatever others have done with it since
     kept = json.loads(ran(mtkit(copy, "eval", "--json", "--metrics", "ter", "--confidence")))["ter"]
     found = json.loads(
         ran(mtkit(copy, "report", "--json", "-o", "page.html", "-s", 'eval.metrics=["ter"]', before=UNDRAWN))

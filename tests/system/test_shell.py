@@ -78,9 +78,12 @@ def test_the_home_folder(folder: Path, tmp_path: Path) -> None:
         ("translate", "-q", "--prefix", "texts"),
     ],
 )
-def test_a_folder_where_a_file_is_wanted_is_called_one(trained: Path, arguments: tuple[str, ...]) -> None:
-    (trained / "texts").mkdir(exist_ok=True)
-    failed(mtkit(trained, *arguments, stdin=LINES), "is a folder")
+def test_a_folder_where_a_file_is_wanted_is_called_one(
+    trained: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "texts").mkdir()
+    model = ("--model", str(trained / "runs/toy")) if arguments[0] in ("translate", "score") else ()
+    failed(mtkit(tmp_path, *arguments, *model, stdin=LINES), "is a folder")
 
 
 @pytest.mark.parametrize("listed", ["bleu, chrf", " bleu ,chrf ", "bleu,\tchrf,"])
