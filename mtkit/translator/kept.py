@@ -15,7 +15,7 @@ def blank(line: str) -> bool:
 def wordless(line: str) -> bool:
     """Whether no letter is in it but those of placeholders, tags and addresses; of a line that is not blank."""
     found = spans.find(line)
-    return not any(map(str.isalpha, spans.without(line, found)[0] if found else line))
+    return not any(map(str.isalpha, fold(spans.without(line, found)[0]) if found else line))
 
 
 def as_it_is(line: str, request: Request) -> Translation:

@@ -126,7 +126,8 @@ class Segmenter:
             [
                 f"{length} pieces are more than the {self.longest} of the longest training sentence: "
                 f"translated in {len(parts)} parts"
-            ],
+            ]
+            * (len(parts) > 1),
             [text for text, _ in given],
         )
 
@@ -170,4 +171,4 @@ class Segmenter:
                 parts[-1] += part
             else:
                 nothing += part
-        return parts
+        return parts or [nothing]

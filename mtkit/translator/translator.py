@@ -303,6 +303,7 @@ class Translator:
             jobs[number].found[place] = made
             finish(number)
             yield from ready()
+        assert following == len(lines), f"{len(lines)} lines have {following} translations"
 
     def _found(
         self, jobs: dict[int, Job], decode: Decode, request: Request, forced: bool
