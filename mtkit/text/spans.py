@@ -26,7 +26,8 @@ _ICU = (
     r"\{(?=\s*\w{1,60}\s*,\s*(?:plural|select|selectordinal|number|date|time|ordinal|spellout|duration|choice)\s*[,}])"
     r"[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}"
 )
-_CONVERSION = r"(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
+# Flags and numbers are short: both may be zeros, and of a long row of them each division would be tried.
+_CONVERSION = r"(?:\*|\d{1,4})?(?:\.(?:\*|\d{1,4}))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
 _DOMAIN = "com|org|net|edu|gov|mil|int|info|io|dev|app|eu|de|fr|uk|jp|kr|cn|ru|nl|pl|ch"
 
 _FORMS = {  # tried in this order
@@ -53,9 +54,9 @@ _FORMS = {  # tried in this order
         r"\$\((?!\d)[\w.-]{1,60}\)",
         r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",
         rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{_LETTER}])",  # but for $USD
-        r"%\d{1,2}\$[-+0#',]*(?:[tT][A-Za-z]|" + _CONVERSION + ")",
-        r"%\([^()%\n]{1,60}\)[-+0#', ]*" + _CONVERSION,
-        r"%<\w{1,60}>[-+0#]*" + _CONVERSION,
+        r"%\d{1,2}\$[-+0#',]{0,8}(?:[tT][A-Za-z]|" + _CONVERSION + ")",
+        r"%\([^()%\n]{1,60}\)[-+0#', ]{0,8}" + _CONVERSION,
+        r"%<\w{1,60}>[-+0#]{0,8}" + _CONVERSION,
         r"%(?<![\w%]%)[A-Za-z_][\w.-]{0,60}%(?![\w%])",
         r"%(?<![\w%]%)[A-Z][A-Z0-9_]{2,60}(?![A-Z0-9_])",
         r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:`])",  # :wave:, but no role of reStructuredText
@@ -63,7 +64,7 @@ _FORMS = {  # tried in this order
     ],
     # Behind a number it is more likely so many percent: 50 %-a, 5%d.
     "format": [
-        rf"%(?:[+0#',]|-(?=[\d*]))*{_CONVERSION}(?![{_LETTER}])",
+        rf"%(?:[+0#',]|-(?=[\d*])){{0,8}}{_CONVERSION}(?![{_LETTER}])",
         rf"%[ds](?=[A-Za-z]{{1,3}}(?![{_LETTER}]))",  # with a unit: %dpx, %ds
         rf"%-?[A-Za-z](?![{_LETTER}])",  # of dates: %Y-%m-%d
     ],

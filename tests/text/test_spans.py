@@ -153,3 +153,20 @@ def test_no_line_takes_long(part: str) -> None:
     start = time.process_time()
     find(line)
     assert time.process_time() - start < 2
+
+
+ROWS = [
+    *(start + "0" * 20_000 for start in ("%", "%-", "%.", "%(a)", "%1$", "%1$.", "%<a>", "%(a)+")),
+    "%(a)" + " " * 20_000,
+    "%1$" + "#0" * 10_000,
+    "<a" + " " * 20_000,
+    "{" + " " * 20_000,
+    "a.b" * 7_000,
+]
+
+
+@pytest.mark.parametrize("line", ROWS, ids=[line[:5].strip() + line[-1] for line in ROWS])
+def test_no_long_row_takes_long(line: str) -> None:
+    start = time.process_time()
+    find(line)
+    assert time.process_time() - start < 0.5
