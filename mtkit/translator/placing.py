@@ -6,7 +6,8 @@ Knows strings and weights; must not know models or tokenizers.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -118,6 +119,24 @@ class _Node:
     first: int
     last: int
     inside: "list[_Node]"
+
+
+@dataclass
+class _Level:
+    """What is being laid: all of the translation, or what two spans enclose.
+
+    Attributes:
+        nodes: those that are left, each with its units, by their first.
+        begins: the first units of those that enclose something, in order.
+        low, high: the units that are left.
+        last: the number of the span that closes it.
+    """
+
+    nodes: Iterator[tuple[Range, _Node]]
+    begins: list[int]
+    low: int
+    high: int
+    last: int
 
 
 class _Placing:
@@ -239,23 +258,40 @@ class _Placing:
                 levels[-1].append(_Node(number, number, []))
         return levels[0]
 
-    def _laid(self, nodes: list[_Node], low: int, high: int) -> list[tuple[bool, int]]:
-        """Units of the translation and, between them, spans: (whether it is a span, number)."""
-        made: list[tuple[bool, int]] = []
+    def _level(self, nodes: list[_Node], low: int, high: int, last: int = -1) -> "_Level":
         ranged = sorted(((self._range(node), node) for node in nodes), key=lambda one: one[0][0])
-        begins = [start for (start, end), _ in ranged if start < end]  # of those that enclose something
-        for (start, end), node in ranged:
+        return _Level(iter(ranged), [start for (start, end), _ in ranged if start < end], low, high, last)
+
+    def _laid(self, nodes: list[_Node], low: int, high: int) -> list[tuple[bool, int]]:
+        """Units of the translation and, between them, spans: (whether it is a span, number).
+
+        Without recursion: a line may have tags in tags as deep as it likes.
+        """
+        made: list[tuple[bool, int]] = []
+        levels = [self._level(nodes, low, high)]
+        while levels:
+            level = levels[-1]
+            ranged = next(level.nodes, None)
+            if ranged is None:
+                made += [(False, unit) for unit in range(level.low, level.high)]
+                levels.pop()
+                if levels:
+                    made.append((True, level.last))
+                    levels[-1].low = level.high
+                continue
+            (start, end), node = ranged
             if node.last in self.inside:
-                end = min(end, *(other for other in begins if other > start), high)
-            start = min(max(start, low), high)
-            end = min(max(end, start), high)
-            made += [(False, unit) for unit in range(low, start)]
+                following = bisect_right(level.begins, start)
+                end = min(end, *level.begins[following : following + 1], level.high)
+            start = min(max(start, level.low), level.high)
+            end = min(max(end, start), level.high)
+            made += [(False, unit) for unit in range(level.low, start)]
+            made.append((True, node.first))
             if node.first == node.last:
-                made.append((True, node.first))
+                level.low = end
             else:
-                made += [(True, node.first), *self._laid(node.inside, start, end), (True, node.last)]
-            low = end
-        return made + [(False, unit) for unit in range(low, high)]
+                levels.append(self._level(node.inside, start, end, node.last))
+        return made
 
     # The text.
 

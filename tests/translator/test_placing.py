@@ -62,6 +62,12 @@ def test_without_attention_all_are_there_and_nest(line: str, text: str, loose: b
     assert "".join(without(made, find(made))[0].split()) == "".join(text.split())
 
 
+def test_tags_may_nest_as_deep_as_they_like() -> None:
+    line = "<b>" * 3_000 + "save <i>the</i> file" + "</b>" * 3_000
+    made, _ = place(line, find(line), "Datei", looked(line, "Datei", "2-0"))
+    assert made == "<b>" * 3_000 + "<i>Datei</i>" + "</b>" * 3_000
+
+
 def test_nothing_before_a_floor() -> None:
     line, text = "{0} the <b>dog</b>", "das Tier Hund"
     for attention in (None, looked(line, text, "0-0 1-0")):
