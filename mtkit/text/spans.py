@@ -168,14 +168,16 @@ def pairs(spans: Sequence[Span]) -> dict[int, int]:
     """Which enclose text together: place of the opening one -> place of the closing one. Pairs nest."""
     found: dict[int, int] = {}
     opened: list[int] = []
+    of_name: dict[str, list[int]] = {}  # the same ones, by name
     for place, span in enumerate(spans):
         if span.role == "open":
             opened.append(place)
-        elif span.role == "close":
-            same = [at for at, other in enumerate(opened) if spans[other].name == span.name]
-            if same:
-                found[opened[same[-1]]] = place
-                del opened[same[-1] :]
+            of_name.setdefault(span.name, []).append(place)
+        elif span.role == "close" and (same := of_name.get(span.name)):
+            first = same[-1]
+            found[first] = place
+            while opened and opened[-1] >= first:  # what is opened inside and never closed encloses nothing
+                of_name[spans[opened.pop()].name].pop()
     return found
 
 

@@ -6,7 +6,7 @@ Knows strings and weights; must not know models or tokenizers.
 
 import re
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -64,7 +64,7 @@ def _begins(byte: re.Match[str]) -> str:
 
 
 def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
-    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`."""
+    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`, in order."""
     found: list[Range] = []
     for match in _UNIT.finditer(text):
         start, end = match.span()
@@ -72,7 +72,8 @@ def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
             start = found.pop()[0]
         bounds = [start, end]
         if _UNSPACED.search(text, start, end):
-            bounds[1:1] = [cut for cut in cuts if start < cut < end and not _goes_on(text, cut)]
+            inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
+            bounds[1:1] = [cut for cut in inside if not _goes_on(text, cut)]
         found += pairwise(bounds)
     return found
 
@@ -157,15 +158,20 @@ class _Placing:
         self.spans = found = [*opened, *found, *closed]
         self.target = units(text, [start for start, _ in looked.rows] if looked else range(len(text)))
         between = list(pairwise([0, *(bound for span in found for bound in (span.start, span.end)), len(line)]))[::2]
-        cuts = [start for start, _ in looked.columns] if looked else range(len(line))
+        cuts = sorted(start for start, _ in looked.columns) if looked else range(len(line))
         self.source = [
             (start + a, start + b)
             for start, end in between
-            for a, b in units(line[start:end], [cut - start for cut in cuts])
+            for a, b in units(
+                line[start:end],
+                [cut - start for cut in cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]],
+            )
         ]
         self.lowest = next((i for i, (start, _) in enumerate(self.target) if start >= floor), len(self.target))
         self.anchors = self._anchors(looked)
-        self.gaps = [sum(end <= span.start for _, end in self.source) for span in found]
+        ends = [end for _, end in self.source]
+        self.gaps = [bisect_right(ends, span.start) for span in found]
+        self.linked = [unit for unit, anchor in enumerate(self.anchors) if anchor]
         self.pairs = spans.pairs(found)
         self.paired = {*self.pairs, *self.pairs.values()}
 
@@ -215,8 +221,9 @@ class _Placing:
             return self.lowest
         if tight and gap == count:
             return len(self.target)
-        left = next(((gap - i, a[1]) for i in range(gap - 1, -1, -1) if (a := self.anchors[i])), None)
-        right = next(((i - gap + 1, a[0]) for i in range(gap, count) if (a := self.anchors[i])), None)
+        at = bisect_left(self.linked, gap)
+        left = next(((gap - i, a[1]) for i in self.linked[max(0, at - 1) : at] if (a := self.anchors[i])), None)
+        right = next(((i - gap + 1, a[0]) for i in self.linked[at : at + 1] if (a := self.anchors[i])), None)
         if left is None or right is None:
             one = left or right
             return one[1] if one else self.lowest

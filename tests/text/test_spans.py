@@ -102,6 +102,29 @@ def test_what_encloses_what() -> None:
     assert pairs(find("<b/>a</b> {x} <img src=a>")) == {}
 
 
+def test_many_that_enclose_take_no_time_each() -> None:
+    for line, count in (("<b>" * 9_000 + "</b>" * 9_000, 9_000), ("<i>" + "<b>" * 9_000 + "</i></b>" * 9_000, 1)):
+        spans = find(line)
+        start = time.process_time()
+        assert len(pairs(spans)) == count
+        assert time.process_time() - start < 0.5
+
+
+@given(st.lists(st.sampled_from(["<a>", "</a>", "<b>", "</b>", "{{#c}}", "{{/c}}", "{x}"]), max_size=12))
+def test_the_last_that_was_opened_is_closed_first(texts: list[str]) -> None:
+    spans = find(" ".join(texts))
+    expected: dict[int, int] = {}
+    opened: list[int] = []
+    for place, span in enumerate(spans):
+        same = [at for at in opened if spans[at].name == span.name]
+        if span.role == "open":
+            opened.append(place)
+        elif span.role == "close" and same:
+            expected[same[-1]] = place
+            opened = [at for at in opened if at < same[-1]]
+    assert pairs(spans) == expected
+
+
 BARE = [
     ("the {0} dog sees {{big.cat}}", "the dog sees"),
     ("<b>H</b>ello", "Hello"),
