@@ -191,14 +191,20 @@ class Part:
             return candidate
         floor, found = self._floor(text), self._find(text)
         missing, more = difference(self.found, found)
-        taken = [(one.start, one.end) for one in found if one not in more]
+        taken = bytearray(len(text))
+        beyond = {one.start for one in more}
+        for one in found:
+            if one.start not in beyond:
+                _take(taken, one.start, one.end)
         mine = {one.text for one in self.found}
         strange = [one for one in more if one.text not in mine]
         edits: list[tuple[int, int, str]] = []
-        squeezed, wanted, missing = Squeezed.of(text, floor), missing, []
+        squeezed = Squeezed.of(text, floor)
+        wanted, missing = missing, []
+        places = {one.text: squeezed.find(one.text) for one in wanted}
         for one in wanted:
-            if place := alike(one, squeezed, strange, taken, floor):
-                taken.append(place)
+            if place := alike(one, places[one.text], strange, taken, floor):
+                _take(taken, *place)
                 edits.append((*place, one.text))
                 more, strange = (
                     [other for other in some if not overlap((other.start, other.end), place)]
@@ -288,19 +294,24 @@ def taken_from(there: Counter[str], text: str) -> bool:
     return there[text] >= 0
 
 
+def _take(taken: bytearray, start: int, end: int) -> None:
+    taken[start:end] = b"\1" * (end - start)
+
+
 def alike(
-    span: Span, text: Squeezed, more: Sequence[Span], taken: Sequence[tuple[int, int]], floor: int
+    span: Span, places: Iterator[tuple[int, int]], more: Sequence[Span], taken: bytearray, floor: int
 ) -> tuple[int, int] | None:
     """Where a translation has something that was meant to be a span: the same but for white space, case and width, or
     another of its kind.
 
     Args:
+        places: where it is but for these, in order; those before were taken.
         more: spans of the translation that its source has not.
-        taken: what stands for other spans.
+        taken: 1 for each character of what stands for other spans.
         floor: where it may begin.
     """
-    for place in text.find(span.text):
-        if not any(overlap(place, other) for other in taken):
+    for place in places:
+        if not any(taken[slice(*place)]):
             whole = [place, *((one.start, one.end) for one in more if overlap(place, (one.start, one.end)))]
             return min(start for start, _ in whole), max(end for _, end in whole)
     for one in more:
