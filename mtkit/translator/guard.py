@@ -15,7 +15,7 @@ from functools import cached_property
 from mtkit.text import spans
 from mtkit.text.fold import fold
 from mtkit.text.spans import Span
-from mtkit.translator import placing
+from mtkit.translator import kept, placing
 from mtkit.translator.edits import Moves, Squeezed, carried, edited, gone, moved, overlap, starts
 from mtkit.translator.parts import Job
 from mtkit.translator.placing import Looked
@@ -105,12 +105,14 @@ class Guard:
         """Whether there is more to be had of the part as it is than was asked for.
 
         Of lists and of draws all has been seen; with a prefix, or too long for the models, it cannot be searched
-        so; and where they say the same again and again, no other translation is worth the time.
+        so; without a word there is nothing else to be said, and where they say the same again and again, no other
+        translation is worth the time.
         """
         sentence = job.sentences[place]
         whole = not sentence.prefix and job.given[place] == job.parts[place]
         one = self._request.sampling is None and self._request.n_best == 1 < self._beam
-        return one and whole and len(first[0].tokens) <= LOOPS * len(sentence.sources[0]) + LOOPS_MORE
+        words = not kept.wordless(part.text)
+        return one and whole and words and len(first[0].tokens) <= LOOPS * len(sentence.sources[0]) + LOOPS_MORE
 
     def _listed(self, candidates: list[Candidate]) -> list[Candidate]:
         """Of a list each text once; draws may be the same."""

@@ -32,6 +32,13 @@ def test_what_has_no_letter_passes_through(small: Translator, line: str) -> None
     assert links == [(word, word) for word in range(len(line.split()))]
 
 
+@pytest.mark.parametrize("line", ["%s", "<b>{name}</b>", "www.ex.org/a 12"])
+def test_what_has_letters_in_placeholders_alone_is_for_the_model_if_these_are(small: Translator, line: str) -> None:
+    assert small.translate(line).candidates[0].tokens == []
+    assert small.translate(line, protect=False).candidates[0].tokens != []
+    assert small.translate("12:30", protect=False).text == "12:30"
+
+
 @pytest.mark.parametrize("line", BLANK)
 def test_what_is_not_seen_is_blank(small: Translator, line: str) -> None:
     one = small.translate(line)
