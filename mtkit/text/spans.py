@@ -5,6 +5,7 @@ They are known by their form alone. Must not know models, or what a translator d
 
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,16 +136,20 @@ def percent_first(language: str) -> bool:
     return re.split("[-_]", language.lower())[0] in PERCENT_FIRST
 
 
-def find(line: str, percent_first: bool = False, formatted: bool = False) -> list[Span]:
+def find(
+    line: str, percent_first: bool = False, formatted: bool = False, wanted: Counter[str] | None = None
+) -> list[Span]:
     """The spans of a line, in order; none overlap.
 
     Args:
         percent_first: %5 is five percent.
         formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
+        wanted: which are placeholders behind a number, too, and how many such of each: it is known that they are there.
     """
     if not TRIGGER.search(line):
         return []
     found: list[Span] = []
+    wanted = Counter(wanted)  # those that are left
     before = place = 0  # where the last one ended, and the last that was looked at
     while match := _SPAN.search(line, place):
         kind, text = str(match.lastgroup), match[0]
@@ -152,12 +157,12 @@ def find(line: str, percent_first: bool = False, formatted: bool = False) -> lis
             text = _trimmed(text)
         start = match.start()
         place = end = start + len(text)
-        if (
-            (kind == "entity" and _is_letter(line, start, end))
-            or (kind in ("format", "numbered") and _is_share(line, start, before))
-            or (kind == "numbered" and percent_first)
-        ):
+        if (kind == "entity" and _is_letter(line, start, end)) or (kind == "numbered" and percent_first):
             continue
+        if kind in ("format", "numbered") and _is_share(line, start, before):
+            if not wanted[text]:
+                continue
+            wanted[text] -= 1
         before = end
         formatted |= text[0] == "%" and kind != "percent"
         found.append(Span(start, end, text, kind if kind in KINDS else "placeholder"))

@@ -57,7 +57,9 @@ class Squeezed:
 def _squeezed(text: str) -> str:
     """Narrow and in lower case, character by character."""
     lower = text.translate(NARROW).lower()
-    return lower if len(lower) == len(text) else "".join(lower if len(lower := one.lower()) == 1 else one for one in text)
+    return (
+        lower if len(lower) == len(text) else "".join(lower if len(lower := one.lower()) == 1 else one for one in text)
+    )
 
 
 def _in_word(character: str) -> bool:

@@ -171,8 +171,23 @@ class Part:
         quote = "'" if '"' in shown else '"'
         return f"{quote}{shown}{quote} {what}"
 
-    def _find(self, text: str) -> list[Span]:
-        return spans.find(text, self.percent_first, formatted=any(one.text == "%%" for one in self.found))
+    @cached_property
+    def _formats(self) -> Counter[str]:
+        """Those that are no share of anything: such a one as 5%d is not among what is found."""
+        there = Counter(one.text for one in self.found if one.text.startswith("%") and one.text != "%%")
+        return Counter({text: count for text, count in there.items() if self.text.count(text) == count})
+
+    def _find(self, text: str, put: bool = True) -> list[Span]:
+        """What a translation has.
+
+        Args:
+            put: one that had no number before it in the line may have come behind one.
+        """
+        formatted = any(one.text == "%%" for one in self.found)
+        found = spans.find(text, self.percent_first, formatted)
+        if put and (lost := self._formats - Counter(one.text for one in found)):
+            found = spans.find(text, self.percent_first, formatted, lost)
+        return found
 
     def _floor(self, text: str) -> int:
         """Where what was forced ends."""
@@ -247,7 +262,9 @@ class Part:
     def _cleared(self, text: str) -> tuple[str, Moves]:
         """A translation without what is to be put in, or was invented."""
         floor = self._floor(text)
-        return edited(text, [(*gone(text, one, floor), "") for one in self._find(text) if one.start >= floor])
+        return edited(
+            text, [(*gone(text, one, floor), "") for one in self._find(text, put=False) if one.start >= floor]
+        )
 
     def _put(self, text: str, looked: Looked | None) -> tuple[str, Moves]:
         """Everything put into a translation, but what its prefix has."""

@@ -64,7 +64,11 @@ def _begins(byte: re.Match[str]) -> str:
 
 
 def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
-    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`, in order."""
+    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`.
+
+    Args:
+        cuts: in order.
+    """
     found: list[Range] = []
     for match in _UNIT.finditer(text):
         start, end = match.span()

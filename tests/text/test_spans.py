@@ -1,6 +1,7 @@
 """What is a placeholder, a tag or an address by its form, and what only looks so."""
 
 import time
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -92,6 +93,13 @@ def test_percent_before_the_number() -> None:
     assert find("%5 indirim", percent_first=True) == []
     assert [one.text for one in find("%s %5", percent_first=True)] == ["%s"]
     assert [percent_first(code) for code in ("tr", "TR_tr", "en", "tru")] == [True, True, False, False]
+
+
+def test_behind_a_number_as_many_are_known_as_must_be_there() -> None:
+    line = "5%s 6 %s %s 7%1"
+    assert [one.start for one in find(line)] == [9]
+    assert [one.start for one in find(line, wanted=Counter({"%s": 1, "%1": 1}))] == [1, 9, 13]
+    assert [one.start for one in find(line, wanted=Counter({"%s": 2, "%d": 1}))] == [1, 6, 9]
 
 
 def test_what_encloses_what() -> None:

@@ -84,6 +84,19 @@ def test_what_was_invented_goes() -> None:
     assert part("the {0} dog").placed(candidate("das {5} Hund <br>")).text == "das {0} Hund"
 
 
+@pytest.mark.parametrize(
+    ("line", "text", "made"),
+    [("size%s", "5", "5%s"), ("Size %s", "Gr. 5", "Gr. 5 %s"), ("50%d or the %d", "50%d ja", "50%d ja %d")],
+)
+def test_what_is_put_behind_a_number_is_there(line: str, text: str, made: str) -> None:
+    placed = part(line).placed(candidate(text, alignment=[]))
+    assert placed.text == made
+    (same,) = part(line).mended([placed])
+    assert same is placed
+    assert part(line).mended([candidate(text)]) == []
+    assert placed.alignment
+
+
 def test_marks_in_which_nothing_else_stands() -> None:
     assert part('open "{0}" or ``x`` (%s) now').bare[0] == "open or ``x`` now"
     assert part("*{0}* ('{1}') „{2}“ ({3}, {4})").bare[0] == "(,)"

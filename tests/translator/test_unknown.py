@@ -193,7 +193,9 @@ def test_long_lines_take_no_time_a_piece() -> None:
     words: Any = Alternating()
     start = time.process_time()
     assert unknown.known_words(words, [0, 1], "Rio dog " * 6_000) == [0, 1] * 6_000
-    assert [(one.begin, one.end) for one in Source.of(["▁", *"я" * 6_000], [False] + [True] * 6_000).units] == [(1, 6001)]
+    assert [(one.begin, one.end) for one in Source.of(["▁", *"я" * 6_000], [False] + [True] * 6_000).units] == [
+        (1, 6001)
+    ]
     assert len(Spelled.of(["▁."] + ["."] * 8_000).tokens()) == 8_001
     assert time.process_time() - start < 0.7
     assert kinds_of(" \u0301e\u0301 \u0301d-\u0301.\u0301") == " www  w''.."
