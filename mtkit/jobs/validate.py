@@ -105,7 +105,7 @@ class Validator:
                 f"the loss on dev is {total}: training diverged; start anew with a lower train.lr", remedy="fresh"
             )
         translations = []
-        request = Request(protect=False)  # what the model says, and not what is made of it
+        request = Request(protect=False)  # placeholders and the like as the model says them, not as they are put in
         for made in self._translator(model).translations(self.sources, request=request):
             self.check()
             translations.append(made.text)

@@ -5,6 +5,7 @@ They are known by their form alone. Must not know models, or what a translator d
 
 import html
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,8 @@ _ICU = (
     r"\{(?=\s*\w{1,60}\s*,\s*(?:plural|select|selectordinal|number|date|time|ordinal|spellout|duration|choice)\s*[,}])"
     r"[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}"
 )
-_CONVERSION = r"(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
+# Flags and numbers are short: both may be zeros, and of a long row of them each division would be tried.
+_CONVERSION = r"(?:\*|\d{1,4})?(?:\.(?:\*|\d{1,4}))?(?:hh?|ll?|I64|[Lqjzt])?[diouxXeEfFgGaAcCsSpnbBhr@]"
 _DOMAIN = "com|org|net|edu|gov|mil|int|info|io|dev|app|eu|de|fr|uk|jp|kr|cn|ru|nl|pl|ch"
 
 _FORMS = {  # tried in this order
@@ -53,9 +55,9 @@ _FORMS = {  # tried in this order
         r"\$\((?!\d)[\w.-]{1,60}\)",
         r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",
         rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{_LETTER}])",  # but for $USD
-        r"%\d{1,2}\$[-+0#',]*(?:[tT][A-Za-z]|" + _CONVERSION + ")",
-        r"%\([^()%\n]{1,60}\)[-+0#', ]*" + _CONVERSION,
-        r"%<\w{1,60}>[-+0#]*" + _CONVERSION,
+        r"%\d{1,2}\$[-+0#',]{0,8}(?:[tT][A-Za-z]|" + _CONVERSION + ")",
+        r"%\([^()%\n]{1,60}\)[-+0#', ]{0,8}" + _CONVERSION,
+        r"%<\w{1,60}>[-+0#]{0,8}" + _CONVERSION,
         r"%(?<![\w%]%)[A-Za-z_][\w.-]{0,60}%(?![\w%])",
         r"%(?<![\w%]%)[A-Z][A-Z0-9_]{2,60}(?![A-Z0-9_])",
         r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:`])",  # :wave:, but no role of reStructuredText
@@ -63,7 +65,7 @@ _FORMS = {  # tried in this order
     ],
     # Behind a number it is more likely so many percent: 50 %-a, 5%d.
     "format": [
-        rf"%(?:[+0#',]|-(?=[\d*]))*{_CONVERSION}(?![{_LETTER}])",
+        rf"%(?:[+0#',]|-(?=[\d*])){{0,8}}{_CONVERSION}(?![{_LETTER}])",
         rf"%[ds](?=[A-Za-z]{{1,3}}(?![{_LETTER}]))",  # with a unit: %dpx, %ds
         rf"%-?[A-Za-z](?![{_LETTER}])",  # of dates: %Y-%m-%d
     ],
@@ -134,16 +136,20 @@ def percent_first(language: str) -> bool:
     return re.split("[-_]", language.lower())[0] in PERCENT_FIRST
 
 
-def find(line: str, percent_first: bool = False, formatted: bool = False) -> list[Span]:
+def find(
+    line: str, percent_first: bool = False, formatted: bool = False, wanted: Counter[str] | None = None
+) -> list[Span]:
     """The spans of a line, in order; none overlap.
 
     Args:
         percent_first: %5 is five percent.
         formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
+        wanted: which are placeholders behind a number, too, and how many such of each: it is known that they are there.
     """
     if not TRIGGER.search(line):
         return []
     found: list[Span] = []
+    wanted = Counter(wanted)  # those that are left
     before = place = 0  # where the last one ended, and the last that was looked at
     while match := _SPAN.search(line, place):
         kind, text = str(match.lastgroup), match[0]
@@ -151,12 +157,12 @@ def find(line: str, percent_first: bool = False, formatted: bool = False) -> lis
             text = _trimmed(text)
         start = match.start()
         place = end = start + len(text)
-        if (
-            (kind == "entity" and _is_letter(line, start, end))
-            or (kind in ("format", "numbered") and _is_share(line, start, before))
-            or (kind == "numbered" and percent_first)
-        ):
+        if (kind == "entity" and _is_letter(line, start, end)) or (kind == "numbered" and percent_first):
             continue
+        if kind in ("format", "numbered") and _is_share(line, start, before):
+            if not wanted[text]:
+                continue
+            wanted[text] -= 1
         before = end
         formatted |= text[0] == "%" and kind != "percent"
         found.append(Span(start, end, text, kind if kind in KINDS else "placeholder"))
@@ -167,14 +173,16 @@ def pairs(spans: Sequence[Span]) -> dict[int, int]:
     """Which enclose text together: place of the opening one -> place of the closing one. Pairs nest."""
     found: dict[int, int] = {}
     opened: list[int] = []
+    of_name: dict[str, list[int]] = {}  # the same ones, by name
     for place, span in enumerate(spans):
         if span.role == "open":
             opened.append(place)
-        elif span.role == "close":
-            same = [at for at, other in enumerate(opened) if spans[other].name == span.name]
-            if same:
-                found[opened[same[-1]]] = place
-                del opened[same[-1] :]
+            of_name.setdefault(span.name, []).append(place)
+        elif span.role == "close" and (same := of_name.get(span.name)):
+            first = same[-1]
+            found[first] = place
+            while opened and opened[-1] >= first:  # what is opened inside and never closed encloses nothing
+                of_name[spans[opened.pop()].name].pop()
     return found
 
 

@@ -2,11 +2,13 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import inf
 
 from mtkit.text.spans import Span
 
+NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # ASCII's marks, as some models write them
 OPENING = tuple("([{<\"'`“„«‘‚‹「『*")
 
 Moves = Sequence[tuple[int, int]]
@@ -16,6 +18,52 @@ Moves = Sequence[tuple[int, int]]
 def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether they have characters in common."""
     return one[0] < other[1] and other[0] < one[1]
+
+
+@dataclass(frozen=True)
+class Squeezed:
+    """A text without white space, case and width, in which the same text is found however it is written.
+
+    Attributes:
+        whole: the text as it is.
+        text: what is left of it.
+        places: where in `whole` each of its characters stands.
+    """
+
+    whole: str
+    text: str
+    places: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str, floor: int = 0) -> "Squeezed":
+        """Of a text from a place on."""
+        places = [place for place in range(floor, len(text)) if not text[place].isspace()]
+        return cls(text, _squeezed("".join(text[place] for place in places)), places)
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where another text is, from left to right, no two overlapping; never a part of a longer word."""
+        wanted = _squeezed("".join(text.split()))
+        at = self.text.find(wanted)
+        while at >= 0 and wanted:
+            begin, end = self.places[at], self.places[at + len(wanted) - 1] + 1
+            cut = (text[0].isalnum() and _in_word(self.whole[max(0, begin - 1) : begin])) or (
+                text[-1].isalnum() and _in_word(self.whole[end : end + 1])
+            )
+            if not cut:
+                yield begin, end
+            at = self.text.find(wanted, at + (1 if cut else len(wanted)))
+
+
+def _squeezed(text: str) -> str:
+    """Narrow and in lower case, character by character."""
+    lower = text.translate(NARROW).lower()
+    return (
+        lower if len(lower) == len(text) else "".join(lower if len(lower := one.lower()) == 1 else one for one in text)
+    )
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def gone(text: str, span: Span, floor: int) -> tuple[int, int]:

@@ -6,9 +6,8 @@ cannot be, the line is searched again, for other translations and without what m
 where attention points. Knows what was asked of search and what it answered; must not know models.
 """
 
-import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,8 +15,8 @@ from functools import cached_property
 from mtkit.text import spans
 from mtkit.text.fold import fold
 from mtkit.text.spans import Span
-from mtkit.translator import placing
-from mtkit.translator.edits import Moves, carried, edited, gone, moved, overlap, starts
+from mtkit.translator import kept, placing
+from mtkit.translator.edits import Moves, Squeezed, carried, edited, gone, moved, overlap, starts
 from mtkit.translator.parts import Job
 from mtkit.translator.placing import Looked
 from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
@@ -26,7 +25,6 @@ CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
 LOOPS, LOOPS_MORE = 2, 10  # more than so many pieces a source piece, and these, are no translation
 SHOWN = 40  # characters of what a warning is about
-NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # ASCII's marks, as some models write them
 
 Search = Callable[[list[Line], Request], Iterable[Translation]]
 
@@ -50,8 +48,9 @@ class Guard:
         self, number: int, place: int, job: Job, line: Line | Pair, candidates: list[Candidate]
     ) -> list[Candidate]:
         """Translations of a part of a line as they are to be told; none: it has to be searched again."""
-        found = spans.find(line.text, self._percent_first) if self._request.protect else []
-        part = self._part(found, job, place, line) if found else None
+        if job.kept is None:  # once a line, however many parts it has
+            job.kept = spans.find(line.text, self._percent_first) if self._request.protect else []
+        part = self._part(job.kept, job, place, line) if job.kept else None
         if part is None or not part.found:
             return candidates
         right = part.mended(candidates)
@@ -64,20 +63,17 @@ class Guard:
 
     def _part(self, found: list[Span], job: Job, place: int, line: Line | Pair) -> "Part":
         """A part of a line with what is found in it of the line's spans; none is cut."""
-        start = sum(map(len, job.parts[:place]))
-        end = start + len(job.parts[place])
+        start, end = job.bounds[place : place + 2]
         first, last = (bisect_left(found, bound, key=lambda one: one.start) for bound in (start, end))
-        pairs = spans.pairs(found)
         inside = range(first, last)
+        opened = sorted(job.opening[b] for b in inside if job.opening.get(b, first) < first)
+        closed = sorted(job.closing[a] for a in inside if job.closing.get(a, -1) >= last)
         return Part(
             job.parts[place],
             line.prefix if isinstance(line, Line) else "",
             job.sentences[place].number,
             [replace(one, start=one.start - start, end=one.end - start) for one in found[first:last]],
-            (
-                [found[a] for a, b in sorted(pairs.items()) if a < first and b in inside],
-                [found[b] for b, a in sorted((b, a) for a, b in pairs.items()) if b >= last and a in inside],
-            ),
+            ([found[a] for a in opened], [found[b] for b in closed]),
             self._in_target,
         )
 
@@ -109,12 +105,14 @@ class Guard:
         """Whether there is more to be had of the part as it is than was asked for.
 
         Of lists and of draws all has been seen; with a prefix, or too long for the models, it cannot be searched
-        so; and where they say the same again and again, no other translation is worth the time.
+        so; without a word there is nothing else to be said, and where they say the same again and again, no other
+        translation is worth the time.
         """
         sentence = job.sentences[place]
         whole = not sentence.prefix and job.given[place] == job.parts[place]
         one = self._request.sampling is None and self._request.n_best == 1 < self._beam
-        return one and whole and len(first[0].tokens) <= LOOPS * len(sentence.sources[0]) + LOOPS_MORE
+        words = not kept.wordless(part.text)
+        return one and whole and words and len(first[0].tokens) <= LOOPS * len(sentence.sources[0]) + LOOPS_MORE
 
     def _listed(self, candidates: list[Candidate]) -> list[Candidate]:
         """Of a list each text once; draws may be the same."""
@@ -173,8 +171,23 @@ class Part:
         quote = "'" if '"' in shown else '"'
         return f"{quote}{shown}{quote} {what}"
 
-    def _find(self, text: str) -> list[Span]:
-        return spans.find(text, self.percent_first, formatted=any(one.text == "%%" for one in self.found))
+    @cached_property
+    def _formats(self) -> Counter[str]:
+        """Those that are no share of anything: such a one as 5%d is not among what is found."""
+        there = Counter(one.text for one in self.found if one.text.startswith("%") and one.text != "%%")
+        return Counter({text: count for text, count in there.items() if self.text.count(text) == count})
+
+    def _find(self, text: str, put: bool = True) -> list[Span]:
+        """What a translation has.
+
+        Args:
+            put: one that had no number before it in the line may have come behind one.
+        """
+        formatted = any(one.text == "%%" for one in self.found)
+        found = spans.find(text, self.percent_first, formatted)
+        if put and (lost := self._formats - Counter(one.text for one in found)):
+            found = spans.find(text, self.percent_first, formatted, lost)
+        return found
 
     def _floor(self, text: str) -> int:
         """Where what was forced ends."""
@@ -195,18 +208,27 @@ class Part:
             return candidate
         floor, found = self._floor(text), self._find(text)
         missing, more = difference(self.found, found)
-        taken = [(one.start, one.end) for one in found if one not in more]
-        strange = [one for one in more if all(one.text != other.text for other in self.found)]
+        taken = bytearray(len(text))
+        beyond = {one.start for one in more}
+        for one in found:
+            if one.start not in beyond:
+                _take(taken, one.start, one.end)
+        mine = {one.text for one in self.found}
+        strange = [one for one in more if one.text not in mine]
         edits: list[tuple[int, int, str]] = []
-        for one in list(missing):
-            if place := alike(one, text, strange, taken, floor):
-                taken.append(place)
+        squeezed = Squeezed.of(text, floor)
+        wanted, missing = missing, []
+        places = {one.text: squeezed.find(one.text) for one in wanted}
+        for one in wanted:
+            if place := alike(one, places[one.text], strange, taken, floor):
+                _take(taken, *place)
                 edits.append((*place, one.text))
                 more, strange = (
                     [other for other in some if not overlap((other.start, other.end), place)]
                     for some in (more, strange)
                 )
-                missing.remove(one)
+            else:
+                missing.append(one)
         if missing or len(more) > len(self.found):  # the latter says the same again and again
             return None
         edits += [(*gone(text, one, floor), "") for one in more if one.start >= floor]
@@ -240,7 +262,9 @@ class Part:
     def _cleared(self, text: str) -> tuple[str, Moves]:
         """A translation without what is to be put in, or was invented."""
         floor = self._floor(text)
-        return edited(text, [(*gone(text, one, floor), "") for one in self._find(text) if one.start >= floor])
+        return edited(
+            text, [(*gone(text, one, floor), "") for one in self._find(text, put=False) if one.start >= floor]
+        )
 
     def _put(self, text: str, looked: Looked | None) -> tuple[str, Moves]:
         """Everything put into a translation, but what its prefix has."""
@@ -259,13 +283,13 @@ class Part:
     def _links(self, made: str) -> set[tuple[int, int]]:
         """Links between the words that have the same of it."""
         source, target = starts(self.text), starts(made)
-        found = self._find(made)
+        found: dict[str, deque[Span]] = {}
+        for one in self._find(made):
+            found.setdefault(one.text, deque()).append(one)
         links = set[tuple[int, int]]()
         for one in self.found:
-            same = next((other for other in found if other.text == one.text), None)
-            if same is not None:
-                found.remove(same)
-                links.add((bisect_right(source, one.start) - 1, bisect_right(target, same.start) - 1))
+            if same := found.get(one.text):
+                links.add((bisect_right(source, one.start) - 1, bisect_right(target, same.popleft().start) - 1))
         return links
 
 
@@ -289,26 +313,25 @@ def taken_from(there: Counter[str], text: str) -> bool:
     return there[text] >= 0
 
 
+def _take(taken: bytearray, start: int, end: int) -> None:
+    taken[start:end] = b"\1" * (end - start)
+
+
 def alike(
-    span: Span, text: str, more: Sequence[Span], taken: Sequence[tuple[int, int]], floor: int
+    span: Span, places: Iterator[tuple[int, int]], more: Sequence[Span], taken: bytearray, floor: int
 ) -> tuple[int, int] | None:
     """Where a translation has something that was meant to be a span: the same but for white space, case and width, or
     another of its kind.
 
     Args:
+        places: where it is but for these, in order; those before were taken.
         more: spans of the translation that its source has not.
-        taken: what stands for other spans.
+        taken: 1 for each character of what stands for other spans.
         floor: where it may begin.
     """
-    characters = [re.escape(character) for character in span.text if not character.isspace()]
-    before, after = (r"(?<!\w)" * span.text[0].isalnum(), r"(?!\w)" * span.text[-1].isalnum())
-    pattern = re.compile(before + r"\s*".join(characters) + after, re.IGNORECASE)
-    for match in pattern.finditer(text.translate(NARROW), floor):
-        if not any(overlap(match.span(), other) for other in taken):
-            whole = [
-                match.span(),
-                *((one.start, one.end) for one in more if overlap(match.span(), (one.start, one.end))),
-            ]
+    for place in places:
+        if not any(taken[slice(*place)]):
+            whole = [place, *((one.start, one.end) for one in more if overlap(place, (one.start, one.end)))]
             return min(start for start, _ in whole), max(end for _, end in whole)
     for one in more:
         if one.start >= floor and (one.kind, one.role) == (span.kind, span.role):

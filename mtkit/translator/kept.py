@@ -12,15 +12,19 @@ def blank(line: str) -> bool:
     return not fold(line).strip()
 
 
-def wordless(line: str) -> bool:
-    """Whether no letter is in it but those of placeholders, tags and addresses; of a line that is not blank."""
-    found = spans.find(line)
-    return not any(map(str.isalpha, spans.without(line, found)[0] if found else line))
+def wordless(line: str, protect: bool = True) -> bool:
+    """Whether no letter is in it; of a line that is not blank.
+
+    Args:
+        protect: those of placeholders, tags and addresses do not count.
+    """
+    found = spans.find(line) if protect else []
+    return not any(map(str.isalpha, fold(spans.without(line, found)[0]) if found else line))
 
 
 def as_it_is(line: str, request: Request) -> Translation:
     """A line that no model is given: its own translation; or nothing, if nothing is seen or tokenizers made nothing."""
-    if blank(line) or not wordless(line):
+    if blank(line) or not wordless(line, request.protect):
         return Translation(line, [])
     links = [(word, word) for word in range(len(line.split()))]
     scores = list[float]() if request.details else None

@@ -1,10 +1,13 @@
 """A line that is translated in parts, and how the translations of its parts become one."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 
 from mtkit.search.search import Ranking
 from mtkit.search.sentence import Sentence
-from mtkit.text import sentences
+from mtkit.text import sentences, spans
+from mtkit.text.spans import Span
 from mtkit.translator.request import Candidate
 
 
@@ -14,6 +17,7 @@ class Job:
 
     Attributes:
         given: what models are given of each part; default: all of it.
+        kept: what must not change in the line; None: nobody has looked for it.
     """
 
     parts: list[str]
@@ -21,10 +25,26 @@ class Job:
     warnings: list[str]
     given: list[str] = field(default_factory=list)
     found: list[list[Candidate]] = field(init=False)
+    kept: list[Span] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.given = self.given or self.parts
         self.found = [[]] * len(self.parts)  # each is replaced, none is written into
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """Where in the line each part begins, and where the last one ends."""
+        return [0, *accumulate(map(len, self.parts))]
+
+    @cached_property
+    def closing(self) -> dict[int, int]:
+        """Which of `kept` enclose text together: see `spans.pairs`."""
+        return spans.pairs(self.kept or [])
+
+    @cached_property
+    def opening(self) -> dict[int, int]:
+        """The same the other way round."""
+        return {last: first for first, last in self.closing.items()}
 
 
 def joined(job: Job, ranking: Ranking, language: str) -> list[Candidate]:

@@ -6,7 +6,8 @@ Knows strings and weights; must not know models or tokenizers.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -63,7 +64,11 @@ def _begins(byte: re.Match[str]) -> str:
 
 
 def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
-    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`."""
+    """What a span may stand before or after: words and marks; where no spaces are written, what lies between `cuts`.
+
+    Args:
+        cuts: in order.
+    """
     found: list[Range] = []
     for match in _UNIT.finditer(text):
         start, end = match.span()
@@ -71,7 +76,8 @@ def units(text: str, cuts: Sequence[int] = ()) -> list[Range]:
             start = found.pop()[0]
         bounds = [start, end]
         if _UNSPACED.search(text, start, end):
-            bounds[1:1] = [cut for cut in cuts if start < cut < end and not _goes_on(text, cut)]
+            inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
+            bounds[1:1] = [cut for cut in inside if not _goes_on(text, cut)]
         found += pairwise(bounds)
     return found
 
@@ -120,6 +126,24 @@ class _Node:
     inside: "list[_Node]"
 
 
+@dataclass
+class _Level:
+    """What is being laid: all of the translation, or what two spans enclose.
+
+    Attributes:
+        nodes: those that are left, each with its units, by their first.
+        begins: the first units of those that enclose something, in order.
+        low, high: the units that are left.
+        last: the number of the span that closes it.
+    """
+
+    nodes: Iterator[tuple[Range, _Node]]
+    begins: list[int]
+    low: int
+    high: int
+    last: int
+
+
 class _Placing:
     def __init__(
         self,
@@ -138,15 +162,20 @@ class _Placing:
         self.spans = found = [*opened, *found, *closed]
         self.target = units(text, [start for start, _ in looked.rows] if looked else range(len(text)))
         between = list(pairwise([0, *(bound for span in found for bound in (span.start, span.end)), len(line)]))[::2]
-        cuts = [start for start, _ in looked.columns] if looked else range(len(line))
+        cuts = sorted(start for start, _ in looked.columns) if looked else range(len(line))
         self.source = [
             (start + a, start + b)
             for start, end in between
-            for a, b in units(line[start:end], [cut - start for cut in cuts])
+            for a, b in units(
+                line[start:end],
+                [cut - start for cut in cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]],
+            )
         ]
         self.lowest = next((i for i, (start, _) in enumerate(self.target) if start >= floor), len(self.target))
         self.anchors = self._anchors(looked)
-        self.gaps = [sum(end <= span.start for _, end in self.source) for span in found]
+        ends = [end for _, end in self.source]
+        self.gaps = [bisect_right(ends, span.start) for span in found]
+        self.linked = [unit for unit, anchor in enumerate(self.anchors) if anchor]
         self.pairs = spans.pairs(found)
         self.paired = {*self.pairs, *self.pairs.values()}
 
@@ -196,8 +225,9 @@ class _Placing:
             return self.lowest
         if tight and gap == count:
             return len(self.target)
-        left = next(((gap - i, a[1]) for i in range(gap - 1, -1, -1) if (a := self.anchors[i])), None)
-        right = next(((i - gap + 1, a[0]) for i in range(gap, count) if (a := self.anchors[i])), None)
+        at = bisect_left(self.linked, gap)
+        left = next(((gap - i, a[1]) for i in self.linked[max(0, at - 1) : at] if (a := self.anchors[i])), None)
+        right = next(((i - gap + 1, a[0]) for i in self.linked[at : at + 1] if (a := self.anchors[i])), None)
         if left is None or right is None:
             one = left or right
             return one[1] if one else self.lowest
@@ -239,23 +269,40 @@ class _Placing:
                 levels[-1].append(_Node(number, number, []))
         return levels[0]
 
-    def _laid(self, nodes: list[_Node], low: int, high: int) -> list[tuple[bool, int]]:
-        """Units of the translation and, between them, spans: (whether it is a span, number)."""
-        made: list[tuple[bool, int]] = []
+    def _level(self, nodes: list[_Node], low: int, high: int, last: int = -1) -> "_Level":
         ranged = sorted(((self._range(node), node) for node in nodes), key=lambda one: one[0][0])
-        begins = [start for (start, end), _ in ranged if start < end]  # of those that enclose something
-        for (start, end), node in ranged:
+        return _Level(iter(ranged), [start for (start, end), _ in ranged if start < end], low, high, last)
+
+    def _laid(self, nodes: list[_Node], low: int, high: int) -> list[tuple[bool, int]]:
+        """Units of the translation and, between them, spans: (whether it is a span, number).
+
+        Without recursion: a line may have tags in tags as deep as it likes.
+        """
+        made: list[tuple[bool, int]] = []
+        levels = [self._level(nodes, low, high)]
+        while levels:
+            level = levels[-1]
+            ranged = next(level.nodes, None)
+            if ranged is None:
+                made += [(False, unit) for unit in range(level.low, level.high)]
+                levels.pop()
+                if levels:
+                    made.append((True, level.last))
+                    levels[-1].low = level.high
+                continue
+            (start, end), node = ranged
             if node.last in self.inside:
-                end = min(end, *(other for other in begins if other > start), high)
-            start = min(max(start, low), high)
-            end = min(max(end, start), high)
-            made += [(False, unit) for unit in range(low, start)]
+                following = bisect_right(level.begins, start)
+                end = min(end, *level.begins[following : following + 1], level.high)
+            start = min(max(start, level.low), level.high)
+            end = min(max(end, start), level.high)
+            made += [(False, unit) for unit in range(level.low, start)]
+            made.append((True, node.first))
             if node.first == node.last:
-                made.append((True, node.first))
+                level.low = end
             else:
-                made += [(True, node.first), *self._laid(node.inside, start, end), (True, node.last)]
-            low = end
-        return made + [(False, unit) for unit in range(low, high)]
+                levels.append(self._level(node.inside, start, end, node.last))
+        return made
 
     # The text.
 

@@ -46,7 +46,8 @@ class Segmenter:
         With a prefix every line is that is not blank.
 
         Args:
-            protect: where there are too many pieces, placeholders and the like are left out, and never cut.
+            protect: a line of placeholders and the like alone is not translated; where there are too many pieces, they
+                are left out, and never cut.
 
         Raises:
             DataError: a prefix that the target vocabulary cannot write, or before a line that is too long for one.
@@ -55,7 +56,7 @@ class Segmenter:
         for number, whole in self._encoded([line.text for line in lines]).items():
             line = lines[number]
             prefix = self._prefix(line)
-            if not prefix and kept.wordless(line.text):
+            if not prefix and kept.wordless(line.text, protect):
                 continue
             given, whole = self._given(line.text, whole, protect)
             length = self._length(whole)
@@ -126,7 +127,8 @@ class Segmenter:
             [
                 f"{length} pieces are more than the {self.longest} of the longest training sentence: "
                 f"translated in {len(parts)} parts"
-            ],
+            ]
+            * (len(parts) > 1),
             [text for text, _ in given],
         )
 
@@ -170,4 +172,4 @@ class Segmenter:
                 parts[-1] += part
             else:
                 nothing += part
-        return parts
+        return parts or [nothing]

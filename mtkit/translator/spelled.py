@@ -61,7 +61,8 @@ class Spelled:
         kinds, made = kinds_of(self.text), list[Span]()
         for found in TOKEN.finditer(kinds):
             begin, end = found.span()
-            cuts = set[int]() if kinds[begin] == "w" else {cut for cut in self.ends if begin < cut < end}
+            inside = self.ends[bisect_right(self.ends, begin) : bisect_left(self.ends, end)]
+            cuts = set[int]() if kinds[begin] == "w" else set(inside)
             made += [Span(*both) for both in pairwise([begin, *sorted(cuts), end])]
         return made
 
@@ -74,20 +75,22 @@ def core_of(text: str) -> str:
 
 def kinds_of(text: str) -> str:
     """Of each character its kind; a mark is part of what it stands on."""
-    kinds = ""
+    kinds, seen = list[str](), False
     for character in text:
         category = unicodedata.category(character)
         if character.isspace():
-            kinds += " "
-        elif kinds.strip() and category in ("Mn", "Mc", "Me", "Cf"):
-            kinds += kinds[-1]
+            kinds.append(" ")
+            continue
+        if seen and category in ("Mn", "Mc", "Me", "Cf"):
+            kinds.append(kinds[-1])
         elif character in HOLDS:
-            kinds += "'"
+            kinds.append("'")
         elif category[0] in "LMN":
-            kinds += "u" if languages.unspaced(character) else "w"
+            kinds.append("u" if languages.unspaced(character) else "w")
         else:
-            kinds += "."
-    return kinds
+            kinds.append(".")
+        seen = True
+    return "".join(kinds)
 
 
 def numbered(text: str) -> list[int]:

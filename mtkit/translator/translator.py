@@ -1,9 +1,10 @@
 """The Python API: raw lines in, translations out, in order.
 
-A blank line gives a blank line and never reaches the model; a line that the tokenizer makes nothing of does
-the same, and one without a letter comes out as it went in, like the white space at the ends of any line. A line longer
-than all that the model was trained on is translated in parts. Whatever translates goes through here: the commands,
-validation, and whoever imports mtkit, from as many threads as they like.
+A blank line gives a blank line and never reaches the model; a line that the tokenizer makes nothing of does the same.
+One without a letter, but for those of placeholders and the like if these are protected, comes out as it went in, like
+the white space at the ends of any line. A line longer than all that the model was trained on is translated in parts.
+Whatever translates goes through here: the commands, validation, and whoever imports mtkit, from as many threads as they
+like.
 """
 
 import logging
@@ -303,6 +304,7 @@ class Translator:
             jobs[number].found[place] = made
             finish(number)
             yield from ready()
+        assert following == len(lines), f"{len(lines)} lines have {following} translations"
 
     def _found(
         self, jobs: dict[int, Job], decode: Decode, request: Request, forced: bool

@@ -29,7 +29,7 @@ class Source:
         for span, strange in zip(spelled.spans, unknown, strict=True):
             inside = spelled.text[span.begin : span.end]
             begin, end = span.end - len(inside.lstrip()), span.begin + len(inside.rstrip())
-            if not strange or begin >= end:
+            if not strange or begin >= end or (units and end <= units[-1].end):
                 continue
             # Of a word with a strange letter, a name most likely, nothing is translated.
             while begin and kinds[begin - 1 : begin + 1] == "ww":
@@ -83,8 +83,12 @@ def _merged(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
     parts_of_pieces = any(piece.startswith("▁") and piece != "▁" for piece in pieces)
     made: list[tuple[str, int]] = []
     last: Span | None = None
+    units = iter(source.units)  # in order, like the pieces
+    following = next(units, None)
     for piece, number, span in zip(pieces, ids, source.spelled.spans, strict=True):
-        unit = next((one for one in source.units if one.meets(span)), None)
+        while following and following.end <= span.begin:
+            following = next(units, None)
+        unit = following if following and following.meets(span) else None
         if unit and made and (unit == last or (parts_of_pieces and made[-1][0] == "▁")):
             made[-1] = made[-1][0] + piece, strange
         else:

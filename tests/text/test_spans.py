@@ -1,6 +1,7 @@
 """What is a placeholder, a tag or an address by its form, and what only looks so."""
 
 import time
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -94,12 +95,42 @@ def test_percent_before_the_number() -> None:
     assert [percent_first(code) for code in ("tr", "TR_tr", "en", "tru")] == [True, True, False, False]
 
 
+def test_behind_a_number_as_many_are_known_as_must_be_there() -> None:
+    line = "5%s 6 %s %s 7%1"
+    assert [one.start for one in find(line)] == [9]
+    assert [one.start for one in find(line, wanted=Counter({"%s": 1, "%1": 1}))] == [1, 9, 13]
+    assert [one.start for one in find(line, wanted=Counter({"%s": 2, "%d": 1}))] == [1, 6, 9]
+
+
 def test_what_encloses_what() -> None:
     spans = find("<b>a <i>b</i></b> <br> {{#x}}c{{/x}} <p> </u> <i>d</i>")
     texts = [(spans[first].text, spans[last].text) for first, last in sorted(pairs(spans).items())]
     assert texts == [("<b>", "</b>"), ("<i>", "</i>"), ("{{#x}}", "{{/x}}"), ("<i>", "</i>")]
     assert len(pairs(find("<b>a <i>b</b></i>"))) == 1  # they do not nest
     assert pairs(find("<b/>a</b> {x} <img src=a>")) == {}
+
+
+def test_many_that_enclose_take_no_time_each() -> None:
+    for line, count in (("<b>" * 9_000 + "</b>" * 9_000, 9_000), ("<i>" + "<b>" * 9_000 + "</i></b>" * 9_000, 1)):
+        spans = find(line)
+        start = time.process_time()
+        assert len(pairs(spans)) == count
+        assert time.process_time() - start < 0.5
+
+
+@given(st.lists(st.sampled_from(["<a>", "</a>", "<b>", "</b>", "{{#c}}", "{{/c}}", "{x}"]), max_size=12))
+def test_the_last_that_was_opened_is_closed_first(texts: list[str]) -> None:
+    spans = find(" ".join(texts))
+    expected: dict[int, int] = {}
+    opened: list[int] = []
+    for place, span in enumerate(spans):
+        same = [at for at in opened if spans[at].name == span.name]
+        if span.role == "open":
+            opened.append(place)
+        elif span.role == "close" and same:
+            expected[same[-1]] = place
+            opened = [at for at in opened if at < same[-1]]
+    assert pairs(spans) == expected
 
 
 BARE = [
@@ -153,3 +184,20 @@ def test_no_line_takes_long(part: str) -> None:
     start = time.process_time()
     find(line)
     assert time.process_time() - start < 2
+
+
+ROWS = [
+    *(start + "0" * 20_000 for start in ("%", "%-", "%.", "%(a)", "%1$", "%1$.", "%<a>", "%(a)+")),
+    "%(a)" + " " * 20_000,
+    "%1$" + "#0" * 10_000,
+    "<a" + " " * 20_000,
+    "{" + " " * 20_000,
+    "a.b" * 7_000,
+]
+
+
+@pytest.mark.parametrize("line", ROWS, ids=[line[:5].strip() + line[-1] for line in ROWS])
+def test_no_long_row_takes_long(line: str) -> None:
+    start = time.process_time()
+    find(line)
+    assert time.process_time() - start < 0.5

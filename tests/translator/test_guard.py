@@ -1,5 +1,6 @@
 """Placeholders, tags and addresses survive whatever a model says, and good translations are left alone."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from mtkit import Candidate, Sampling, Translation, Translator
 from mtkit.schema import Decode
 from mtkit.search.sentence import Sentence
 from mtkit.text.spans import find, pairs
+from mtkit.translator.edits import Squeezed
 from mtkit.translator.guard import CHANGED, LOST, Guard, Part
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
@@ -80,6 +82,19 @@ def test_links_follow_the_words() -> None:
 
 def test_what_was_invented_goes() -> None:
     assert part("the {0} dog").placed(candidate("das {5} Hund <br>")).text == "das {0} Hund"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "made"),
+    [("size%s", "5", "5%s"), ("Size %s", "Gr. 5", "Gr. 5 %s"), ("50%d or the %d", "50%d ja", "50%d ja %d")],
+)
+def test_what_is_put_behind_a_number_is_there(line: str, text: str, made: str) -> None:
+    placed = part(line).placed(candidate(text, alignment=[]))
+    assert placed.text == made
+    (same,) = part(line).mended([placed])
+    assert same is placed
+    assert part(line).mended([candidate(text)]) == []
+    assert placed.alignment
 
 
 def test_marks_in_which_nothing_else_stands() -> None:
@@ -293,3 +308,35 @@ def test_many_pieces_of_one_are_no_long_line(small: Translator) -> None:
     (forced,) = small.window([Line(line, "das")])
     assert forced.text.startswith("das")
     holds(line, forced)
+
+
+def test_parts_of_a_long_line_and_long_spans_take_no_time_each() -> None:
+    parts = ["the <b>red</b> %s dog sees the <i>{0} house. </i>"] * 500
+    line, guard = Line("".join(parts)), Guard(("en", "de"), Request(), 5, True)
+    one = Job(parts, [Sentence([[1]])] * len(parts), [])
+    start = time.process_time()
+    for place, text in enumerate(parts):
+        assert guard.passed(0, place, one, line, [candidate(text)])
+    address = "http://ex.org/" + "a/b%20c" * 10_000
+    (made,) = part(f"see {address}").mended([candidate("siehe " + address.replace("/b", "/ B", 1))])
+    assert made.text == f"siehe {address}"
+    many = "%s %d " * 300 + "dog"
+    (made,) = part(many).mended([candidate(many.replace("%", "% "))])
+    assert made.text == many
+    assert time.process_time() - start < 0.7
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ein % S", (4, 7)),
+        ("％ｓ", (0, 2)),
+        ("%st %s", (4, 6)),
+        ("50%s_, %\u3000s", (7, 10)),
+        ("%  x", None),
+        ("İ%sa İ%S", (6, 8)),
+    ],
+)
+def test_the_same_but_for_white_space_case_and_width(text: str, found: tuple[int, int] | None) -> None:
+    assert next(Squeezed.of(text).find("%s"), None) == found
+    assert next(Squeezed.of(text, 3).find("%s"), None) == (found if found and found[0] >= 3 else None)

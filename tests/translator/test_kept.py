@@ -1,5 +1,6 @@
 """What comes out of a line as it went in, whatever form of answer is asked for."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from mtkit import Sampling, Translator
 from mtkit.translator import forms
 from mtkit.translator.request import Line
+from mtkit.translator.segment import Segmenter
 from tests.translator.small import LINES, LONGEST, translator
 
 WORDLESS = ["😀", "✓", "— — —", "▾ •", "???", "12:30", "3 + 4 = 7", "  1,000.50\t", "(…)"]
@@ -28,6 +30,13 @@ def test_what_has_no_letter_passes_through(small: Translator, line: str) -> None
         assert (one.score, one.candidates[0].logprob, one.candidates[0].tokens, one.warnings) == (0.0, 0.0, [], [])
     (links,) = (small.translate(line, align=True).candidates[0].alignment,)
     assert links == [(word, word) for word in range(len(line.split()))]
+
+
+@pytest.mark.parametrize("line", ["%s", "<b>{name}</b>", "www.ex.org/a 12"])
+def test_what_has_letters_in_placeholders_alone_is_for_the_model_if_these_are(small: Translator, line: str) -> None:
+    assert small.translate(line).candidates[0].tokens == []
+    assert small.translate(line, protect=False).candidates[0].tokens != []
+    assert small.translate("12:30", protect=False).text == "12:30"
 
 
 @pytest.mark.parametrize("line", BLANK)
@@ -80,3 +89,29 @@ def test_a_prefix_asks_for_words(small: Translator) -> None:
     first, second = answers
     assert first.text.startswith("eins")
     assert second.text == "???"
+
+
+NOTHING_LEFT = ["%s " * 100 + "\u3164", "<b>" * 60 + "\u1160" + "</b>" * 60, "\uffa0" + "{0} " * 99]
+
+
+@pytest.mark.parametrize("line", NOTHING_LEFT)
+def test_a_long_line_with_a_letter_that_is_not_seen_passes_and_the_next_ones_are_translated(
+    small: Translator, line: str
+) -> None:
+    made = small.translate([line, "the red dog", "one two"])
+    assert made[0].text == line
+    assert [one.text for one in made[1:]] == [small.translate(one).text for one in ("the red dog", "one two")]
+
+
+def test_a_long_line_of_whose_parts_tokenizers_make_nothing_is_one_part(
+    small: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Segmenter._of_models
+
+    def of_models(self: Segmenter, texts: list[str], threads: int = 1) -> Iterator[list[list[int]]]:
+        return ([[]] if "%s" not in text else ids for text, ids in zip(texts, whole(self, texts, threads), strict=True))
+
+    monkeypatch.setattr(Segmenter, "_of_models", of_models)
+    line = "%s " * 100 + "x"
+    (job,) = Segmenter(small.members).jobs([Line(line)]).values()
+    assert (job.parts, len(job.sentences), job.warnings) == ([line], 1, [])

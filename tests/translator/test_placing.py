@@ -1,6 +1,7 @@
 """Where placeholders and tags go in a translation, with links made by hand."""
 
 import re
+import time
 
 import pytest
 
@@ -60,6 +61,22 @@ def test_without_attention_all_are_there_and_nest(line: str, text: str, loose: b
     assert sorted(one.text for one in find(made)) == sorted(one.text for one in spans)
     assert len(pairs(find(made))) == len(pairs(spans))
     assert "".join(without(made, find(made))[0].split()) == "".join(text.split())
+
+
+def test_tags_may_nest_as_deep_as_they_like() -> None:
+    line = "<b>" * 3_000 + "save <i>the</i> file" + "</b>" * 3_000
+    made, _ = place(line, find(line), "Datei", looked(line, "Datei", "2-0"))
+    assert made == "<b>" * 3_000 + "<i>Datei</i>" + "</b>" * 3_000
+
+
+@pytest.mark.parametrize("part", ["字的 {0} ", "字的 <b>x</b> ", "{0}"])
+def test_many_take_no_time_each(part: str) -> None:
+    line = part * 3_000
+    found = find(line)
+    start = time.process_time()
+    made, _ = place(line, found, "das Haus", None)
+    assert time.process_time() - start < 0.7
+    assert [one.text for one in find(made)] == [one.text for one in found]
 
 
 def test_nothing_before_a_floor() -> None:

@@ -1,11 +1,14 @@
 """Source words that the vocabulary lacks: where they go, by attention that is made by hand, and in translations."""
 
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from mtkit.translator import unknown
 from mtkit.translator.copying import Copied, copied
-from mtkit.translator.spelled import Spelled
+from mtkit.translator.spelled import Spelled, kinds_of
 from mtkit.translator.unknown import Source
 
 
@@ -172,3 +175,27 @@ def test_links_are_of_the_words_that_there_are() -> None:
     ]
     assert links("▁dog ▁sees [▁Rio]", "▁Hund ▁sieht ▁x", rows, [(0, 0), (1, 1), (2, 2)]) == [(0, 0), (1, 1), (2, 2)]
     assert links("▁the ▁house [😀]", "▁das ▁Haus", rows, [(0, 0), (1, 1)]) == [(0, 0), (1, 1)]
+
+
+class Alternating:
+    """A tokenizer to which every other word is unknown."""
+
+    unknown = 0
+
+    def surfaces(self, text: str) -> list[str]:
+        return ["▁" + word for word in text.split()]
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        return [[number % 2 for number, _ in enumerate(text.split())] for text in texts]
+
+
+def test_long_lines_take_no_time_a_piece() -> None:
+    words: Any = Alternating()
+    start = time.process_time()
+    assert unknown.known_words(words, [0, 1], "Rio dog " * 6_000) == [0, 1] * 6_000
+    assert [(one.begin, one.end) for one in Source.of(["▁", *"я" * 6_000], [False] + [True] * 6_000).units] == [
+        (1, 6001)
+    ]
+    assert len(Spelled.of(["▁."] + ["."] * 8_000).tokens()) == 8_001
+    assert time.process_time() - start < 0.7
+    assert kinds_of(" \u0301e\u0301 \u0301d-\u0301.\u0301") == " www  w''.."
