@@ -131,7 +131,10 @@ def publish(folder: Path) -> Iterator[Path]:
     try:
         with _named(folder):
             yield temporary
+        shared = temporary.stat().st_mode & 0o666  # as the user wants files to be; safetensors makes its own private
         for path in sorted(temporary.rglob("*")):
+            if path.is_file():
+                path.chmod(shared)
             sync(path)
         sync(temporary)
         aside = _aside(folder)

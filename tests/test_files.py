@@ -142,3 +142,13 @@ def test_errors_of_libraries_become_those_of_the_system(text: str, number: int) 
     assert caught.value.errno == number
     with pytest.raises(RuntimeError, match="other"), files.as_os_error(Path("x")):
         raise RuntimeError("other")
+
+
+def test_what_is_published_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:
+    with files.publish(tmp_path / "bundle") as folder:
+        (folder / "a").write_text("a")
+        (folder / "b").write_text("b")
+        (folder / "b").chmod(0o600)
+    (tmp_path / "own").write_text("own")
+    modes = {path.stat().st_mode for path in [tmp_path / "own", *(tmp_path / "bundle").iterdir()]}
+    assert len(modes) == 1

@@ -166,10 +166,12 @@ class Part:
     def warning(self, candidate: Candidate, what: str) -> str:
         """What is to be said of something that a translation had not."""
         missing, more = difference(self.found, self._find(candidate.text))
-        text = (missing or more or self.found)[0].text
+        about = missing or more or self.found[:1]
+        text = about[0].text
+        others = f" (and {len(about) - 1} more)" if len(about) > 1 else ""
         shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
         quote = "'" if '"' in shown else '"'
-        return f"{quote}{shown}{quote} {what}"
+        return f"{quote}{shown}{quote}{others} {what}"
 
     @cached_property
     def _formats(self) -> Counter[str]:

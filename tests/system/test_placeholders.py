@@ -44,6 +44,7 @@ def test_links_are_of_the_text_that_comes_out(toy: Translator) -> None:
     made = toy.translate("the <b>red</b> dog sees {0} and", align=True)
     assert made.text == "das <b>rote</b> Hund sieht {0} und"
     assert made.candidates[0].alignment == [(word, word) for word in range(6)]
+    assert made.warnings == [f'"<b>" (and 2 more) {LOST}']
 
 
 def test_a_long_line(toy: Translator) -> None:
