@@ -378,7 +378,9 @@ def _best(row: Sequence[float], allowed: Sequence[bool]) -> int:
 
 
 def _shares(some: Range, of: Sequence[Range]) -> list[tuple[int, float]]:
-    """Which units some characters lie in, and with what share of them that lie in any."""
-    over = [(unit, min(some[1], end) - max(some[0], start)) for unit, (start, end) in enumerate(of)]
+    """Which units, in order, some characters lie in, and with what share of them that lie in any."""
+    first = bisect_right(of, some[0], key=lambda one: one[1])
+    last = bisect_left(of, some[1], lo=first, key=lambda one: one[0])
+    over = [(unit, min(some[1], of[unit][1]) - max(some[0], of[unit][0])) for unit in range(first, last)]
     over = [(unit, length) for unit, length in over if length > 0]
     return [(unit, length / sum(length for _, length in over)) for unit, length in over]
