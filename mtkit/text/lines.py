@@ -12,6 +12,8 @@ from pathlib import Path
 from mtkit.errors import DataError
 from mtkit.text import compression
 
+LONGEST = 1 << 26  # bytes of a line; a device may give zeros without end
+
 
 def must_exist(path: Path) -> None:
     """Refuse a path that cannot be read as lines.
@@ -31,15 +33,17 @@ def lines(path: Path) -> Iterator[tuple[str, bool]]:
     """Yield each line of a file, compressed or not, without its line end, and whether that was CRLF.
 
     Raises:
-        DataError: not UTF-8 (file, line and byte are named), or a damaged archive.
+        DataError: not UTF-8 (file, line and byte are named), a line without end, or a damaged archive.
     """
     name = "stdin" if path == compression.STDIN else str(path)
-    number, begun = 1, []  # the line that comes next, and what there is of it
+    number, begun, size = 1, [], 0  # the line that comes next, what there is of it, and how much
     for block in compression.blocks(path):
         cut = block.rfind(b"\n") + 1
         if not cut:
             begun.append(block)
+            size = check_length(size + len(block), name, number)
             continue
+        size = len(block) - cut
         whole = b"".join([*begun, block[:cut]])
         begun = [block[cut:]]
         yield from _whole(whole, name, number)
@@ -61,6 +65,17 @@ def _whole(raw: bytes, name: str, first: int) -> Iterator[tuple[str, bool]]:
         yield from ((line.removesuffix("\r"), line.endswith("\r")) for line in found)
     else:
         yield from zip(found, repeat(False))
+
+
+def check_length(size: int, name: str, number: int) -> int:
+    """The bytes that a line has so far.
+
+    Raises:
+        DataError: no line has so many; names it.
+    """
+    if size > LONGEST:
+        raise DataError(f"{name}, line {number}: longer than {LONGEST:,} bytes; expected text with a sentence a line")
+    return size
 
 
 def decode(raw_lines: Iterable[bytes], name: str, first: int = 1) -> Iterator[tuple[str, bool]]:

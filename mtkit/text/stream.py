@@ -11,7 +11,7 @@ from typing import Any
 from mtkit.errors import DataError
 from mtkit.text import compression
 from mtkit.text.compression import STDIN, Unpacker
-from mtkit.text.lines import decode
+from mtkit.text.lines import check_length, decode
 from mtkit.text.plausibility import refuse_other_encodings
 
 READ = 1 << 16
@@ -115,6 +115,7 @@ def windows(source: Source, most: int, others: Sequence[Any] = ()) -> Iterator[l
     pending: list[bytes] = []
     size = 0
     parts: list[bytes] = []  # of a line that has not ended yet
+    begun = 0  # bytes of these
 
     def first() -> Iterator[list[str]]:
         nonlocal size
@@ -150,6 +151,7 @@ def windows(source: Source, most: int, others: Sequence[Any] = ()) -> Iterator[l
                 parts = []
             if rest:
                 parts.append(rest)
+                begun = check_length(begun * (len(parts) > 1) + len(rest), source.name, source.lines + len(lines) + 1)
             source.lines += len(lines)
             while size >= WINDOW_BYTES:  # an archive gives a lot at once
                 yield from first()
