@@ -221,10 +221,10 @@ def evaluate(
 ) -> list[Result]:
     """Translate the config's test sets with the run's best model, keep the output in runs/NAME/eval/, and score it.
 
+    What cannot be kept is scored all the same (see `Result.problems`).
+
     Args:
         tested: whether intervals are made.
-
-    What cannot be kept is scored all the same (see `Result.problems`).
 
     Raises:
         DataError: the config names no test set.

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from mtkit import files, reading
 from mtkit.corpus.shards import Part, ShardWriter
 from mtkit.errors import DataError, RunError
-from mtkit.store import bundle, checkpoint, log
+from mtkit.store import checkpoint, log
 from mtkit.store.prepared import CORPUS, Prepared
 from tests.store.changes import (
     DEEP,
@@ -33,12 +33,6 @@ from tests.train.bench import Bench
 
 DATA = Path(__file__).parent / "data"
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bundle is looked at a second time without waiting."""
-    monkeypatch.setattr(bundle, "RETRY_SECONDS", 0)
 
 
 def progress(**values: Any) -> Change:
