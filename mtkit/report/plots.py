@@ -128,7 +128,6 @@ def bars(
     title: str,
     x: str,
     y: str,
-    intervals: Mapping[str, Sequence[tuple[float, float] | None]] | None = None,
 ) -> str:
     """Bars beside one another in groups: an SVG element.
 
@@ -136,7 +135,6 @@ def bars(
         groups: what stands under each group.
         series: name -> a height a group; None: no bar.
         title, x, y: as in `curves`.
-        intervals: name -> the ends of an interval a group.
 
     Raises:
         MtkitError: matplotlib is not installed.
@@ -147,34 +145,11 @@ def bars(
         for number, (name, heights) in enumerate(series.items()):
             places = [place - 0.4 + width * (number + 0.5) for place in range(len(groups))]
             axes.bar(places, [height or 0.0 for height in heights], width * 0.92, color=color(number), label=name)
-            for place, ends in zip(places, (intervals or {}).get(name, []), strict=False):
-                if ends:
-                    axes.vlines(place, *ends, color=INK, linewidth=1.2)
         axes.grid(visible=False, axis="x")
         if 1 < len(series) < 4:
             axes.margins(y=0.05 + 0.09 * len(series))  # room for the legend above the bars
         turned = sum(map(len, groups)) > 48
         axes.set_xticks(range(len(groups)), groups, rotation=30 if turned else 0, ha="right" if turned else "center")
-        legend(axes, len(series))
-
-    return drawn(draw, title=title, x=x, y=y)
-
-
-def points(series: Sequence[Series], *, title: str, x: str, y: str, diagonal: bool = False) -> str:
-    """Single points: an SVG element; arguments as of `curves`.
-
-    Args:
-        diagonal: a line where x equals y.
-
-    Raises:
-        MtkitError: matplotlib is not installed.
-    """
-
-    def draw(axes: "Axes") -> None:
-        if diagonal:
-            axes.axline((0, 0), slope=1, color=SOFT, linewidth=1, linestyle="--")
-        for number, one in enumerate(series):
-            axes.scatter(one.x, _heights(one), s=14, color=color(number), label=one.name)
         legend(axes, len(series))
 
     return drawn(draw, title=title, x=x, y=y)
