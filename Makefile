@@ -32,11 +32,11 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 # One thread each: two test processes with two threads each would wait for one another on two cores. Who is done first
 # takes over tests of the other, whole files or not: what is trained once is shared through a lock (tests/system/conftest.py).
 test: setup  ## the tests, in a few minutes
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser and not system'
 
 # The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names.
-system: setup  ## tests of what needs more than Python: pages in a browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser -rs
+system: setup  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'browser or system' -rs
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.
 slow: setup  ## tests that train for minutes: every choice learns, and the fast path is faster
