@@ -1,0 +1,147 @@
+"""Transformers exported to CTranslate2 say there what they say here, in fp32 to the fourth digit."""
+
+import random
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from mtkit.text.tokenizer import Tokenizer
+from mtkit.translator.request import Pair
+from mtkit.translator.translator import Translator
+from tests.system.toy import CONFIG, WORDS, make, mtkit, ran
+
+pytestmark = pytest.mark.system
+CLOSE = 1e-4
+TRANSFORMER = """
+[model.encoder]
+name = "transformer"
+layers = 2
+heads = 2
+[model.decoder]
+name = "transformer"
+layers = 2
+"""
+VARIANTS = {
+    "plain": ("model.embed_dim=64",),  # all tied, one width, sines and cosines
+    "learned": (
+        "model.embed_dim=32",
+        "model.tie=none",
+        'model.encoder.positions="learned"',
+        "model.encoder.ffn_dim=96",
+    ),
+    "rotary": ("model.tie=inputs", 'model.encoder.positions="rotary"', 'model.decoder.positions="rotary"'),
+    "two": ("tokenizer.shared=false", "tokenizer.vocab_size=350", 'model.decoder.positions="rotary"'),
+}
+"""The others project embeddings of another width than that of blocks."""
+
+
+@pytest.fixture(scope="module")
+def ctranslate2() -> ModuleType:
+    return pytest.importorskip("ctranslate2", reason="the package ctranslate2 is not installed")  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a small Transformer of each variant is trained, runs/NAME, and exported in fp32, NAME."""
+    folder = make(tmp_path_factory.mktemp("ctranslate2") / "toy", CONFIG + TRANSFORMER)
+    for name, settings in VARIANTS.items():
+        given = [
+            part
+            for one in (f'name="{name}"', "train.max_updates=120", "train.validate_every=120", *settings)
+            for part in ("-s", one)
+        ]
+        ran(mtkit(folder, "train", "-q", *given))
+        ran(mtkit(folder, "export", "-q", "--to", "ctranslate2", "--precision", "fp32", f"runs/{name}", name))
+    return folder
+
+
+def lines(count: int = 100) -> list[str]:
+    rng = random.Random(5)
+    return [" ".join(rng.choice(list(WORDS)) for _ in range(rng.randint(1, 12))) for _ in range(count)]
+
+
+@pytest.fixture(params=list(VARIANTS))
+def both(request: pytest.FixtureRequest, toys: Path, ctranslate2: ModuleType) -> tuple[Translator, Any, Path]:
+    """A variant here and there, and the folder of the latter."""
+    there = ctranslate2.Translator(str(toys / request.param), compute_type="float32", intra_threads=1)
+    return Translator.load(toys / "runs" / request.param, device="cpu"), there, toys / request.param
+
+
+def tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer]:
+    names = ("source.model", "target.model") if (folder / "source.model").exists() else ("tokenizer.model",) * 2
+    source, target = (Tokenizer.read(folder / name) for name in names)
+    return source, target
+
+
+def named(tokenizer: Tokenizer, texts: list[str]) -> list[list[str]]:
+    return [tokenizer.pieces(ids) for ids in tokenizer.encode(texts)]
+
+
+def test_the_same_likelihood(both: tuple[Translator, Any, Path]) -> None:
+    """Of pairs that no search has chosen, piece by piece, and with long ones among them."""
+    here, there, folder = both
+    sources = [*lines(), " ".join(lines(20))]
+    targets = sources[1:] + sources[:1]
+    source, target = tokenizers(folder)
+    told = there.score_batch(named(source, sources), named(target, targets))
+    pairs = [Pair(one, other) for one, other in zip(sources, targets, strict=True)]
+    for pair, found in zip(here.forced(pairs), told, strict=True):
+        (one,) = pair.candidates
+        assert one.token_logprobs == pytest.approx(found.log_probs, abs=CLOSE)
+        assert one.logprob == pytest.approx(sum(found.log_probs), abs=CLOSE, rel=1e-6)
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+def test_the_same_translations(both: tuple[Translator, Any, Path], beam: int) -> None:
+    """Without a penalty of length, which is another one there."""
+    here, there, folder = both
+    source, target = tokenizers(folder)
+    found = there.translate_batch(
+        named(source, lines()), beam_size=beam, length_penalty=0, return_scores=True, return_attention=True
+    )
+    same = 0
+    told = here.translate(lines(), beam_size=beam, length_penalty=0.0, align=True)
+    for one, other in zip(told, found, strict=True):
+        (best,) = one.candidates
+        if best.tokens == other.hypotheses[0]:
+            same += 1
+            assert best.logprob == pytest.approx(other.scores[0], abs=CLOSE)
+            assert best.attention is not None
+            for ours, theirs in zip(best.attention, other.attention[0], strict=False):
+                assert ours[:-1] == pytest.approx(theirs, abs=CLOSE)
+        else:
+            # Where a hypothesis has ended its place in the beam goes to another one there.
+            assert beam > 1
+            assert best.logprob <= other.scores[0] + CLOSE
+    assert same == len(found) if beam == 1 else same >= 0.97 * len(found)
+
+
+def test_the_card_says_how(both: tuple[Translator, Any, Path]) -> None:
+    here, _, folder = both
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace('FOLDER = "."', f"FOLDER = {str(folder)!r}"), names)
+    found = names["translate"](lines())
+    told = [one.text for one in here.translate(lines())]
+    assert sum(one == other for one, other in zip(found, told, strict=True)) > 0.9 * len(told)
+
+
+def test_a_shortlist_and_rounded_weights(toys: Path, ctranslate2: ModuleType) -> None:
+    sizes = []
+    for precision in ("fp32", "bf16", "int8"):
+        asked = ["--to", "ctranslate2", "--precision", precision, "--shortlist", "-c", "mtkit.toml"]
+        ran(mtkit(toys, "export", "-q", *asked, "runs/plain", "short"))  # in the place of the one before
+        sizes.append((toys / "short/model.bin").stat().st_size)
+        there = ctranslate2.Translator(str(toys / "short"), intra_threads=1)
+        source, target = tokenizers(toys / "short")
+        found = there.translate_batch(named(source, lines()), use_vmap=True, beam_size=1)
+        told = Translator.load(toys / "runs/plain", device="cpu").translate(lines(), beam_size=1)
+        same = [one.candidates[0].tokens == other.hypotheses[0] for one, other in zip(told, found, strict=True)]
+        assert sum(same) > 0.9 * len(same)
+    assert sizes[0] > 1.4 * sizes[1] > 1.8 * sizes[2]  # positions are fp32 in all
+    # A piece that translates nothing else is no candidate.
+    only = " ".join(piece for piece in (toys / "short/vmap.txt").read_text().splitlines()[0].split("\t")[1].split())
+    assert "Hund" not in only.replace("▁", "")
