@@ -93,7 +93,7 @@ def test_a_package_that_is_missing_or_old(tmp_path: Path, monkeypatch: pytest.Mo
     old = ModuleType("ctranslate2")
     old.__version__, old.specs = "3.24.0", ModuleType("specs")  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ctranslate2", old)
-    assert "ctranslate2 3.24.0 is installed, expected 4.8 on" in refused(transformer, tmp_path / "out")
+    assert "ctranslate2 3.24.0 is installed, expected 4.8 or newer" in refused(transformer, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
