@@ -62,10 +62,12 @@ sanitize: setup  ## the tests of ops with the native code under the address and 
 bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.train --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
 
-# DATA=DIR as above, with test_2016_flickr.en.gz and .de.gz, too; CT2="PYTHON SCRIPT": see benchmarks/translate.py.
-bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, beside CT2="PYTHON SCRIPT"
-	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) \
-		$(if $(CT2),--ct2 $(CT2))
+# DATA=DIR as above, with test_2016_flickr.en.gz and .de.gz, too; CT2=PYTHON that has ctranslate2 and sentencepiece: then
+# Transformers are trained (BESIDE="--minutes N") and set beside it, too: see benchmarks/beside.py.
+bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, and beside CTranslate2 (CT2=PYTHON)
+	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
+	$(if $(CT2),$(BIN)/python -m benchmarks.beside --work bench --ct2 $(CT2) $(if $(DATA),--data $(DATA)) \
+		--recurrent $(or $(MODEL),bench/runs/translate) $(BESIDE))
 
 # DATA=DIR as above; MODEL=DIR is what translates, else what is trained for two minutes; PARTS of it: see benchmarks/gpu.py.
 # Without DATA it tries itself, small and on a CPU.

@@ -24,7 +24,13 @@ heads = 2
 name = "transformer"
 layers = 2
 """
-QUICK = ("train.max_updates=250", "train.validate_every=250", "train.lr=0.005", "train.batch_tokens=400")
+QUICK = (
+    "train.max_updates=250",
+    "train.validate_every=250",
+    "train.lr=0.005",
+    "train.batch_tokens=400",
+    "decode.beam_size=1",
+)
 VARIANTS = {
     "plain": ("model.embed_dim=64",),  # all tied, one width, sines and cosines
     "learned": (
@@ -49,7 +55,7 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a small Transformer of each variant is trained, runs/NAME, and exported in fp32, NAME."""
     folder = make(tmp_path_factory.mktemp("ctranslate2") / "toy", CONFIG + TRANSFORMER)
     for name, settings in VARIANTS.items():
-        given = [part for one in (f'name="{name}"', *QUICK, *settings) for part in ("-s", one)]
+        given = [part for one in (f'name="{name}"', *QUICK, *settings, "decode.beam_size=1") for part in ("-s", one)]
         ran(mtkit(folder, "train", "-q", *given))
         ran(mtkit(folder, "export", "-q", "--to", "ctranslate2", "--precision", "fp32", f"runs/{name}", name))
     return folder
@@ -121,8 +127,8 @@ def test_the_card_says_how(both: tuple[Translator, Any, Path]) -> None:
     names: dict[str, Any] = {}
     exec(code.replace('FOLDER = "."', f"FOLDER = {str(folder)!r}"), names)
     found = names["translate"](lines())
-    told = [one.text for one in here.translate(lines())]
-    assert sum(one == other for one, other in zip(found, told, strict=True)) > 0.9 * len(told)
+    told = [one.text for one in here.translate(lines())]  # greedy, as the config says, in both
+    assert sum(one == other for one, other in zip(found, told, strict=True)) >= 0.95 * len(told)
 
 
 def test_a_shortlist_and_rounded_weights(toys: Path, ctranslate2: ModuleType) -> None:
@@ -137,7 +143,7 @@ def test_a_shortlist_and_rounded_weights(toys: Path, ctranslate2: ModuleType) ->
         told = Translator.load(toys / "runs/plain", device="cpu").translate(lines(), beam_size=1)
         same = [one.candidates[0].tokens == other.hypotheses[0] for one, other in zip(told, found, strict=True)]
         assert sum(same) > 0.9 * len(same)
-    assert sizes[0] > 1.4 * sizes[1] > 1.8 * sizes[2]  # positions are fp32 in all
+    assert sizes[0] > 1.8 * sizes[1] > 1.8 * sizes[2]  # where weights are of 8 bits, positions are fp32
     # A piece that translates nothing else is no candidate.
     only = " ".join(piece for piece in (toys / "short/vmap.txt").read_text().splitlines()[0].split("\t")[1].split())
     assert "Hund" not in only.replace("▁", "")

@@ -20,7 +20,7 @@ from mtkit.model.transformer.positions import Rotary
 from mtkit.store.bundle import Bundle
 from mtkit.text.tokenizer import Tokenizer
 
-LONGEST = 2048  # positions that are written down; by default it reads 1024 pieces and their end
+LONGEST = 1025  # positions that are written down: by default it reads 1024 pieces and their end, and says 256
 OLDEST = (4, 8)  # of the package that this was tried with
 INSTALL = "pip install 'mtkit[ctranslate2]'"
 
