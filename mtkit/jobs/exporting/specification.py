@@ -38,9 +38,8 @@ def package() -> Any:
             f"what CTranslate2 reads is written by its package, which is not installed: {INSTALL}"
         ) from None
     if tuple(map(int, __version__.split(".")[:2])) < OLDEST:
-        raise ConfigError(
-            f"ctranslate2 {__version__} is installed, expected {'.'.join(map(str, OLDEST))} on: {INSTALL}"
-        )
+        wanted = ".".join(map(str, OLDEST))
+        raise ConfigError(f"ctranslate2 {__version__} is installed, expected {wanted} or newer: {INSTALL}")
     return specs
 
 
