@@ -24,6 +24,8 @@ pieces longer than its source in both, in batches of equal length, by one worker
 import argparse
 import itertools
 import json
+import os
+import shutil
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,7 +34,7 @@ from typing import Any
 
 from benchmarks.engine import Process, Settings
 from benchmarks.transformers import SIZES, Model, exported, trained
-from benchmarks.translate import distinct, read, score, texts
+from benchmarks.translate import TEST, distinct, read, score, texts
 
 BEAMS, WORKERS = (1, 5), (1, 2)
 PARTS = ("speed", "latency", "same")
@@ -57,12 +59,13 @@ class Contender:
 
     def __init__(self, engine: str, model: Model, python: str) -> None:
         self.engine, self.model = engine, model
-        module, folder = ("mtkit", model.folder) if engine == "mtkit" else ("ctranslate2", model.exported)
-        self.command = [python, "-m", f"benchmarks.engine_{module}", str(folder)]
+        self.python = python
         self.best: dict[int, Settings] = {}
 
-    def started(self) -> Process:
-        return Process(self.engine, self.command)
+    def started(self, weights: str = "int8") -> Process:
+        """The engine, at work; CTranslate2's weights lie in a precision on disk."""
+        folder = self.model.folder if self.engine == "mtkit" else self.model.exported[weights]
+        return Process(self.engine, [self.python, "-m", f"benchmarks.engine_{self.engine.lower()}", str(folder)])
 
     def layouts(self, workers: int) -> list[Settings]:
         """Ways to use so many cores; processes of mtkit have a thread each."""
@@ -211,7 +214,7 @@ def same(options: argparse.Namespace, contenders: list[Contender], lines: list[s
     for beam in BEAMS:
         found = []
         for one in contenders[:2]:
-            process = one.started()
+            process = one.started("fp32")
             usual = {"beam": beam, "workers": 1, "threads": 1, "batch": 4096, "precision": "fp32", "type": "float32"}
             process.ask("load", settings=usual)
             found.append(process.ask("search", lines=lines[: options.checked]))
@@ -253,6 +256,12 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"unknown part {unknown[0]}; expected one of {', '.join(PARTS)}")
+    python = shutil.which(options.ct2)
+    if python is None:
+        parser.error(f"--ct2 {options.ct2} is no Python that can be run")
+    options.ct2 = os.path.abspath(python)  # engines have a folder of their own
+    if options.data and not any(options.data.glob(f"{TEST}.en*")):
+        parser.error(f"{options.data / TEST}.en.gz does not exist")
     options.forced = not options.model and not options.minutes
     options.work = options.work.resolve()
     options.data = options.data and options.data.resolve()

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SMALL = ("model.embed_dim=128", "model.hidden_dim=128", "train.lr=3e-3", "train.warmup=300")
@@ -19,12 +20,12 @@ class Model:
 
     Attributes:
         folder: a bundle or a run.
-        exported: the same for CTranslate2, in fp32, of which that makes what it computes in; None: it cannot run it.
+        exported: the same for CTranslate2, by the precision of its weights; {}: it cannot run it.
     """
 
     name: str
     folder: Path
-    exported: Path | None = None
+    exported: Mapping[str, Path] = field(default_factory=dict)
 
 
 def trained(name: str, work: Path, data: Path | None, minutes: float) -> Path:
@@ -60,14 +61,20 @@ def trained(name: str, work: Path, data: Path | None, minutes: float) -> Path:
 
 
 def exported(name: str, folder: Path, work: Path, python: str) -> Model:
-    """A model with its export, made anew, by the package ctranslate2 of another Python where there is none here."""
-    code = "import ctranslate2, pathlib; print(pathlib.Path(ctranslate2.__file__).parents[1])"
+    """A model with its exports, made anew, by the package ctranslate2 of another Python where there is none here.
+
+    Raises:
+        SystemExit: there is no such package, or the model is one that CTranslate2 cannot run.
+    """
+    code = "import ctranslate2, sentencepiece, pathlib; print(pathlib.Path(ctranslate2.__file__).parents[1])"
     there = subprocess.run([python, "-c", code], capture_output=True, text=True)
     if there.returncode:
-        raise SystemExit(f"{python} has no ctranslate2: pip install ctranslate2 sentencepiece there, or name another")
-    out = work / "exported" / name.replace(" ", "")
-    command = [sys.executable, "-c", EXPORT, there.stdout.strip(), "export", "-q", "--to", "ctranslate2"]
-    done = subprocess.run([*command, "--precision", "fp32", str(folder), str(out)])
-    if done.returncode:
-        raise SystemExit(f"{folder} cannot be exported to CTranslate2")
-    return Model(name, folder, out)
+        raise SystemExit(f"{python} has no ctranslate2 and sentencepiece: pip install them there, or name another")
+    made = {}
+    for precision in ("int8", "fp32"):
+        made[precision] = work / "exported" / f"{name.replace(' ', '')}-{precision}"
+        command = [sys.executable, "-c", EXPORT, there.stdout.strip(), "export", "-q", "--to", "ctranslate2"]
+        done = subprocess.run([*command, "--precision", precision, str(folder), str(made[precision])])
+        if done.returncode:
+            raise SystemExit(done.returncode)  # it has said why
+    return Model(name, folder, made)

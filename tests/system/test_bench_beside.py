@@ -1,6 +1,7 @@
 """The benchmark beside CTranslate2: what it makes of what engines say, and wrong usage; with CTranslate2, a table."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 from benchmarks import beside
 from benchmarks.beside import Contender, compared, grouped, in_turn, quantile, quickest
 from benchmarks.engine import Process, memory
-from benchmarks.transformers import Model
+from benchmarks.transformers import Model, exported
 from mtkit.text.tokenizer import Tokenizer
 from tests.system.toy import ENVIRONMENT, WORDS
 from tests.translator.small import LINES, pieces, written
@@ -82,10 +83,12 @@ def test_what_is_made_of_it() -> None:
     assert counts == {"the same": 2, "ties": 1, "better there": 1, "better here": 1}
 
 
-def test_lengths_are_forced_where_nothing_was_learnt(tmp_path: Path) -> None:
+def test_lengths_are_forced_where_nothing_was_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In groups, each of sources of one length; and the engine says so many pieces."""
     from benchmarks.engine_mtkit import Mtkit
 
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
     folder = written(tmp_path / "model")
     lines = [line for line in LINES if line]
     model = Model("small", folder)
@@ -107,7 +110,7 @@ def test_lengths_are_forced_where_nothing_was_learnt(tmp_path: Path) -> None:
 
 
 def test_ways_to_use_two_cores(tmp_path: Path) -> None:
-    here, there = (Contender(name, Model("m", tmp_path, tmp_path), "python") for name in ("mtkit", "CTranslate2"))
+    here, there = (Contender(name, Model("m", tmp_path), "python") for name in ("mtkit", "CTranslate2"))
     assert here.layouts(2) == [{"workers": 2, "threads": 1}]
     assert there.layouts(2) == [{"workers": 2, "threads": 1}, {"workers": 1, "threads": 2}]
     assert there.layouts(1) == [{"workers": 1, "threads": 1}]
@@ -124,12 +127,20 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, message in ((["spped"], "unknown part spped; expected one of speed, latency, same"), ([], "--work")):
-        monkeypatch.setattr("sys.argv", ["beside", *arguments, *(["--work", str(tmp_path)] if arguments else [])])
+    work = ["--work", str(tmp_path / "work")]
+    for arguments, message in (
+        ([], "--work"),
+        ([*work, "spped"], "unknown part spped; expected one of speed, latency, same"),
+        ([*work, "--ct2", "no/python"], "--ct2 no/python is no Python that can be run"),
+        ([*work, "--data", str(tmp_path)], "test_2016_flickr.en.gz does not exist"),
+    ):
+        monkeypatch.setattr("sys.argv", ["beside", *arguments])
         with pytest.raises(SystemExit) as caught:
             beside.main()
         assert caught.value.code == 2
         assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="has no ctranslate2 and sentencepiece"):
+        exported("m", tmp_path, tmp_path, shutil.which("false") or "false")
 
 
 @pytest.mark.system
