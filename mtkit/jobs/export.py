@@ -66,9 +66,9 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
         ConfigError: as `export`, or the package ctranslate2 is not installed.
     """
     folder = bundle.locate(model)
-    config = bundle_config.read(folder)
-    _check(folder, config.kind, model, out)
-    if found := obstacles(config.model):
+    planned = bundle_config.read(folder)
+    _check(folder, planned.kind, model, out)
+    if found := obstacles(planned.model):
         raise BundleError(f"CTranslate2 cannot run {folder}: {'; '.join(found)}; export it without --to")
     specification.package()
     loaded = bundle.load(model, torch.device("cpu"))
@@ -76,7 +76,7 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
     made = specification.specification(loaded)
     made.validate()
     made.optimize(TYPES[precision])
-    tokenizers = (loaded.source_tokenizer, loaded.target_tokenizer)
+    config, tokenizers = loaded.config, (loaded.source_tokenizer, loaded.target_tokenizer)
     with files.publish(out) as path:
         made.save(str(path))
         for name, tokenizer in zip(config.tokenizers, tokenizers, strict=False):
@@ -141,4 +141,6 @@ def _note(precision: str, shortlist: Shortlist | None) -> str:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".model"))
+    return sum(
+        path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".model", ".txt")
+    )
