@@ -39,6 +39,6 @@ def card(config: BundleConfig, precision: str, shortlist: bool, original: str) -
         "folder: placeholders and tags that are kept, characters that are folded, blank lines that stay blank, long "
         f"lines that are cut (this model has seen {config.max_pieces} pieces at most), pieces that never come. "
         "Of a beam CTranslate2 divides log-probabilities by length^A, mtkit by ((5 + length) / 6)^A with the end "
-        "counted: with `length_penalty=0` in both they agree, but for ties and for what a beam has dropped.\n\n"
-        f"What follows is the card of the model that this one was made of.\n\n{original}"
+        "counted: with `length_penalty=0` in both they agree, but for ties and for what a beam has dropped."
+        f"\n\nWhat follows is the card of the model that this one was made of.\n\n{original}"
     )
