@@ -31,6 +31,7 @@ from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
 from mtkit.store import bundle, checkpoint, log
+from mtkit.store.board import Board
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -76,7 +77,7 @@ def train(
     if fresh:  # only now, when nothing of the user's is wrong any more
         with files.lock(folder):
             if aside := Run(folder).set_aside():
-                view.say(f"kept the old run as {aside.name}")
+                view.say(f'kept the old run as {aside.name}; name = "{aside.name}" goes on with it')
     with files.lock(folder), signals.caught():
         progress = job.run()
     if progress.finished and progress.diverged:
@@ -179,6 +180,8 @@ class _Job:
         if self.log.bytes < progress.log_bytes:
             self.view.warn(f"{self.log.path} has lost what was logged before update {progress.update:,}")
         self.log.cut(progress.log_bytes)
+        board = Board(self.run_folder.folder, progress.update, self.view.warn)
+        self.log.heard.append(board.write)
         self.divergence = Divergence(self.config.train, self.pieces, progress)
         if not progress.precision:
             self.choose_precision(progress)
@@ -205,6 +208,7 @@ class _Job:
             self.stop()
         finally:
             self.view.end()
+            board.close()
         return progress
 
     def handle(self, event: loop.Event, progress: Progress) -> None:
