@@ -28,6 +28,7 @@ def files(archives: list[Path], locale: str) -> dict[str, str]:
     """The files of messages in archives, by their path without the language."""
     found = {}
     for archive in archives:
+        # The program has the browser's own files in an archive in this folder, a language pack has them in this folder.
         top = "browser/" if archive.parent.name == "browser" and archive.name == "omni.ja" else ""
         with zipfile.ZipFile(archive) as opened:
             for name in opened.namelist():
@@ -42,9 +43,10 @@ def texts(found: dict[str, str]) -> Texts:
     known = {name: pattern for patterns in read.values() for name, pattern in patterns.items()}
     result: Texts = {}
     for path, patterns in read.items():
+        nearest = known | patterns
         for name, pattern in patterns.items():
             with contextlib.suppress(fluent.UnresolvedError):
-                result[f"{path}:{name}"] = fluent.text(pattern, known | patterns)
+                result[f"{path}:{name}"] = fluent.text(pattern, nearest)
     for path, text in found.items():
         if path.endswith(".properties"):
             values = properties.read_properties(text)
