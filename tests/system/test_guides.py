@@ -80,6 +80,7 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert re.match(r"-?\d+\.\d+\t", scores)
 
 
+@pytest.mark.system
 def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     folder = tmp_path / "seeing"
     shutil.copytree(using, folder, symlinks=True)
@@ -107,6 +108,7 @@ def test_python(using: Path) -> None:
     assert out.count("->") == 2
 
 
+@pytest.mark.system
 def test_newcomers(tmp_path: Path, command: Path) -> None:
     """In an empty folder, and in both languages the same."""
     folder = tmp_path / "empty"
