@@ -2,11 +2,14 @@
 PYTHON ?= python3
 DEMO ?= demo
 MINUTES ?= 6
+RECIPE ?= demo
+TEN ?= $(CURDIR)/data/ui.en-de/test.en.gz $(CURDIR)/data/ui.en-de/test.de.gz
+NAME ?= en-de
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
+.PHONY: help setup demo ship test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,12 +25,18 @@ setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it need
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
+# RECIPE=demo-everyday for more of the bundled text.
 demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, score the test set
 	@mkdir -p $(DEMO)
-	cd $(DEMO) && $(BIN)/mtkit preprocess
-	cd $(DEMO) && $(BIN)/mtkit train --set train.max_minutes=$(MINUTES)
-	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(CURDIR)/data/ui.en-de
-	cd $(DEMO) && $(BIN)/mtkit eval
+	cd $(DEMO) && $(BIN)/mtkit preprocess --config $(RECIPE)
+	cd $(DEMO) && $(BIN)/mtkit train --config $(RECIPE) --set train.max_minutes=$(MINUTES)
+	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(TEN) runs/$(RECIPE)
+	cd $(DEMO) && $(BIN)/mtkit eval --config $(RECIPE)
+
+# NAME=en-de or en-ko. The run lies in ships/, where what was interrupted goes on.
+ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 cores, export and score it
+	@mkdir -p ships
+	cd ships && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ship.sh $(NAME)
 
 # One thread each: two test processes with two threads each would wait for one another on two cores. Who is done first
 # takes over tests of the other, whole files or not: what is trained once is shared through a lock (tests/system/conftest.py).
@@ -89,4 +98,4 @@ check: setup  ## style, types, and who may import whom
 	$(BIN)/lint-imports
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo bench build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo ships bench build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -30,6 +30,7 @@ RECIPES = Path(__file__).parent / "recipes"
 STDIN = Path("-")
 LONGEST_SHOWN = 200  # characters of a value in a message
 LONGEST = 1 << 20  # bytes of a file
+DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
 
@@ -114,7 +115,7 @@ def _find(where: str | None) -> tuple[Path, str, Path]:
     """The file of a config, what to call it, and what its relative paths start at."""
     here, names = Path.cwd(), recipes()
     if where is None and not os.path.lexists(here / "mtkit.toml"):
-        return RECIPES / "demo.toml", "built-in recipe demo (there is no mtkit.toml here)", here
+        return RECIPES / f"{DEMO}.toml", f"built-in recipe {DEMO} (there is no mtkit.toml here)", here
     origin = "mtkit.toml" if where is None else where
     if origin == "-":
         return STDIN, "stdin", here
