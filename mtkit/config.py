@@ -269,9 +269,14 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
     Only one of them has a key where they differ in a table's kind (`model.encoder.name`, say).
     """
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    before, after = flat(old), flat(new)
     pairs = {key: (before.get(key), after.get(key)) for key in before | after}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Dotted key -> value, of all keys."""
+    return _flat(config.model_dump())
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

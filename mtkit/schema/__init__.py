@@ -171,6 +171,8 @@ class Train(Section):
     """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
+    reduce: Literal["fp32", "bf16"] = "fp32"
+    """What several processes send each other; bf16: half as much, rounded."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":

@@ -28,8 +28,9 @@ from mtkit.train import precision
 from mtkit.train.state import Progress, Training
 
 KEPT = 2
-CHECKPOINT = Format("checkpoint", 3)
-"""Of progress.json. Version 1 did not say its version, version 2 knew of no divergence and no corrected plan."""
+CHECKPOINT = Format("checkpoint", 4)
+"""Of progress.json. Version 1 did not say its version, version 2 knew of no divergence and no corrected plan, version 3
+of one process only."""
 _PROGRESS = TypeAdapter(Progress)
 
 
@@ -193,8 +194,9 @@ def _check(progress: Progress, where: Path) -> None:
     for number, one in enumerate(progress.kept):
         if not 0 <= one.update <= progress.update:
             refuse(f"kept.{number}.update", one.update, f"0 to the update, {progress.update}")
-    if not 1 <= progress.parts <= 1 << 20:
-        refuse("parts", progress.parts, "1 or more")
+    for key in ("parts", "processes"):
+        if not 1 <= (value := getattr(progress, key)) <= 1 << 20:
+            refuse(key, value, "1 or more")
     if progress.precision and progress.precision not in precision.WAYS:
         refuse("precision", progress.precision, " or ".join(precision.WAYS))
     if progress.first_total and progress.corrected_at >= progress.total_updates:

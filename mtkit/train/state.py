@@ -9,6 +9,8 @@ from mtkit.schema import Train
 from mtkit.train import optimizer
 from mtkit.train.ema import Ema
 
+PLANNED = ("total_updates", "planned_minutes", "first_total", "corrected_at", "corrected_from")
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -45,6 +47,8 @@ class Progress:
     """The update of the last correction."""
     corrected_from: float = 0.0
     """Where that update stands in the schedule of the first plan."""
+    processes: int = 1
+    """How many made the last updates."""
     precision: str = ""
     """A name of `mtkit.train.precision`; decided once."""
     shaped: bool = False
@@ -98,6 +102,16 @@ class Progress:
         """Enter where a time budget ends."""
         self.total_updates, self.planned_minutes = updates, minutes
         self.first_total, self.corrected_at, self.corrected_from = 0, 0, 0.0
+
+    @property
+    def planned(self) -> dict[str, float]:
+        """All that a plan has entered."""
+        return {key: getattr(self, key) for key in PLANNED}
+
+    def enter(self, **told: float) -> None:
+        """Enter what another process has entered, as the one whose clock counts."""
+        for key, value in told.items():
+            setattr(self, key, value)
 
     def correct(self, updates: int) -> None:
         """Enter that a time budget ends elsewhere: from here on what is left of the schedule is stretched to that."""
@@ -165,6 +179,10 @@ class Progress:
     def keep(self, kept: list[Kept]) -> None:
         """Note which validations' weights are on disk, oldest first."""
         self.kept = kept
+
+    def group(self, processes: int) -> None:
+        """Enter how many make the updates from here on."""
+        self.processes = processes
 
     def decide_precision(self, precision: str) -> None:
         """Enter it, for the whole run."""

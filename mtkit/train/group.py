@@ -1,0 +1,300 @@
+"""One process that trains, or several that train as one: which of them this is, and what they agree on.
+
+Nothing else asks how a process was started. All of a group call the same methods in the same order, and each of these
+waits for the others: who is gone is noticed there, and ends the rest. Must not know what is trained.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from mtkit.errors import MtkitError, RunError, WorkerError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch._C._distributed_c10d import Store
+
+    T = TypeVar("T")
+
+JOINING = timedelta(minutes=10)  # until all have started: machines of a cluster do so one after another
+QUICK = timedelta(minutes=2)  # within an update; so long a link may be cut
+PATIENT = timedelta(minutes=15)  # while one validates or writes
+LONG = timedelta(days=7)  # while the first prepares the text
+BUCKET = 1 << 22  # numbers that are summed at a time
+GIVEN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # by torchrun, or by whoever starts the processes
+_CPUS = Path("/sys/devices/system/cpu")
+
+
+class Group(Protocol):
+    """Those that train as one.
+
+    Attributes:
+        rank: which of them this is, from 0; the first one writes, logs and shows.
+        size: how many they are.
+    """
+
+    rank: int
+    size: int
+
+    def exchange(self, *numbers: float) -> list[tuple[float, ...]]:
+        """What each says, in the order of ranks: some numbers, the same count from all."""
+
+    def gathered(self, value: Any) -> list[Any]:
+        """The same of what JSON can say, however long some take to say it."""
+
+    def summed(self, numbers: "Tensor", narrow: bool = False) -> None:
+        """Take the sum over all for each number of a row, in place, added up in the order of ranks.
+
+        Args:
+            numbers: (N), N divisible by `size`.
+            narrow: send bf16 in place of fp32; sums are fp32.
+        """
+
+    def spread(self, tensors: "Sequence[Tensor]") -> None:
+        """Take the values that the first one has, in place."""
+
+    def begun(self) -> None:
+        """The text is prepared: from here on nobody may take for ever."""
+
+    def place(self, device: str) -> str:
+        """Which device is this one's, where a GPU was asked for."""
+
+    def threads(self, asked: int | None) -> int | None:
+        """How many to compute with; None: as torch finds best."""
+
+
+class Alone:
+    """A group of one."""
+
+    rank, size = 0, 1
+
+    def exchange(self, *numbers: float) -> list[tuple[float, ...]]:
+        return [numbers]
+
+    def gathered(self, value: Any) -> list[Any]:
+        return [value]
+
+    def summed(self, numbers: "Tensor", narrow: bool = False) -> None:
+        pass
+
+    def spread(self, tensors: "Sequence[Tensor]") -> None:
+        pass
+
+    def begun(self) -> None:
+        pass
+
+    def place(self, device: str) -> str:
+        return device
+
+    def threads(self, asked: int | None) -> int | None:
+        return asked
+
+
+ALONE = Alone()
+
+
+def by_first(group: Group, work: "Callable[[], T]") -> "T":
+    """Have the first one do something, and all the others wait for what comes of it, which JSON can say."""
+    return group.gathered(work() if group.rank == 0 else None)[0]  # type: ignore[no-any-return]
+
+
+class Processes:
+    """A group of processes, on one machine or several.
+
+    Args:
+        store: where they find one another.
+        local: which of those on this machine this one is, and how many they are.
+    """
+
+    def __init__(self, store: "Store", rank: int, size: int, local: tuple[int, int], device: str = "cpu") -> None:
+        import torch
+        import torch.distributed as dist
+
+        self.rank, self.size, self.local = rank, size, local
+        self._store = store
+        self.cuda = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
+        if self.cuda:
+            torch.cuda.set_device(self.place(device))
+        with self._all_there():
+            backend = "cpu:gloo,cuda:nccl" if self.cuda else "gloo"
+            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=QUICK)
+            self._patient = dist.new_group(timeout=PATIENT, backend="gloo")
+            self._long = dist.new_group(timeout=LONG, backend="gloo")
+        self._waiting = self._long
+
+    def begun(self) -> None:
+        self._waiting = self._patient
+
+    def leave(self) -> None:
+        """Have done with it."""
+        import torch.distributed as dist
+
+        dist.destroy_process_group()
+
+    def exchange(self, *numbers: float) -> list[tuple[float, ...]]:
+        import torch
+        import torch.distributed as dist
+
+        mine = torch.tensor(numbers, dtype=torch.float64)
+        told = [torch.empty_like(mine) for _ in range(self.size)]
+        with self._all_there():
+            dist.all_gather(told, mine)
+        return [tuple(one.tolist()) for one in told]
+
+    def gathered(self, value: Any) -> list[Any]:
+        import torch
+
+        mine = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+        lengths = [int(one) for one in self._patiently(torch.tensor([len(mine)]))]
+        padded = torch.zeros(max(lengths), dtype=torch.uint8)
+        padded[: len(mine)] = mine
+        told = self._patiently(padded)
+        return [json.loads(bytes(one[:length].tolist())) for one, length in zip(told, lengths, strict=True)]
+
+    def summed(self, numbers: "Tensor", narrow: bool = False) -> None:
+        import torch
+        import torch.distributed as dist
+
+        def sent(part: "Tensor") -> "Tensor":
+            return part.bfloat16().view(torch.uint8) if narrow else part
+
+        def read(part: "Tensor") -> "Tensor":
+            return part.view(torch.bfloat16).float() if narrow else part
+
+        for bucket in numbers.split(BUCKET // self.size * self.size):
+            # Each adds up a share of the bucket, in the order of ranks as one process adds batch to batch; a ring would
+            # add in another order.
+            mine = sent(bucket)
+            shares = torch.empty_like(mine)
+            with self._all_there():
+                dist.all_to_all_single(shares, mine)
+            first, *others = (read(share) for share in shares.chunk(self.size))
+            total = first.clone()
+            for other in others:
+                total += other
+            with self._all_there():
+                dist.all_gather(list(shares.chunk(self.size)), sent(total))
+            bucket.copy_(read(shares))
+
+    def spread(self, tensors: "Sequence[Tensor]") -> None:
+        import torch.distributed as dist
+
+        with self._all_there():
+            for tensor in tensors:
+                # Gloo is the one for what lies on a CPU, as an optimiser's counts may.
+                whole = tensor.contiguous()
+                dist.broadcast(whole, 0)
+                if whole is not tensor:
+                    tensor.copy_(whole)
+
+    def place(self, device: str) -> str:
+        return f"cuda:{self.local[0]}" if self.cuda and device in ("auto", "cuda") else device
+
+    def threads(self, asked: int | None) -> int | None:
+        if asked is None and os.environ.get("OMP_NUM_THREADS", "1") == "1":  # which torchrun sets where nobody did
+            return max(1, cores() // self.local[1])
+        return asked
+
+    def says(self, message: str) -> bool:
+        """Whether this is the first to say so; where one of them is gone, whether it is the first to say anything."""
+        import torch.distributed as dist
+
+        try:
+            self._store.set_timeout(timedelta(seconds=5))
+            said = self._store.add("mtkit said", 1)
+            if message:
+                said = self._store.add(f"mtkit said {message}", 1)
+            return bool(said == 1)
+        except (RuntimeError, dist.DistError):  # whoever keeps it is gone, too
+            return True
+
+    def _patiently(self, mine: "Tensor") -> "list[Tensor]":
+        """What each has, with signals being heard while it is waited for."""
+        import torch
+        import torch.distributed as dist
+
+        told = [torch.empty_like(mine) for _ in range(self.size)]
+        with self._all_there():
+            work = dist.all_gather(told, mine, group=self._waiting, async_op=True)
+            for pause in itertools.chain((0.0002, 0.001, 0.005), itertools.repeat(0.02)):
+                if work.is_completed():
+                    break
+                time.sleep(pause)
+            work.wait()
+        return told
+
+    @contextlib.contextmanager
+    def _all_there(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            why = str(error).strip().splitlines()[0]
+            raise Gone(
+                f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
+                f"{self.rank}: {why[-160:]}); mtkit train goes on from the last checkpoint"
+            ) from None
+
+
+class Gone(WorkerError):
+    """Another process of the group has ended, or cannot be reached."""
+
+
+@contextlib.contextmanager
+def joined(device: str = "cpu") -> Iterator[Group]:
+    """The group that this process was started in; what goes wrong in it is said once.
+
+    Args:
+        device: auto, cpu, cuda or cuda:N.
+
+    Raises:
+        RunError: there is no telling which group that is.
+        WorkerError: one of it is gone.
+    """
+    if not int(os.environ.get("WORLD_SIZE", "1")) > 1 or "RANK" not in os.environ:
+        yield ALONE
+        return
+    group = _join(device)
+    try:
+        yield group
+        group.leave()
+    except (MtkitError, KeyboardInterrupt) as error:
+        # Of those who only see that somebody has gone, or that all were interrupted, one says so, if nobody said more.
+        plain = isinstance(error, Gone | KeyboardInterrupt)
+        if not group.says("" if plain else str(error)):
+            code = 130 if isinstance(error, KeyboardInterrupt) else 1
+            raise SystemExit(getattr(error, "exit_code", code)) from None
+        raise
+    except BaseException:
+        group.says("")
+        raise
+
+
+def _join(device: str) -> Processes:
+    from torch.distributed.rendezvous import rendezvous
+
+    if missing := [name for name in GIVEN if name not in os.environ]:
+        raise RunError(
+            f"WORLD_SIZE = {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set: start it with torchrun, or "
+            "unset WORLD_SIZE to train with one process"
+        )
+    here = (int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    store, rank, size = next(rendezvous("env://", timeout=JOINING))
+    return Processes(store, rank, size, here, device)
+
+
+def cores() -> int:
+    """Cores that this process may use; those that share one count once."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = set()
+    for cpu in allowed:
+        try:
+            siblings.add((_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text())
+        except OSError:  # another system
+            siblings.add(str(cpu))
+    return len(siblings)
