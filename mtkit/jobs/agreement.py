@@ -52,6 +52,8 @@ def prepared(group: Group, loaded: Loaded, prepare: Callable[[], tuple[Prepared,
     own, made = prepare() if group.rank == 0 else (None, False)
     name = group.gathered(own.folder.name if own else None)[0]
     folder = loaded.folder / "prepared" / name
+    if group.rank and folder.parent.is_dir():
+        list(folder.parent.iterdir())  # so that a network's file system looks anew
     if own is None and Prepared.is_complete(folder):
         own = Prepared.open(folder)
     group.begun()

@@ -235,7 +235,10 @@ class _Job:
 
     def regroup(self, progress: Progress) -> None:
         """Note how many train from here on, where it is not one, as it was."""
-        before, size = progress.processes, self.group.size
+        before, size, threads = progress.processes, self.group.size, torch.get_num_threads()
+        if size > 1:
+            each = f"{threads} threads" if threads > 1 else "1 thread"
+            self.view.say(f"{size} processes train together, {each} each")
         if before == size:
             return
         progress.group(size)

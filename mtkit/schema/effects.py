@@ -154,7 +154,7 @@ EFFECTS: dict[str, Condition] = {
     "train.consistency_weight": _consistency_weight,
     "train.cut": _cut,
     **_all("train.", "max_epochs", "max_updates", "max_minutes", "validate_every", "validate_lines", "patience"),
-    **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs", "reduce"),
+    **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs", "reduce", "sync_every"),
     "train.average_of": _average_of,
     **_all("decode.", *Decode.model_fields),
     "decode.coverage_penalty": _coverage_penalty,

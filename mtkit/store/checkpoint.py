@@ -42,6 +42,8 @@ def save(folder: Path, training: Training) -> None:
             save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
             if training.ema:
                 save_file(tensors.contiguous(training.ema.model), path / "ema.safetensors")
+            if training.outer:
+                save_file({name: one.contiguous() for name, one in training.outer.items()}, path / "outer.safetensors")
         noted = CHECKPOINT.head() | asdict(training.progress)
         (path / "progress.json").write_text(files.to_json(noted), encoding="utf-8")
         files.seal(path)
@@ -79,12 +81,15 @@ def load(folder: Path, training: Training) -> list[str]:
         try:
             weights = _read(path / "model.safetensors", model)
             means = _read(path / "ema.safetensors", model) if training.ema else {}
+            outer = _outer(path / "outer.safetensors", training.outer)
             state = _optimizer(path / "optimizer.safetensors", kept, progress.update)
         except (reading.Unreadable, OSError) as error:
             raise BundleError(f"{reading.line(str(error))}; start anew", "fresh") from None
         tensors.assign(training.model, weights)
         if training.ema:
             tensors.assign(training.ema.model, means)
+        for name, one in outer.items():
+            (training.outer or {})[name].copy_(one)
         training.progress = progress
         training.restore_tensors(state)
         return wrong
@@ -96,6 +101,10 @@ def load(folder: Path, training: Training) -> list[str]:
 def _read(path: Path, wanted: Mapping[str, Spec]) -> dict[str, Tensor]:
     tensor_files.compare(path, tensor_files.header(path), wanted)
     return tensor_files.load(path)
+
+
+def _outer(path: Path, own: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    return {} if own is None else _read(path, tensor_files.specs(own))
 
 
 def _optimizer(path: Path, wanted: Mapping[str, Spec], update: int) -> dict[str, Tensor]:

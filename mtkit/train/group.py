@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -28,6 +29,7 @@ PATIENT = timedelta(minutes=15)  # while one validates or writes
 LONG = timedelta(days=7)  # while the first prepares the text
 BUCKET = 1 << 22  # numbers that are summed at a time
 GIVEN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # by torchrun, or by whoever starts the processes
+PLACE = re.compile(r"^\[[^\]]*:\d+\] ")  # in whose source an error was made
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -234,10 +236,10 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
-            why = str(error).strip().splitlines()[0]
+            why = PLACE.sub("", str(error).strip()).partition(". ")[0].partition("\n")[0]
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
-                f"{self.rank}: {why[-160:]}); mtkit train goes on from the last checkpoint"
+                f"{self.rank}: {why[:160]}); mtkit train goes on from the last checkpoint"
             ) from None
 
 
@@ -259,6 +261,7 @@ def joined(device: str = "cpu") -> Iterator[Group]:
     if not int(os.environ.get("WORLD_SIZE", "1")) > 1 or "RANK" not in os.environ:
         yield ALONE
         return
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
     group = _join(device)
     try:
         yield group

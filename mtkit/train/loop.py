@@ -111,7 +111,7 @@ def train(
     Raises:
         RunError: a gradient is not finite, or there is no memory for a single sentence.
     """
-    progress, settings, group = updates.training.progress, updates.settings, updates.group
+    progress, settings, group, beside = updates.training.progress, updates.settings, updates.group, updates.beside
     schedule = resolve("schedule", settings.schedule)
     mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
     plan = Plan(settings, mean_tokens, per_epoch, updates.look)
@@ -133,27 +133,31 @@ def train(
             total = total_updates(progress, settings, per_epoch)
             at, end = progress.scheduled(progress.update + 1, total)
             lr = settings.lr * schedule(at, settings.warmup, end, progress.setbacks)
-            # Known beforehand: normalised once, by all of them.
-            tokens = round(
-                sum(told[0] for told in group.exchange(sum(one.target_tokens for parts in together for one in parts)))
-            )
+            own = sum(batch.target_tokens for parts in together for batch in parts)
+            tokens = round(sum(told for (told,) in beside.exchange(own)))  # normalised once, by all of them
             once = updates.once
             while (loss_sum := updates.gradients(together, tokens)) is None:
                 updates.clear()
-                halve(progress, pairs, group)
+                halve(progress, pairs, beside)
                 yield Halved(progress.parts)
                 together = in_parts(pairs, progress.parts, batcher)
             if updates.refused != refused:
                 refused = updates.refused
                 yield Refused(refused)
             made.add(loss_sum, updates.apply(lr), lr, tokens)
-            progress.step(len(pairs) * group.size, tokens)
+            progress.step(len(pairs) * group.size, 0 if updates.outer else tokens)
             if not following:
                 progress.end_epoch()
             seconds, clock = time.monotonic() - clock, time.monotonic()
             progress.spend(seconds)
             made.spent(seconds, waited)
-            planning = plan.wanted(progress, tokens, seconds - (updates.once - once))
+            others = group.size // beside.size  # they have about as many tokens
+            planning = plan.wanted(progress, tokens * others, seconds - (updates.once - once))
+            if updates.outer:
+                if not _comes_together(progress, settings):
+                    continue
+                updates.outer.step()
+                progress.count(made.come_together(group))
             if settings.max_minutes:  # the clock and the pace that count are those of the first process
                 planning = bool(agree(progress, group, planning))
             over, asked = bool(limit(progress, settings)), settle()
@@ -218,6 +222,15 @@ class _Made:
         self.lr = lr
         self.tokens.append(tokens)
 
+    def come_together(self, group: Group) -> int:
+        """Of updates that each process has made by itself, those of all; returns their tokens."""
+        sums = [float(number) for number in self.numbers[::2]]
+        told = group.exchange(*sums, *self.tokens, self.progress.parts)
+        *totals, _ = (sum(some) for some in zip(*told, strict=True))
+        self.numbers[::2], self.tokens = totals[: len(sums)], [round(tokens) for tokens in totals[len(sums) :]]
+        self.progress.enter(parts=max(int(row[-1]) for row in told))
+        return sum(self.tokens)
+
     def spent(self, seconds: float, waited: float) -> None:
         """Note the time that it took."""
         self.seconds, self.waited = self.seconds + seconds, self.waited + waited
@@ -268,6 +281,12 @@ def halve(progress: Progress, pairs: list[Pairs], group: Group = ALONE) -> None:
             remedy="fresh",
         )
     progress.halve()
+
+
+def _comes_together(progress: Progress, settings: Train) -> bool:
+    """Whether the processes of a group do so after an update of each by itself: the same in all of them."""
+    ends = {settings.max_updates, progress.total_updates} - {0}
+    return progress.batch == 0 or progress.update % settings.sync_every == 0 or progress.update in ends
 
 
 def _is_due(progress: Progress, settings: Train) -> bool:

@@ -86,6 +86,10 @@ class Progress:
         self.batch += batches
         self.target_tokens += target_tokens
 
+    def count(self, target_tokens: int) -> None:
+        """Enter target tokens that are known only now."""
+        self.target_tokens += target_tokens
+
     def end_epoch(self) -> None:
         """The next update is of the next pass over the text."""
         self.epoch, self.batch = self.epoch + 1, 0
@@ -203,18 +207,24 @@ class Progress:
 
 @dataclass
 class Training:
-    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one."""
+    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one.
+
+    Attributes:
+        outer: momenta of an outer optimiser by parameter; None: there is none.
+    """
 
     model: Seq2Seq
     optimizer: torch.optim.Optimizer
     progress: Progress
     ema: Ema | None = None
+    outer: dict[str, torch.Tensor] | None = None
 
     @classmethod
     def begin(cls, model: Seq2Seq, settings: Train, progress: Progress) -> "Training":
         """With a fresh optimiser for a model that is on its device."""
         ema = Ema(model, settings.ema) if settings.ema else None
-        return cls(model, optimizer.make(model, settings), progress, ema)
+        outer = optimizer.momenta(model) if settings.sync_every > 1 else None
+        return cls(model, optimizer.make(model, settings), progress, ema, outer)
 
     @property
     def measured(self) -> Seq2Seq:

@@ -137,6 +137,17 @@ def level(training: Training, group: Group) -> None:
     group.spread([*values(training), *training.tensors().values()])
 
 
+def mean(some: list[Tensor], group: Group, narrow: bool) -> None:
+    """Give each of these tensors its mean over the group, in place."""
+    if group.size == 1:
+        return
+    row = torch.cat([one.reshape(-1) for one in some])
+    whole = nn.functional.pad(row, (0, -len(row) % group.size))
+    group.summed(whole, narrow)
+    for one, part in zip(some, whole[: len(row)].split([one.numel() for one in some]), strict=True):
+        one.copy_((part / group.size).view_as(one))
+
+
 def differs(training: Training, group: Group) -> bool:
     """Whether the weights of processes are not alike any more: processors of other kinds round otherwise."""
     if group.size == 1:
@@ -148,6 +159,7 @@ def differs(training: Training, group: Group) -> bool:
 
 
 def values(training: Training) -> list[Tensor]:
-    """Weights and buffers, and those of the running mean."""
+    """Weights and buffers, those of the running mean, and the momenta of the outer optimiser."""
     models = [training.model, *([training.ema.model] if training.ema else [])]
-    return [tensor.detach() for model in models for tensor in tensors.named(model).values()]
+    found = [tensor.detach() for model in models for tensor in tensors.named(model).values()]
+    return found + list((training.outer or {}).values())

@@ -18,6 +18,7 @@ from mtkit.schema import Train
 from mtkit.train import precision
 from mtkit.train.group import ALONE, Group
 from mtkit.train.loss import Objective, batch_loss
+from mtkit.train.outer import Outer
 from mtkit.train.state import Training
 from mtkit.train.together import Gradients, Statistics
 
@@ -65,6 +66,7 @@ class Updates:
         look: updates after which their results are asked for; where that makes a device wait, not after each.
         behind: so many times later they are read, by when they have come.
         once: seconds spent on what later updates need not do again.
+        beside: whoever makes each single update together with this process: the group, or with local updates nobody.
         refused: why updates cannot be made as they were meant to be; "": they can.
     """
 
@@ -74,8 +76,11 @@ class Updates:
     def __init__(self, training: Training, settings: Train, seed: int, group: Group = ALONE) -> None:
         self.training, self.settings, self.seed, self.group = training, settings, seed, group
         self.parameters = list(training.model.parameters())
-        self.summing = Gradients(self.parameters, group, settings.reduce == "bf16")
-        self.statistics = Statistics(training.model, group)
+        narrow = settings.reduce == "bf16"
+        self.outer = Outer(training, group, narrow) if settings.sync_every > 1 else None
+        self.beside = ALONE if self.outer else group
+        self.summing = Gradients(self.parameters, self.beside, narrow)
+        self.statistics = Statistics(training.model, self.beside)
         self.generator = torch.Generator()
         self.objective = Objective.of(settings)
         self.once = 0.0
@@ -127,10 +132,10 @@ class Updates:
 
     def together(self, loss_sum: Tensor | float | None) -> Tensor | float | None:
         """Sum over the group what each process has made."""
-        if self.group.size == 1:
+        if self.beside.size == 1:
             return loss_sum
         own = 0.0 if loss_sum is None or isinstance(loss_sum, Tensor) else loss_sum
-        told = self.group.exchange(loss_sum is None, own)
+        told = self.beside.exchange(loss_sum is None, own)
         if any(failed for failed, _ in told):
             return None
         self.summing.sum()
@@ -138,7 +143,7 @@ class Updates:
         if isinstance(loss_sum, Tensor):  # on its device
             row = torch.zeros(self.group.size, device=loss_sum.device)
             row[0] = loss_sum
-            self.group.summed(row)
+            self.beside.summed(row)
             return row[0].clone()
         total = 0.0
         for _, loss in told:
