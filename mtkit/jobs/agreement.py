@@ -59,9 +59,9 @@ def prepared(group: Group, loaded: Loaded, prepare: Callable[[], tuple[Prepared,
     group.begun()
     missing = [number for number, there in enumerate(group.gathered(own is not None)) if not there]
     if missing or own is None:
-        host = group.gathered(socket.gethostname())[missing[0]]
+        host, there = group.gathered([socket.gethostname(), str(folder)])[missing[0]]
         raise DataError(
-            f"{folder} is not there for process {missing[0]} (on {host}): all machines need the same folder, on a disk "
+            f"{there} is not there for process {missing[0]} (on {host}): all machines need the same folder, on a disk "
             "that they share; or copy it there"
         )
     alike(group, {"text": own.manifest.identity, "prepared corpus": files.sha256(folder / MANIFEST)[:8]})

@@ -107,12 +107,17 @@ def test_one_that_is_killed_ends_all_and_the_run_goes_on(seed: int | None, undis
         time.sleep(rng.uniform(0.05, 4))
         processes[victim := rng.randrange(3)].kill()
         began = time.monotonic()
+        time.sleep(0.2)
+        for process in processes:  # as torchrun does
+            process.kill(signal.SIGTERM)
         codes, told = ended(processes)
         assert time.monotonic() - began < 30
         if any(codes):  # else it came too late
-            assert (codes[victim], *sorted(codes)[1:]) == (-9, 1, 1), (codes, told)
-            errors = [line for one in told for line in one.splitlines() if line.startswith("error: ")]
-            assert len(errors) == 1, told
+            assert codes[victim] == -9, (codes, told)
+            assert set(codes) - {-9} <= {1, 143}, (codes, told)
+            errors = [line for one in told for line in one.splitlines() if line.startswith(("error: ", "interrupted"))]
+            # Whoever keeps the store where they meet (torchrun, or else the first of them) knows what was said.
+            assert len(errors) == 1 or (victim == 0 and len(errors) == 2), told
             assert "Traceback" not in "".join(told)
         codes, told = ended(launch(folder, folder, folder, arguments=SHORT))
         assert codes == [0, 0, 0], told

@@ -297,7 +297,7 @@ def test_local_updates_are_those_of_diloco(tmp_path: Path) -> None:
     outer = torch.optim.SGD(outer_model.parameters(), lr=0.7, momentum=0.9, nesterov=True)
     rounds = [[batches[0:2], batches[2:4]], [batches[4:5]]]
     following = list(parts[0].sampler.epoch(1))
-    rounds += [[following[0:2], following[2:4]], [following[4:5]]]
+    rounds += [[following[0:2]], [following[2:4], following[4:5]]]  # after update 4, and at the end of the epoch
     made = 0
     for turn in rounds:
         for updates in turn:
