@@ -43,7 +43,7 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a model, or go on with an interrupted training; writes runs/NAME with its best model."""
-    from mtkit.train.group import joined
+    from mtkit.train.joining import joined
 
     with joined(device) as group:
         messages = Messages(quiet or group.rank > 0, verbose)

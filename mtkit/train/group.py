@@ -1,7 +1,7 @@
 """One process that trains, or several that train as one: which of them this is, and what they agree on.
 
-Nothing else asks how a process was started. All of a group call the same methods in the same order, and each of these
-waits for the others: who is gone is noticed there, and ends the rest. Must not know what is trained.
+Who is in a group is found by `mtkit.train.joining`. All of a group call the same methods in the same order, and each of
+these waits for the others: who is gone is noticed there, and ends the rest. Must not know what is trained.
 """
 
 import contextlib
@@ -9,15 +9,13 @@ import itertools
 import json
 import os
 import re
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mtkit.errors import MtkitError, RunError, WorkerError
+from mtkit.errors import WorkerError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,14 +23,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-JOINING = timedelta(minutes=10)  # until all have started: machines of a cluster do so one after another
 QUICK = timedelta(minutes=2)  # within an update; so long a link may be cut
 PATIENT = timedelta(minutes=15)  # while one validates or writes
 LONG = timedelta(days=7)  # while the first prepares the text
-ANSWER = 5.0  # seconds, whether somebody has said what went wrong
-LINGER = 2.0  # seconds that the first one stays for those who ask
 BUCKET = 1 << 22  # numbers that are summed at a time
-GIVEN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # by torchrun, or by whoever starts the processes
 PLACE = re.compile(r"^\[[^\]]*:\d+\] ")  # in whose source an error was made
 _CPUS = Path("/sys/devices/system/cpu")
 
@@ -228,7 +222,7 @@ class Processes:
         except RuntimeError as error:
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
-                f"{self.rank}: {_line(error)}); mtkit train goes on from the last checkpoint"
+                f"{self.rank}: {short(error)}); mtkit train goes on from the last checkpoint"
             ) from None
 
 
@@ -236,111 +230,7 @@ class Gone(WorkerError):
     """Another process of the group has ended, or cannot be reached."""
 
 
-@contextlib.contextmanager
-def joined(device: str = "cpu") -> Iterator[Group]:
-    """The group that this process was started in; what goes wrong in it is said once.
-
-    Args:
-        device: auto, cpu, cuda or cuda:N.
-
-    Raises:
-        RunError: there is no telling which group that is.
-        WorkerError: one of it is gone.
-    """
-    if _number("WORLD_SIZE", "1") < 2 or "RANK" not in os.environ:
-        yield ALONE
-        return
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
-    store, rank, size = _store(), _number("RANK"), _number("WORLD_SIZE")
-    try:
-        _meet(store, size)
-        here = (_number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
-        group = Processes(store, rank, size, here, device)
-        yield group
-        group.leave()
-    except (MtkitError, KeyboardInterrupt) as error:
-        # Of those who only see that somebody has gone, or that all were interrupted, one says so, if nobody said more.
-        plain = isinstance(error, Gone | KeyboardInterrupt)
-        if not _says(store, "" if plain else str(error)):
-            code = 130 if isinstance(error, KeyboardInterrupt) else 1
-            raise SystemExit(getattr(error, "exit_code", code)) from None
-        raise
-    except BaseException:
-        _says(store, "")
-        raise
-    finally:
-        if _keeps() and sys.exc_info()[0]:
-            _linger(store, size)
-
-
-def _keeps() -> bool:
-    """Whether this process keeps the store; else torchrun does, or the first one."""
-    return _number("RANK") == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-
-
-def _number(name: str, default: str | None = None) -> int:
-    given = os.environ.get(name, default)
-    try:
-        return int(str(given))
-    except ValueError:
-        raise RunError(f"{name} = {given!r} is set, which is no number: start it with torchrun, or unset it") from None
-
-
-def _store() -> "Store":
-    """Where the processes of a group find one another: kept by torchrun, or else by the first of them."""
-    from torch._C._distributed_c10d import PrefixStore, TCPStore
-
-    if missing := [name for name in GIVEN if name not in os.environ]:
-        raise RunError(
-            f"WORLD_SIZE = {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set: start it with torchrun, or "
-            "unset WORLD_SIZE to train with one process"
-        )
-    address, port, size = os.environ["MASTER_ADDR"], _number("MASTER_PORT"), _number("WORLD_SIZE")
-    try:
-        kept = TCPStore(address, port, size, _keeps(), timeout=JOINING, wait_for_workers=False, multi_tenant=True)
-    except RuntimeError as error:
-        raise Gone(
-            f"the processes that train together cannot meet at {address}:{port} ({_line(error)}): give an address "
-            "and a free port that all machines reach"
-        ) from None
-    return PrefixStore(f"mtkit{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", kept)
-
-
-def _meet(store: "Store", size: int) -> None:
-    """Wait until all are there, with signals being heard."""
-    store.add("there", 1)
-    began = time.monotonic()
-    while (there := store.add("there", 0)) < size:
-        if time.monotonic() - began > JOINING.total_seconds():
-            raise Gone(f"only {there} of {size} processes have come to train together: start the others, too")
-        time.sleep(0.02)
-
-
-def _says(store: "Store", message: str) -> bool:
-    """Whether this is the first process to say so; of nothing in particular, the first to say anything."""
-    told: list[bool] = []
-
-    def ask() -> None:
-        with contextlib.suppress(RuntimeError):  # whoever keeps it is gone, too
-            said = store.add("said", 1)
-            if message:
-                said = store.add(f"said {message}", 1)
-            told.append(said == 1)
-
-    asking = threading.Thread(target=ask, daemon=True)  # over a link that is cut there is no answer for long
-    asking.start()
-    asking.join(ANSWER)
-    return all(told)
-
-
-def _linger(store: "Store", size: int) -> None:
-    """Keep the store until all others have asked it, or are gone."""
-    began = time.monotonic()
-    while store.add("said", 0) < size and time.monotonic() - began < LINGER:
-        time.sleep(0.02)
-
-
-def _line(error: RuntimeError) -> str:
+def short(error: RuntimeError) -> str:
     """What torch says, without its source and its advice."""
     return PLACE.sub("", str(error).strip()).partition(". ")[0].partition("\n")[0][:160]
 

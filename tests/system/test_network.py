@@ -62,8 +62,16 @@ class Network:
         started = []
         for number, (space, end) in enumerate(zip(self.spaces, self.ends, strict=True), 1):
             torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
-            torchrun += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "10.77.0.1:29500", "--rdzv-id", "7"]
-            torchrun += ["--local-addr", f"10.77.0.{number}", *what, "train", *arguments]
+            torchrun += [
+                "--rdzv-backend",
+                "c10d",
+                "--rdzv-endpoint",
+                "10.77.0.1:29500",
+                "--rdzv-id",
+                "7",
+                "--rdzv-conf",
+            ]
+            torchrun += [f"is_host={2 - number}", "--local-addr", f"10.77.0.{number}", *what, "train", *arguments]
             process = subprocess.Popen(
                 ["ip", "netns", "exec", space, *torchrun],
                 cwd=folder,
@@ -117,8 +125,8 @@ def test_two_machines_train_and_go_on_and_a_link_is_cut(undisturbed: Path, tmp_p
     time.sleep(30)
     for process in started:
         process.terminate()
-    told = [process.communicate(timeout=60)[1] for process in started]
-    for one_side in told:
+    sides = [process.communicate(timeout=60)[1] for process in started]
+    for one_side in sides:
         errors = [line for line in one_side.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1, one_side
         assert "is gone or cannot be reached" in errors[0]

@@ -21,7 +21,8 @@ from mtkit.store import checkpoint
 from mtkit.train import loop, plan
 from mtkit.train import together as module
 from mtkit.train import updates as updating
-from mtkit.train.group import ALONE, Group, Processes, by_first, cores, joined
+from mtkit.train.group import ALONE, Group, Processes, by_first, cores
+from mtkit.train.joining import joined
 from mtkit.train.loss import batch_loss
 from mtkit.train.state import Progress, Training
 from mtkit.train.updates import Updates
