@@ -7,13 +7,16 @@ from tests.system.server import MTKIT, Piped
 from tests.system.toy import ENVIRONMENT
 
 
-def launch(*folders: Path, arguments: tuple[str, ...] = (), each: tuple[tuple[str, ...], ...] = ()) -> list[Piped]:
-    """One `mtkit train` in each of these folders; `each`: what only the command of a rank is given."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+        return int(free.getsockname()[1])
+
+
+def launch(*folders: Path, arguments: tuple[str, ...] = (), each: tuple[tuple[str, ...], ...] = ()) -> list[Piped]:
+    """One `mtkit train` in each of these folders; `each`: what only the command of a rank is given."""
     size = str(len(folders))
-    told = {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    told = {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     own = each or ((),) * len(folders)
     return [
         Piped(
