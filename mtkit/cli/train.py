@@ -16,6 +16,7 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     detail_native,
     load_config,
     shown,
@@ -46,14 +47,13 @@ def command(
     from mtkit.train.joining import joined
 
     with joined(device) as group:
-        messages = Messages(quiet or group.rank > 0, verbose)
+        messages = _Beside(True) if group.rank else Messages(quiet, verbose)
         if init_from is not None:
             set_ = [*(set_ or []), f"train.init_from={json.dumps(_for_config(init_from, config), ensure_ascii=False)}"]
         loaded = load_config(config, set_, messages)
         from mtkit.jobs.train import train
-        from mtkit.ops.device import set_threads
 
-        set_threads(group.threads(threads))
+        compute_with(group.threads(threads), messages)
         detail_native(messages)
         called = shlex.join(["mtkit", *sys.argv[1:]])
         view = _view(messages, loaded, group)
@@ -63,6 +63,13 @@ def command(
 
             messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
             messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")
+
+
+class _Beside(Messages):
+    """Of a process beside the first one, which shows what there is to show."""
+
+    def _print(self, message: str) -> None:
+        pass
 
 
 def _view(messages: Messages, loaded: "Loaded", group: "Group") -> "View":

@@ -33,6 +33,7 @@ from mtkit.ops import native
 from mtkit.ops.device import choose_device
 from mtkit.schema import Config, chosen
 from mtkit.store import bundle, checkpoint, log
+from mtkit.store.board import Board
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
@@ -83,7 +84,7 @@ def train(
     if fresh and group.rank == 0:  # only now, when nothing of the user's is wrong any more
         with files.lock(folder):
             if aside := Run(folder).set_aside():
-                view.say(f"kept the old run as {aside.name}")
+                view.say(f'kept the old run as {aside.name}; name = "{aside.name}" goes on with it')
     with contextlib.ExitStack() as held:
         if group.rank == 0:
             held.enter_context(files.lock(folder))
@@ -195,6 +196,10 @@ class _Job:
             self.view.warn(f"{self.log.path} has lost what was logged before update {progress.update:,}")
         self.log.cut(progress.log_bytes)
         self.regroup(progress)
+        board = None
+        if self.group.rank == 0:
+            board = Board(self.run_folder.folder, progress.update, self.view.warn)
+            self.log.heard.append(board.write)
         self.divergence = Divergence(self.config.train, self.pieces, progress)
         if not progress.precision:
             self.choose_precision(progress)
@@ -221,6 +226,8 @@ class _Job:
             self.stop()
         finally:
             self.view.end()
+            if board:
+                board.close()
         return progress
 
     def begin(self) -> None:

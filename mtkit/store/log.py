@@ -147,10 +147,15 @@ _KINDS = {
 
 
 class Log:
-    """The writer of a run's log."""
+    """The writer of a run's log.
+
+    Attributes:
+        heard: called with each event that was written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.heard: list[Callable[[Event], None]] = []
 
     @property
     def bytes(self) -> int:
@@ -167,6 +172,8 @@ class Log:
         lines.append(_table(event))
         with files.as_os_error(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        for hear in self.heard:
+            hear(event)
 
     def cut(self, length: int) -> None:
         """Forget what was written after the log had this length in bytes."""

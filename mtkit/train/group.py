@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mtkit.errors import WorkerError
@@ -28,7 +27,6 @@ PATIENT = timedelta(minutes=15)  # while one validates or writes
 LONG = timedelta(days=7)  # while the first prepares the text
 BUCKET = 1 << 22  # numbers that are summed at a time
 PLACE = re.compile(r"^\[[^\]]*:\d+\] ")  # in whose source an error was made
-_CPUS = Path("/sys/devices/system/cpu")
 
 
 class Group(Protocol):
@@ -196,8 +194,10 @@ class Processes:
         return f"cuda:{self.local[0]}" if self.cuda and device in ("auto", "cuda") else device
 
     def threads(self, asked: int | None) -> int | None:
+        from mtkit.ops.device import whole_cores
+
         if asked is None and os.environ.get("OMP_NUM_THREADS", "1") == "1":  # which torchrun sets where nobody did
-            return max(1, cores() // self.local[1])
+            return max(1, whole_cores() // self.local[1])
         return asked
 
     def _patiently(self, mine: "Tensor") -> "list[Tensor]":
@@ -233,15 +233,3 @@ class Gone(WorkerError):
 def short(error: RuntimeError) -> str:
     """What torch says, without its source and its advice."""
     return PLACE.sub("", str(error).strip()).partition(". ")[0].partition("\n")[0][:160]
-
-
-def cores() -> int:
-    """Cores that this process may use; those that share one count once."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    siblings = set()
-    for cpu in allowed:
-        try:
-            siblings.add((_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text())
-        except OSError:  # another system
-            siblings.add(str(cpu))
-    return len(siblings)

@@ -16,12 +16,13 @@ from mtkit.corpus.batch import Batch
 from mtkit.errors import RunError
 from mtkit.model.build import build
 from mtkit.model.norm import BatchNorm
+from mtkit.ops.device import whole_cores
 from mtkit.schema import Model, Train
 from mtkit.store import checkpoint
 from mtkit.train import loop, plan
 from mtkit.train import together as module
 from mtkit.train import updates as updating
-from mtkit.train.group import ALONE, Group, Processes, by_first, cores
+from mtkit.train.group import ALONE, Group, Processes, by_first
 from mtkit.train.joining import joined
 from mtkit.train.loss import batch_loss
 from mtkit.train.state import Progress, Training
@@ -278,7 +279,7 @@ def test_who_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     group = Processes.__new__(Processes)
-    for size, wanted in ((1, cores()), (2, max(1, cores() // 2)), (1000, 1)):
+    for size, wanted in ((1, whole_cores()), (2, max(1, whole_cores() // 2)), (1000, 1)):
         group.local = (0, size)
         monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as torchrun sets it
         assert group.threads(None) == wanted
