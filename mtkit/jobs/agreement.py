@@ -4,17 +4,15 @@ Must not know how they talk to one another.
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from mtkit import config as configs
-from mtkit import files
 from mtkit.config import Loaded
-from mtkit.errors import DataError, RunError
+from mtkit.errors import RunError
 from mtkit.ops import native
-from mtkit.store.prepared import MANIFEST, Prepared
 from mtkit.train.group import Group
 from mtkit.version import __version__
 
@@ -38,34 +36,6 @@ def begin(group: Group, loaded: Loaded, device: torch.device) -> None:
         "run folder": loaded.run_folder.name,
     }
     alike(group, mine | configs.flat(loaded.config))
-
-
-def prepared(group: Group, loaded: Loaded, prepare: Callable[[], tuple[Prepared, bool]]) -> tuple[Prepared, bool]:
-    """Have the first process prepare the text; the others find it where that one has put it.
-
-    Raises:
-        RunError: a process finds another corpus there.
-        DataError: a process finds none.
-    """
-    if group.size == 1:
-        return prepare()
-    own, made = prepare() if group.rank == 0 else (None, False)
-    name = group.gathered(own.folder.name if own else None)[0]
-    folder = loaded.folder / "prepared" / name
-    if group.rank and folder.parent.is_dir():
-        list(folder.parent.iterdir())  # so that a network's file system looks anew
-    if own is None and Prepared.is_complete(folder):
-        own = Prepared.open(folder)
-    group.begun()
-    missing = [number for number, there in enumerate(group.gathered(own is not None)) if not there]
-    if missing or own is None:
-        host, there = group.gathered([socket.gethostname(), str(folder)])[missing[0]]
-        raise DataError(
-            f"{there} is not there for process {missing[0]} (on {host}): all machines need the same folder, on a disk "
-            "that they share; or copy it there"
-        )
-    alike(group, {"text": own.manifest.identity, "prepared corpus": files.sha256(folder / MANIFEST)[:8]})
-    return own, made
 
 
 def alike(group: Group, mine: Mapping[str, Any]) -> None:

@@ -12,16 +12,17 @@ from dataclasses import replace
 
 import torch
 
-from mtkit import files, registry
+from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, Stopped
-from mtkit.jobs import agreement, choosing, origin
+from mtkit.jobs import agreement, choosing, origin, run_text
 from mtkit.jobs.best import Best
+from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
-from mtkit.jobs.preparing.inputs import Corpus, find
-from mtkit.jobs.preprocess import preprocess, with_vocabulary
+from mtkit.jobs.pauses import Pauses
+from mtkit.jobs.preprocess import with_vocabulary
 from mtkit.jobs.signals import Signals
 from mtkit.jobs.validate import Cancelled, Validator
 from mtkit.jobs.view import Facts, View
@@ -31,7 +32,6 @@ from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
-from mtkit.schema import Config, chosen
 from mtkit.store import bundle, checkpoint, log
 from mtkit.store.board import Board
 from mtkit.store.prepared import Prepared
@@ -46,7 +46,6 @@ from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
 from mtkit.train.updates import Updates
 
-SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
 
 
@@ -75,7 +74,7 @@ def train(
     agreement.begin(group, loaded, chosen)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
     folder = loaded.run_folder
-    prepared, made = agreement.prepared(group, loaded, lambda: _prepared(loaded, view, fresh))
+    prepared, made = run_text.prepared(loaded, view, fresh, group)
     loaded = with_vocabulary(loaded, prepared)
     if made:
         view.prepared(prepared)
@@ -99,30 +98,6 @@ def train(
     return progress
 
 
-def _prepared(loaded: Loaded, view: View, fresh: bool) -> tuple[Prepared, bool]:
-    return preprocess(loaded, view, find(loaded) if fresh else going_on(loaded))
-
-
-def going_on(loaded: Loaded) -> Corpus:
-    """The text of a config, as the run that it names was begun on it.
-
-    Raises:
-        RunError: that run is in use, lacks a part, or was begun with other settings or on other text: it is refused
-            before any work.
-    """
-    run = Run(loaded.run_folder)
-    if not run.folder.is_dir():
-        return find(loaded)
-    with files.lock(run.folder):
-        run.check()
-        if not run.begun:
-            return find(loaded)
-        run.agree(loaded.config)
-        corpus = find(loaded).known_as(run.identity)
-        run.agree(loaded.config, corpus.identity)
-    return corpus
-
-
 class _Job:
     """One start of a run."""
 
@@ -141,13 +116,12 @@ class _Job:
         if group.rank:
             run.log = log.Unwritten()
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
-        self.device, self.signals = device, signals
-        self.asked: tuple[int, bool] | None = None
+        self.device, self.pauses = device, Pauses(signals, group)
         self.identity = prepared.manifest.identity
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
         source, target = tokenizers[0], tokenizers[-1]
         batcher = Batcher(source.eos, target.bos, target.eos, device=device)
-        self.validator = Validator(self.config, prepared, (source, target), batcher, self.check, group)
+        self.validator = Validator(self.config, prepared, (source, target), batcher, self.pauses.check, group)
         self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command, group)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
@@ -178,7 +152,7 @@ class _Job:
         choosing.refuse(self.config.train.precision, device, model)
         self.training = Training.begin(model, self.config.train, Progress())
         self.pieces = target.vocab_size
-        self.saved_at = self.logged_at = time.monotonic()
+        self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
         for warning in (*self.validator.warnings, relu_warning(self.config)):
@@ -220,7 +194,7 @@ class _Job:
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:
-            for event in loop.train(self.updates(), self.sampler, self.batcher, per_epoch, self.unsaved):
+            for event in loop.train(self.updates(), self.sampler, self.batcher, per_epoch, self.pauses.ask):
                 self.handle(event, progress)
         except Cancelled:
             self.stop()
@@ -266,7 +240,7 @@ class _Job:
                     self.view.warn(warning)
                 if not event.settled:
                     return
-                if self.saving:
+                if self.pauses.saving:
                     self.save()
             case loop.Due():
                 self.validate(progress)
@@ -291,13 +265,9 @@ class _Job:
                 self.log.write(log.Finished(update=progress.update, reason=reason, best=progress.best_scores))
                 self.save()
                 self.view.say(f"finished: {reason} reached")
-                if progress.update < self.config.train.warmup and not reason.startswith("max_updates"):
-                    self.view.warn(
-                        f"training ended at update {progress.update:,}, while its rate was rising (train.warmup = "
-                        f"{self.config.train.warmup}), so little was learnt; set a lower train.warmup and train longer "
-                        "(train.max_epochs, train.max_updates), or give more text"
-                    )
-        if self.ending and not progress.finished:
+                if warning := little_learnt(self.config, progress.update, reason):
+                    self.view.warn(warning)
+        if self.pauses.ending and not progress.finished:
             self.stop()
 
     def updates(self) -> Updates:
@@ -308,32 +278,10 @@ class _Job:
         made.recording = self.config.train.graphs
         return made
 
-    @property
-    def saving(self) -> bool:
-        """Whether it is time to save, by the clock of the first process."""
-        return self.asked[1] if self.asked else time.monotonic() - self.saved_at >= SAVE_SECONDS
-
-    @property
-    def ending(self) -> int:
-        """The signal that ends this run; 0: none. One of a process is one of all."""
-        return self.asked[0] if self.asked else self.signals.received
-
-    def unsaved(self) -> bool:
-        """Whether all should be looked at, to be saved."""
-        self.asked = None
-        if self.group.size > 1:
-            told = self.group.exchange(self.signals.received, self.saving)
-            self.asked = (int(max(number for number, _ in told)), bool(told[0][1]))
-        return bool(self.ending or self.saving)
-
-    def check(self) -> None:
-        if self.signals.received:
-            raise Cancelled
-
     def stop(self) -> None:
         self.training.progress.reopen()  # if it ends inside the average, that is made when the run goes on
         self.save()
-        received = int(max(number for (number,) in self.group.exchange(self.signals.received)))
+        received = self.pauses.received()
         raise Stopped(
             f"stopped at update {self.training.progress.update:,} by {signal.Signals(received).name}, all is saved; "
             "mtkit train goes on from here",
@@ -395,7 +343,7 @@ class _Job:
             self.training.progress.note_log(self.log.bytes)
             checkpoint.save(self.run_folder.checkpoints, self.training)
         self.group.gathered(None)  # nobody goes on before it is written
-        self.saved_at = time.monotonic()
+        self.pauses.saved()
 
     def log_update(self, event: loop.Updated, progress: Progress) -> None:
         if time.monotonic() - self.logged_at < LOG_SECONDS and progress.update > 1:
@@ -423,18 +371,3 @@ def _processes(count: int) -> str:
 def is_shaped(device: torch.device) -> bool:
     """Whether training takes batches of a few shapes there, and records what it does."""
     return device.type == "cuda"
-
-
-def relu_warning(config: Config) -> str:
-    """What to say of a recurrence without bounds; "" where there is none."""
-    sides = (config.model.encoder, config.model.decoder)
-    cells = [name for side in sides for _, kind, name in chosen(side) if kind == "cell"]
-    unbounded = [name for name in cells if registry.choice("cell", name).unbounded]
-    if not unbounded:
-        return ""
-    clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
-    on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
-    bounded = registry.having("cell", unbounded="")[0]
-    state = f"gradients are clipped ({on})" if on else f"clipping is off: set train.clip_norm, or use cell {bounded}"
-    name = unbounded[0]
-    return f"cell {name}: {registry.choice('cell', name).unbounded} have no bound and can explode; {state}"
