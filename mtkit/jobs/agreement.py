@@ -35,7 +35,7 @@ def begin(group: Group, loaded: Loaded, device: torch.device) -> None:
         "compiled code": native.status().ready,
         "run folder": loaded.run_folder.name,
     }
-    alike(group, mine | configs.flat(loaded.config))
+    alike(group, mine | configs.flat(loaded.config.model_dump()))
 
 
 def alike(group: Group, mine: Mapping[str, Any]) -> None:
