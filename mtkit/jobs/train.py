@@ -80,10 +80,12 @@ def train(
         view.prepared(prepared)
     signals = Signals()
     job = _Job(loaded, prepared, Run(folder), view, chosen, signals, command, group)
-    if fresh and group.rank == 0:  # only now, when nothing of the user's is wrong any more
+    # Only now, when nothing of the user's is wrong any more, and once, however often torchrun starts it again.
+    if fresh and group.rank == 0 and not group.was_done("fresh"):
         with files.lock(folder):
             if aside := Run(folder).set_aside():
                 view.say(f'kept the old run as {aside.name}; name = "{aside.name}" goes on with it')
+        group.note_done("fresh")
     with contextlib.ExitStack() as held:
         if group.rank == 0:
             held.enter_context(files.lock(folder))

@@ -60,6 +60,12 @@ class Group(Protocol):
     def begun(self) -> None:
         """The text is prepared: from here on nobody may take for ever."""
 
+    def was_done(self, what: str) -> bool:
+        """Whether this was noted, perhaps by processes that were killed since and started again."""
+
+    def note_done(self, what: str) -> None:
+        """Note that something was done that is not to be done again."""
+
     def place(self, device: str) -> str:
         """Which device is this one's, where a GPU was asked for."""
 
@@ -87,6 +93,12 @@ class Alone:
     def begun(self) -> None:
         pass
 
+    def was_done(self, what: str) -> bool:
+        return False
+
+    def note_done(self, what: str) -> None:
+        pass
+
     def place(self, device: str) -> str:
         return device
 
@@ -106,27 +118,38 @@ class Processes:
     """A group of processes, on one machine or several.
 
     Args:
-        store: where they find one another.
+        store: where they find one another, and what outlives them.
+        start: how often they were started before.
         local: which of those on this machine this one is, and how many they are.
     """
 
-    def __init__(self, store: "Store", rank: int, size: int, local: tuple[int, int], device: str = "cpu") -> None:
+    def __init__(
+        self, store: "Store", rank: int, size: int, local: tuple[int, int], device: str = "cpu", start: str = "0"
+    ) -> None:
         import torch
         import torch.distributed as dist
+        from torch._C._distributed_c10d import PrefixStore
 
-        self.rank, self.size, self.local = rank, size, local
+        self.rank, self.size, self.local, self._store = rank, size, local, store
         self.cuda = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
         if self.cuda:
             torch.cuda.set_device(self.place(device))
         with self._all_there():
             backend = "cpu:gloo,cuda:nccl" if self.cuda else "gloo"
-            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=QUICK)
+            this = PrefixStore(f"start {start}", store)
+            dist.init_process_group(backend, store=this, rank=rank, world_size=size, timeout=QUICK)
             self._patient = dist.new_group(timeout=PATIENT, backend="gloo")
             self._long = dist.new_group(timeout=LONG, backend="gloo")
         self._waiting = self._long
 
     def begun(self) -> None:
         self._waiting = self._patient
+
+    def was_done(self, what: str) -> bool:
+        return bool(self._store.add(f"done {what}", 0))
+
+    def note_done(self, what: str) -> None:
+        self._store.add(f"done {what}", 1)
 
     def leave(self) -> None:
         """Have done with it."""

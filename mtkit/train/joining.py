@@ -39,11 +39,15 @@ def joined(device: str = "cpu") -> Iterator[Group]:
         yield ALONE
         return
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
-    store, rank, size = _store(), _number("RANK"), _number("WORLD_SIZE")
+    from torch._C._distributed_c10d import PrefixStore
+
+    kept, rank, size = _store(), _number("RANK"), _number("WORLD_SIZE")
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = PrefixStore(f"start {start}", kept)
     try:
         _meet(store, size)
         here = (_number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
-        group = Processes(store, rank, size, here, device)
+        group = Processes(kept, rank, size, here, device, start)
         yield group
         group.leave()
     except (MtkitError, KeyboardInterrupt) as error:
@@ -85,13 +89,13 @@ def _store() -> "Store":
         )
     address, port, size = os.environ["MASTER_ADDR"], _number("MASTER_PORT"), _number("WORLD_SIZE")
     try:
-        kept = TCPStore(address, port, size, _keeps(), timeout=JOINING, wait_for_workers=False, multi_tenant=True)
+        store = TCPStore(address, port, size, _keeps(), timeout=JOINING, wait_for_workers=False, multi_tenant=True)
     except RuntimeError as error:
         raise Gone(
             f"the processes that train together cannot meet at {address}:{port} ({short(error)}): give an address "
             "and a free port that all machines reach"
         ) from None
-    return PrefixStore(f"mtkit{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", kept)
+    return PrefixStore("mtkit", store)
 
 
 def _meet(store: "Store", size: int) -> None:

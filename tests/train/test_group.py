@@ -240,6 +240,12 @@ def test_what_a_group_says(tmp_path: Path) -> None:
         rounded = torch.full((3,), 1 + 2.0**-9 * group.rank)
         group.summed(rounded, narrow=True)
         said = by_first(group, lambda: ["first", group.rank])
+        assert not group.was_done("it")
+        group.gathered(None)
+        if group.rank == 0:
+            group.note_done("it")
+        group.gathered(None)
+        assert group.was_done("it")
         return group.exchange(group.rank, 0.1), group.gathered([longer]), row.tolist(), rounded.tolist(), said
 
     for exchanged, gathered, row, rounded, said in together(3, tmp_path, outcome):
