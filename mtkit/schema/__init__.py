@@ -174,7 +174,9 @@ class Train(Section):
     reduce: Literal["fp32", "bf16"] = "fp32"
     """What several processes send each other; bf16: half as much, rounded."""
     sync_every: Positive = 1
-    """Updates that several processes make each by itself before they come together (DiLoCo, Douillard et al. 2023)."""
+    """Updates that several processes make each by itself before they come together."""
+    outer: Literal["average", "nesterov"] = "average"
+    """How they do: by their average (local SGD, Stich 2019), or a step beyond it (DiLoCo, Douillard et al. 2023)."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":

@@ -77,7 +77,7 @@ class Updates:
         self.training, self.settings, self.seed, self.group = training, settings, seed, group
         self.parameters = list(training.model.parameters())
         narrow = settings.reduce == "bf16"
-        self.outer = Outer(training, group, narrow) if settings.sync_every > 1 else None
+        self.outer = Outer(training, group, settings.outer, narrow) if settings.sync_every > 1 else None
         self.beside = ALONE if self.outer else group
         self.summing = Gradients(self.parameters, self.beside, narrow)
         self.statistics = Statistics(training.model, self.beside)

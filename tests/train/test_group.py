@@ -295,14 +295,17 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ALONE.threads(None) is None
 
 
-def test_local_updates_are_those_of_diloco(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["nesterov", "average"])
+def test_local_updates_are_those_of_local_sgd_and_diloco(way: str, tmp_path: Path) -> None:
     """Against two models that are trained apart and brought together by torch's own outer optimiser."""
     settings: dict[str, Any] = {"model": RECURRENT | {"dropout": 0.0}, "optimizer": "sgd", "betas": [0.0, 0.9]}
-    _, weights = trained(2, tmp_path, max_updates=6, sync_every=2, **settings)
+    _, weights = trained(2, tmp_path, max_updates=6, sync_every=2, outer=way, **settings)
     parts = [Shared(tmp_path, max_updates=1, **settings) for _ in range(2)]
     batches = list(parts[0].sampler.epoch(0))
     outer_model = Shared(tmp_path, max_updates=1, **settings).training.model
     outer = torch.optim.SGD(outer_model.parameters(), lr=0.7, momentum=0.9, nesterov=True)
+    if way == "average":
+        outer = torch.optim.SGD(outer_model.parameters(), lr=1)
     rounds = [[batches[0:2], batches[2:4]], [batches[4:5]]]
     following = list(parts[0].sampler.epoch(1))
     rounds += [[following[0:2]], [following[2:4], following[4:5]]]  # after update 4, and at the end of the epoch
@@ -328,7 +331,9 @@ def test_local_updates_are_those_of_diloco(tmp_path: Path) -> None:
         np.testing.assert_allclose(got, wanted.numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("settings", [{"model": NORMED}, {"optimizer": "nadam", "reduce": "bf16", "accumulate": 2}])
+@pytest.mark.parametrize(
+    "settings", [{"model": NORMED, "outer": "nesterov"}, {"optimizer": "nadam", "reduce": "bf16", "accumulate": 2}]
+)
 def test_local_updates_go_on_from_a_checkpoint(settings: dict[str, Any], tmp_path: Path) -> None:
     def outcome(group: Group) -> Any:
         bench = Shared(tmp_path, group, max_updates=9, sync_every=2, **settings)
