@@ -112,6 +112,7 @@ class Graphs(Updates):
         group: Group = ALONE,
     ) -> None:
         super().__init__(training, settings, seed, group)
+        self.summing.in_place = True
         self.device = self.parameters[0].device
         self.recorder = recorder or CudaRecorder(self.device)
         activations = precision.WAYS[training.progress.precision].activations

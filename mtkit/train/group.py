@@ -141,6 +141,7 @@ class Processes:
             self._patient = dist.new_group(timeout=PATIENT, backend="gloo")
             self._long = dist.new_group(timeout=LONG, backend="gloo")
         self._waiting = self._long
+        self._rooms: dict[torch.dtype, Tensor] = {}
 
     def begun(self) -> None:
         self._waiting = self._patient
@@ -181,26 +182,31 @@ class Processes:
         import torch
         import torch.distributed as dist
 
-        def sent(part: "Tensor") -> "Tensor":
-            return part.bfloat16().view(torch.uint8) if narrow else part
-
-        def read(part: "Tensor") -> "Tensor":
-            return part.view(torch.bfloat16).float() if narrow else part
-
+        gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor  # as torch calls it since 2.12
         for bucket in numbers.split(BUCKET // self.size * self.size):
             # Each adds up a share of the bucket, in the order of ranks as one process adds batch to batch; a ring would
             # add in another order.
-            mine = sent(bucket)
-            shares = torch.empty_like(mine)
+            mine = bucket.bfloat16().view(torch.uint8) if narrow else bucket
+            shares = self._room(mine)
             with self._all_there():
                 dist.all_to_all_single(shares, mine)
-            first, *others = (read(share) for share in shares.chunk(self.size))
-            total = first.clone()
+            if narrow:
+                total, *others = (share.view(torch.bfloat16).float() for share in shares.chunk(self.size))
+            else:
+                total, *others = shares.chunk(self.size)
             for other in others:
                 total += other
             with self._all_there():
-                dist.all_gather(list(shares.chunk(self.size)), sent(total))
-            bucket.copy_(read(shares))
+                gather(mine, total.bfloat16().view(torch.uint8) if narrow else total)
+            if narrow:
+                bucket.copy_(mine.view(torch.bfloat16))
+
+    def _room(self, like: "Tensor") -> "Tensor":
+        """A tensor to receive another one of these, kept for the next time: a fresh one costs as much as sending it."""
+        kept = self._rooms.get(like.dtype)
+        if kept is None or len(kept) < len(like):
+            kept = self._rooms[like.dtype] = like.new_empty(len(like))
+        return kept[: len(like)]
 
     def spread(self, tensors: "Sequence[Tensor]") -> None:
         import torch.distributed as dist

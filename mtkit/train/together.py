@@ -20,12 +20,16 @@ class Gradients:
 
     Args:
         narrow: send them in bf16.
+
+    Attributes:
+        in_place: whether a gradient stays where it is, since others know that place.
     """
 
     def __init__(self, parameters: list[nn.Parameter], group: Group, narrow: bool) -> None:
         self.parameters, self.group, self.narrow = parameters, group, narrow
         self.sizes = [parameter.numel() for parameter in parameters]
         self.row: Tensor | None = None
+        self.in_place = False
 
     def sum(self) -> None:
         """Give each parameter the sum of its gradients; one that has none anywhere keeps none."""
@@ -46,9 +50,10 @@ class Gradients:
         for place, one, some in zip(places, self.parameters, marks, strict=True):
             if not some:
                 continue
-            if one.grad is None:
-                one.grad = torch.empty_like(one)
-            one.grad.copy_(place)
+            if self.in_place and one.grad is not None:
+                one.grad.copy_(place)
+            else:
+                one.grad = place
 
     def _row(self) -> Tensor:
         """All gradients in a row, and whether there are any; its length is one that a group can share out."""
