@@ -5,6 +5,7 @@ By the variables that torchrun sets, or whoever else starts processes: nothing e
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -61,8 +62,11 @@ def joined(device: str = "cpu") -> Iterator[Group]:
         _says(store, "")
         raise
     finally:
-        if _keeps() and sys.exc_info()[0]:
-            _linger(store, size)
+        if sys.exc_info()[0]:
+            with contextlib.suppress(ValueError):  # not the main thread
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to those whose end has begun
+            if _keeps():
+                _linger(store, size)
 
 
 def _keeps() -> bool:
