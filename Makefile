@@ -36,7 +36,7 @@ test: setup  ## the tests, in a few minutes
 
 # The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names.
 system: setup  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'browser or system' -rs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'browser or system' -rs
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.
 slow: setup  ## tests that train for minutes: every choice learns, and the fast path is faster

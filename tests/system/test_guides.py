@@ -82,6 +82,7 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert re.match(r"-?\d+\.\d+\t", scores)
 
 
+@pytest.mark.system
 def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     folder = tmp_path / "seeing"
     shutil.copytree(using, folder, symlinks=True)
@@ -131,6 +132,7 @@ def test_many_machines(tmp_path: Path, command: Path) -> None:
     assert [event.processes for event in events if isinstance(event, log.Processes)] == [2]
 
 
+@pytest.mark.system
 def test_newcomers(tmp_path: Path, command: Path) -> None:
     """In an empty folder, and in both languages the same."""
     folder = tmp_path / "empty"
