@@ -10,6 +10,8 @@ import pytest
 
 from mtkit.cli.reference import page
 from mtkit.schema.keys import keys
+from mtkit.store import log
+from tests.system.group import free_port
 from tests.system.server import server
 from tests.system.toy import ENVIRONMENT, mtkit, python, ran, write_text
 
@@ -106,6 +108,28 @@ def test_python(using: Path) -> None:
     out = ran(done)
     assert "no/such/folder" in out
     assert out.count("->") == 2
+
+
+TORCHRUN = """#!/bin/bash
+[ "$1 $3 $4" = "--nproc-per-node -m mtkit" ] || exit 2
+export WORLD_SIZE=$2 LOCAL_WORLD_SIZE=$2 MASTER_ADDR=127.0.0.1 MASTER_PORT={port}
+shift 4
+for ((rank = 1; rank < WORLD_SIZE; rank++)); do RANK=$rank LOCAL_RANK=$rank mtkit "$@" & done
+RANK=0 LOCAL_RANK=0 mtkit "$@" && wait -n
+"""
+
+
+def test_many_machines(tmp_path: Path, command: Path) -> None:
+    """With a torchrun whose processes have loaded all before they begin."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    write_text(folder)
+    (folder / "mtkit.toml").write_text(CONFIG + "[tokenizer]\nvocab_size = 380\n")
+    (command / "torchrun").write_text(TORCHRUN.format(port=free_port()))
+    (command / "torchrun").chmod(0o755)
+    follow("many-machines.md", folder, command)
+    events = list(log.read(folder / "runs/en-de/log.jsonl"))
+    assert [event.processes for event in events if isinstance(event, log.Processes)] == [2]
 
 
 @pytest.mark.system
