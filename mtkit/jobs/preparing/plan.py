@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mtkit.errors import DataError
 from mtkit.jobs.preparing.chunks import Chunk, Treatment
 from mtkit.jobs.preparing.inputs import TrainingText
+from mtkit.jobs.preparing.repeated import repeated
 from mtkit.jobs.sharing import shared
 from mtkit.text import case, filters
 from mtkit.text.fold import fold
@@ -152,7 +153,7 @@ def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch:
     held_out = sources.held_out(kept) if hold_out else frozenset()
     pairs = [pair for pair in sample.pairs if filters.key(pair[0]) not in held_out]
     more = [copy for pair in pairs for _, copy in treatment.copies(pair) if not treatment.rules.broken(*copy)]
-    return Plan(readings, held_out, _repeated(scratch), (pairs + more)[:sample_pairs])
+    return Plan(readings, held_out, repeated(scratch / "keys"), (pairs + more)[:sample_pairs])
 
 
 class _Sample:
@@ -209,15 +210,6 @@ class _SmallestSources:
                 "give more text, or set data.dev"
             )
         return frozenset(chosen)
-
-
-def _repeated(scratch: Path) -> NDArray[np.uint8]:
-    """A flag a key: 1 where an equal one stood before."""
-    keys = np.memmap(scratch / "keys", np.uint64, "r")
-    flags = np.memmap(scratch / "repeated", np.uint8, "w+", shape=keys.shape)
-    for position, _ in filters.first_of_each(keys):
-        flags[position] = 1
-    return flags
 
 
 def _nothing_left(readings: tuple[Reading, ...]) -> DataError:
