@@ -100,7 +100,7 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
     before = copy.deepcopy(table)
     _override(table, overrides)
-    config = parse(table, origin, whole=True)
+    config = parse(table, f"{origin} with what was set", whole=True)
     dead = effects.without(config)
     if dead:
         own = {".".join(_read(override)[0]) for override in overrides}
