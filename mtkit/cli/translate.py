@@ -109,8 +109,9 @@ def command(
         must_exist(path)
     if not many:
         check_output(output, file, prefix)
-    here = "cpu" if many and many.ray is not None else device
-    translator = load_translator(model, config, set_, here, threads, workers or 1, messages, flags)
+    # What a cluster is to do is only looked at here.
+    here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
+    translator = load_translator(model, config, set_, *here, messages, flags)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms

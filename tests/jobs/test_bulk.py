@@ -176,6 +176,22 @@ def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
         Results.open(out, paths, WORK, 7)
 
 
+def test_of_two_that_begin_together_one_makes_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, out = texts(tmp_path, 1), tmp_path / "out"
+    scan = Input.scan
+
+    def late(path: Path, most: int) -> Input:
+        monkeypatch.setattr(Input, "scan", scan)
+        Results.open(out, paths, WORK, 8)
+        return scan(path, most)
+
+    monkeypatch.setattr(Input, "scan", late)
+    with pytest.raises(DataError, match="another chunk size"):
+        Results.open(out, paths, WORK, 7)
+    assert len(list(Results.open(out, paths, WORK, 8).chunks(0))) > 0
+    assert [path.name for path in (out / CHUNKS).iterdir()] == ["plan.json"]
+
+
 def test_a_file_that_shrinks_is_noticed(tmp_path: Path) -> None:
     for name, pack in (("t", bytes), ("t.gz", gzip.compress)):
         path = tmp_path / name

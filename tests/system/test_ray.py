@@ -29,7 +29,7 @@ needs_ray = pytest.mark.skipif(not HERE, reason="needs ray: pip install 'mtkit[r
 @pytest.mark.skipif(HERE, reason="ray is there")
 def test_without_ray_its_package_is_named(trained: Path, tmp_path: Path) -> None:
     done = mtkit(trained, "translate", "test.en", "-q", "-o", str(tmp_path / "out"), "--ray", "auto")
-    failed(done, "--ray needs the ray package: pip install 'mtkit[ray]'")
+    failed(done, "a Ray cluster needs the ray package: pip install 'mtkit[ray]'")
 
 
 @pytest.fixture(scope="module")

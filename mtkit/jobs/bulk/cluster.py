@@ -48,7 +48,7 @@ class Cluster:
 
     def __init__(self, address: str, say: Callable[[str], None] = lambda message: None) -> None:
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("--ray needs the ray package: pip install 'mtkit[ray]'")
+            raise ConfigError("a Ray cluster needs the ray package: pip install 'mtkit[ray]'")
         import ray
 
         self._ray: Any = ray
@@ -59,7 +59,7 @@ class Cluster:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             why = str(error).strip().split("\n")[0]
             raise ConfigError(
-                f"no Ray cluster can be reached at {address!r} ({why}); begin one with: ray start --head"
+                f"no Ray cluster can be reached at {address!r} ({why}); begin one, or name another", "ray"
             ) from None
         signals.raised()  # Ray has its own ideas of SIGTERM
 
@@ -116,7 +116,7 @@ class _Sharing:
 
     def each(self, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, Done]]:
         """See `Cluster.pool`."""
-        source, more, said = iter(pieces), True, time.monotonic()
+        source, more, began = iter(pieces), True, time.monotonic()
         while True:
             while more or self._again:
                 actor = min((one for one in self._pool if one.begun), key=lambda one: len(one.given), default=None)
@@ -136,7 +136,7 @@ class _Sharing:
                 yield from self._heard(reference)
             if not ready and not any(actor.begun for actor in self._pool):
                 self._say(
-                    f"waiting for the cluster, {time.monotonic() - said:,.0f} s by now: it has no room yet for any of "
+                    f"waiting for the cluster, {time.monotonic() - began:,.0f} s by now: it has no room yet for any of "
                     f"{len(self._pool)} workers, or their machines are gone"
                 )
 

@@ -5,7 +5,9 @@ same, and what a file consists of goes only after a note that the file stands. M
 """
 
 import json
+import os
 import shutil
+import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -83,8 +85,7 @@ class Results:
         if not path.exists():
             inputs = [Input.scan(one, most) for one in paths]
             made = Plan(**BULK.head(), work=work, files=[_noted(one) for one in inputs])
-            # Processes that begin at the same time make the same plan.
-            files.write(path, json.dumps(made.model_dump(mode="json"), ensure_ascii=False))
+            _publish(path, json.dumps(made.model_dump(mode="json"), ensure_ascii=False))
         plan = _read(path)
         differs = [name for name in work if plan.work.get(name) != work[name]]
         found = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in paths]
@@ -167,6 +168,21 @@ def _noted(one: Input) -> Noted:
         starts=list(one.starts),
         firsts=list(one.firsts),
     )
+
+
+def _publish(path: Path, text: str) -> None:
+    """Write a plan, unless another process has been quicker: then its plan counts, for all."""
+    mine = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+    files.write(mine, text)
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        mine.replace(path)
+    finally:
+        mine.unlink(missing_ok=True)
+    files.sync(path.parent)
 
 
 def _input(noted: Noted, path: Path) -> Input:
