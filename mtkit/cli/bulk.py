@@ -90,6 +90,10 @@ def asked(
     names = [path.name for path in files]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")
+    if ray is not None:
+        from mtkit.jobs.bulk.cluster import need
+
+        need()
     output.mkdir(parents=True, exist_ok=True)
     for path in files:
         check_output(output / path.name, *files)

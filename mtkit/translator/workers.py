@@ -50,7 +50,7 @@ class Workers(Generic[In, Out]):
         count: int,
         work: Callable[[In], Out],
         name: Callable[[In], str],
-        begin: Callable[[], object] = lambda: None,
+        begin: Callable[[], object] = bool,
         advice: str = "use fewer workers or a smaller decode.batch_tokens",
     ) -> None:
         self._name, self._advice = name, advice

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
@@ -12,8 +13,12 @@ from mtkit.cli.options import Messages
 from mtkit.config import load
 from mtkit.errors import DataError
 from mtkit.jobs.preparing import chunks
+from mtkit.jobs.preparing.encode import Encoder, Marked
+from mtkit.jobs.preparing.plan import Judge
 from mtkit.jobs.preprocess import preprocess
+from mtkit.text.filters import PieceRules, TextRules
 from tests.system.toy import begin, failed, mtkit
+from tests.text.test_tokenizer import make
 
 SMALL = "from mtkit.jobs.preparing import chunks; chunks.PAIRS = 50\n"
 AT_200 = """
@@ -65,6 +70,20 @@ def test_one_process_where_little_is_to_be_done(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(chunks, "WORTH_IT", 1000)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
     assert chunks.usual_workers(files) == chunks.USUALLY
+
+
+def test_what_goes_to_a_process_that_is_begun_anew_does_the_same_there() -> None:
+    """As where processes are not forked."""
+    tokenizer = make()
+    treatment = chunks.Treatment(TextRules(50, drop_copies=True), 0.5)
+    chunk = chunks.Chunk("t", 0, [("one two", "eins zwei"), ("one\u00a0three", "drei"), ("", "x"), ("one", "eins")])
+    judge, encoder = Judge(treatment, hold_out=True), Encoder((tokenizer,) * 2, treatment, PieceRules(9, 3.0), True)
+    judged = judge(chunk)
+    assert pickle.loads(pickle.dumps(judge))(chunk) == judged
+    marked = Marked(chunk, (bytes(len(judged.keys)), bytes(len(judged.copies))))
+    one, other = encoder(marked), pickle.loads(pickle.dumps(encoder))(marked)
+    assert (one.source, one.target) == (other.source, other.target)
+    assert len(one.source.lengths) >= 3
 
 
 def test_a_worker_that_dies(folder: Path) -> None:

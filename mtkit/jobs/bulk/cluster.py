@@ -35,6 +35,16 @@ class _Actor:
     """References to results, and the pieces that they are of; the first one is worked on."""
 
 
+def need() -> None:
+    """Say before any work that Ray is not there.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError("a Ray cluster needs the ray package: pip install 'mtkit[ray]'")
+
+
 class Cluster:
     """A connection to a Ray cluster.
 
@@ -47,8 +57,7 @@ class Cluster:
     """
 
     def __init__(self, address: str, say: Callable[[str], None] = lambda message: None) -> None:
-        if importlib.util.find_spec("ray") is None:
-            raise ConfigError("a Ray cluster needs the ray package: pip install 'mtkit[ray]'")
+        need()
         import ray
 
         self._ray: Any = ray
