@@ -53,8 +53,14 @@ ModelsOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[
-    int,
-    typer.Option("--workers", min=1, max=MOST_PROCESSES, help="Processes that share the work, of one thread each."),
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_PROCESSES,
+        show_default=False,
+        help="Processes that share the work, of one thread each; default: 1, on a cluster one a processor.",
+    ),
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]

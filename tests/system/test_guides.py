@@ -1,5 +1,6 @@
 """The guides in docs/: every command and all Python in them runs, top to bottom, and they point at what is there."""
 
+import gzip
 import os
 import re
 import shutil
@@ -80,6 +81,25 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert n_best.splitlines()[0].split(" ||| ")[0] == "0"
     assert all(" ||| " in line for line in links.splitlines())
     assert re.match(r"-?\d+\.\d+\t", scores)
+
+
+@pytest.mark.system
+def test_bulk(using: Path, command: Path) -> None:
+    """In every way the same files, and the job array of the page is a script that runs."""
+    lines = (using / "test.en").read_text()
+    (using / "one.txt").write_text(lines)
+    (using / "two.txt.gz").write_bytes(gzip.compress(lines[:300].encode()))
+    follow("bulk.md", using, command)
+    (script,) = blocks("bulk.md", "bash")
+    for number in range(1, 5):
+        environment = os.environ | {"PATH": f"{command}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": str(number)}
+        subprocess.run(["bash", "-c", script], cwd=using, env=environment, capture_output=True, check=True)
+    made = [
+        {path.name: path.read_bytes() for path in (using / folder).iterdir() if path.is_file()}
+        for folder in ("translated", "shared", "slurm")
+    ]
+    assert sorted(made[0]) == ["one.txt", "two.txt.gz"]
+    assert made == [made[0]] * 3
 
 
 @pytest.mark.system
