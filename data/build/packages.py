@@ -60,8 +60,7 @@ def find(package: Package, folder: Path) -> Path:
     found = sorted(folder.glob(f"{package.file}*.deb"))
     if len(found) != 1:
         raise SystemExit(f"{folder}: {len(found)} files match {package.file}*.deb, expected 1")
-    with found[0].open("rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
+    got = hashlib.sha256(found[0].read_bytes()).hexdigest()
     if got != package.sha256:
         raise SystemExit(f"{found[0]} has the SHA-256 {got}, expected {package.sha256}: download it again")
     return found[0]

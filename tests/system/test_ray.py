@@ -131,7 +131,8 @@ def test_pieces_that_fail_three_times_are_told_and_the_rest_is_done(nodes: Any) 
         assert "3 times in vain, the last time: the worker died" in done[7].error
         assert "this one, too" in done[8].error
         assert all(done[number].text == f"x {number}".encode() for number in done if number not in (7, 8))
-        assert sum("a worker was lost" in message for message in said) == 3
+        lost = sum("a worker was lost" in message for message in said)
+        assert lost in (3, 4), said  # of the first time it may not be known that another piece was done before
         with pytest.raises(WorkerError, match="not here"), cluster.pool(cannot_begin, "x", 2) as each:
             list(each(pieces(3)))
 

@@ -8,6 +8,8 @@ done.
 import contextlib
 import importlib.util
 import io
+import re
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +24,7 @@ from mtkit.version import __version__
 
 AHEAD = 2  # pieces given to an actor at a time: it never waits for the next
 TRIES = 3
+ANSWERS = 10.0  # seconds in which a cluster does, or is not there
 PATIENCE = 60.0  # seconds between two words about a cluster that has no room
 Make = Callable[[Any], Callable[[Piece], Done]]
 """What an actor does first, with what was shipped to it: makes what does a piece."""
@@ -63,9 +66,11 @@ class Cluster:
         self._ray: Any = ray
         self._say = say
         try:
+            if found := re.fullmatch(r"([^/\s]+):(\d{1,5})", address):  # Ray itself would wait for it for minutes
+                socket.create_connection((found[1], int(found[2])), ANSWERS).close()
             with contextlib.redirect_stderr(io.StringIO()):
                 ray.init(address, logging_level="ERROR", log_to_driver=False, include_dashboard=None)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             why = str(error).strip().split("\n")[0]
             raise ConfigError(
                 f"no Ray cluster can be reached at {address!r} ({why}); begin one, or name another", "ray"
@@ -115,6 +120,9 @@ class _Sharing:
         """What is waited for -> who says it."""
         self._again: deque[Piece] = deque()
         self._tries: dict[Chunk, int] = {}
+        """How often each has failed that is not done yet."""
+        self._through = False
+        """Whether all have been asked for."""
         for actor in self._pool:
             self._begin(actor)
 
@@ -125,20 +133,12 @@ class _Sharing:
 
     def each(self, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, Done]]:
         """See `Cluster.pool`."""
-        source, more, began = iter(pieces), True, time.monotonic()
+        self._through = False
+        source, began = iter(pieces), time.monotonic()
         while True:
-            while more or self._again:
-                actor = min((one for one in self._pool if one.begun), key=lambda one: len(one.given), default=None)
-                if actor is None or len(actor.given) >= AHEAD:
-                    break
-                piece = self._again.popleft() if self._again else next(source, None)
-                if piece is None:
-                    more = False
-                    break
-                reference = actor.handle.work.remote(piece)
-                self._waiting[reference] = actor
-                actor.given[reference] = piece
-            if not more and not self._again and not any(actor.given for actor in self._pool):
+            while self._give(source):
+                pass
+            if not self._again and not any(actor.given for actor in self._pool) and self._through:
                 return
             ready, _ = self._ray.wait(list(self._waiting), num_returns=1, timeout=PATIENCE)
             for reference in ready:
@@ -148,6 +148,27 @@ class _Sharing:
                     f"waiting for the cluster, {time.monotonic() - began:,.0f} s by now: it has no room yet for any of "
                     f"{len(self._pool)} workers, or their machines are gone"
                 )
+
+    def _give(self, source: Iterator[Piece]) -> bool:
+        """Give a piece to an actor, if there are both; what comes again goes to one that has nothing else to do.
+
+        So that nothing stands behind a piece that has failed, and it is known whose fault it is if that actor dies.
+        """
+        free = [actor for actor in self._pool if actor.begun and len(actor.given) < AHEAD]
+        free = [actor for actor in free if not any(piece.chunk in self._tries for piece in actor.given.values())]
+        if not free or (self._through and not self._again):
+            return False
+        actor = min(free, key=lambda one: len(one.given))
+        if self._again and actor.given:
+            return False
+        piece = self._again.popleft() if self._again else next(source, None)
+        if piece is None:
+            self._through = True
+            return False
+        reference = actor.handle.work.remote(piece)
+        self._waiting[reference] = actor
+        actor.given[reference] = piece
+        return True
 
     def _heard(self, reference: Any) -> Iterator[tuple[Piece, Done]]:
         """What an actor has to say."""
@@ -173,7 +194,9 @@ class _Sharing:
             if beginning:
                 actor.begun = True
             else:
-                yield actor.given.pop(reference), said
+                piece = actor.given.pop(reference)
+                self._tries.pop(piece.chunk, None)
+                yield piece, said
 
     def _lost(self, actor: _Actor, error: Exception) -> Iterator[tuple[Piece, Done]]:
         """An actor has died: what it was given is done by others, or by itself when Ray has started it again."""
