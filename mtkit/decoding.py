@@ -38,11 +38,15 @@ class Decoding:
     """Rules from plug-ins that act: a table [decode.rules.NAME] of what each takes, which may be empty."""
 
 
-def lines(table: type) -> dict[str, str]:
-    """Key -> the line below it, of a class that inherits from this one."""
+def lines(table: type, of: tuple[type, ...] = (Decoding,)) -> dict[str, str]:
+    """Key -> the line below it, of a class that inherits from one of some; of one that was made, and not written, there
+    are none."""
     found: dict[str, str] = {}
-    for part in reversed([part for part in table.__mro__ if issubclass(part, Decoding)]):
-        (node,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+    for part in reversed([part for part in table.__mro__ if issubclass(part, of)]):
+        try:
+            (node,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        except (OSError, TypeError):
+            continue
         assert isinstance(node, ast.ClassDef)
         for key, line in zip(node.body, node.body[1:], strict=False):
             match key, line:

@@ -191,21 +191,26 @@ def load_translator(
     flags: Flags,
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
+    from mtkit import plugins
+    from mtkit.cli import importing
     from mtkit.config import parse_decode
-    from mtkit.jobs.trained import trained
-    from mtkit.ops.device import set_threads
     from mtkit.schema import Decode
-    from mtkit.translator.translator import Translator
 
-    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
-    set_threads(1 if workers > 1 else threads)
     if models and config is None:
         decode: Decode = parse_decode(overrides or [], "--set")
     else:
         loaded = load_config(config, overrides, messages)
         decode = loaded.config.decode
         if not models:
+            from mtkit.jobs.trained import trained
+
             models = [trained(loaded.run_folder)]
+    importing.load(whole=plugins.brought())
+    from mtkit.ops.device import set_threads
+    from mtkit.translator.translator import Translator
+
+    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
+    set_threads(1 if workers > 1 else threads)
     translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
     gc.freeze()  # what is loaded stays, and need not be looked through again and again
     return translator

@@ -135,6 +135,11 @@ class Translator:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
 
+    def multiplications(self, lines: int) -> int:
+        """Of a step of search for so many lines, about."""
+        numbers = sum(x.numel() for one in self._members for x in one.model.parameters() if x.dim() > 1)
+        return numbers * lines * self.decode.beam_size
+
     @property
     def attends(self) -> bool:
         """Whether there is attention to look at."""
