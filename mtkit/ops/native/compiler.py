@@ -33,7 +33,8 @@ if platform.machine() == "x86_64":
     FLAGS.append("-mprefer-vector-width=512")
 FIRST_SECONDS, SECONDS = 5.0, 30.0  # for the first source, which takes a fifth of a second, and for all
 PROCESSOR = Path("/proc/cpuinfo")
-FUNCTIONS = [name for name in PROTOTYPES if not name.startswith("tiles_")]  # those that every processor has
+# Those that every processor has: not the products, but what says whether there are any.
+FUNCTIONS = [name for name in PROTOTYPES if not name.startswith(("tiles_", "quantised_")) or name.endswith("_form")]
 ON = {"", "1", "on", "yes", "true"}
 
 _log = logging.getLogger("mtkit")
