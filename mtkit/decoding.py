@@ -32,8 +32,8 @@ class Decoding:
     """No so many pieces in a row come twice; 0: they may."""
     batch_tokens: Annotated[int, Ge(1)] = 4096
     """Source pieces times beam in a batch."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """Of matrix products."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """Of matrix products; auto: the quickest that pays, by processor and model."""
     rules: Settings = {}  # noqa: RUF012  (nobody writes into it, and pydantic copies it)
     """Rules from plug-ins that act: a table [decode.rules.NAME] of what each takes, which may be empty."""
 

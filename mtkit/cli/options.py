@@ -212,6 +212,9 @@ def load_translator(
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
     set_threads(1 if workers > 1 else threads)
     translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    if told := translator.precision.told:
+        messages.say(told)
+    messages.detail(f"precision: {translator.precision.name} ({translator.precision.reason})")
     gc.freeze()  # what is loaded stays, and need not be looked through again and again
     return translator
 

@@ -67,7 +67,8 @@ def command(
 
     def shown(number: int, scored: "Scored") -> str:
         if form == "jsonl":
-            return json.dumps(scored.as_json(number), ensure_ascii=False) + "\n"
+            table = scored.as_json(number) | {"precision": translator.decode.precision}
+            return json.dumps(table, ensure_ascii=False) + "\n"
         return scored.as_text(scores, align)
 
     from mtkit.text.stream import opened

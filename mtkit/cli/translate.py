@@ -108,7 +108,7 @@ def command(
 
     def shown(number: int, translation: "Translation") -> str:
         return (
-            forms.jsonl(number, translation)
+            forms.jsonl(number, translation, translator.decode.precision)
             if form == "jsonl"
             else forms.text(number, translation, n_best, scores, align)
         )

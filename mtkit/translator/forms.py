@@ -27,6 +27,6 @@ def links(alignment: Sequence[tuple[int, int]] | None) -> str:
     return " ".join(f"{source}-{target}" for source, target in alignment or [])
 
 
-def jsonl(number: int, translation: Translation) -> str:
-    """A translation as a line of JSON."""
-    return json.dumps(translation.as_json(number), ensure_ascii=False) + "\n"
+def jsonl(number: int, translation: Translation, precision: str) -> str:
+    """A translation as a line of JSON, with the precision that it was made in."""
+    return json.dumps(translation.as_json(number) | {"precision": precision}, ensure_ascii=False) + "\n"
