@@ -35,8 +35,8 @@ MODEL = model_of(table(), pieces())
         (1.1, 1.3, "fp32"),  # not enough for what rounding costs
         (1.2, 1.3, "bf16"),
         (0.5, 1.5, "int8"),
-        (1.4, 2.0, "bf16"),  # not enough quicker for what is coarser
-        (1.4, 2.2, "int8"),
+        (1.4, 2.2, "bf16"),  # not enough quicker for what is coarser
+        (1.4, 2.3, "int8"),
         (3.0, 0.5, "bf16"),
     ],
 )
