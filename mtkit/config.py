@@ -28,8 +28,7 @@ else:
 Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
 STDIN = Path("-")
-LONGEST_SHOWN = 200  # characters of a value in a message
-LONGEST = 1 << 20  # bytes of a file
+LONGEST_SHOWN, LONGEST = 200, 1 << 20  # characters of a value in a message; bytes of a file
 DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
@@ -277,7 +276,7 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted key -> value, of all keys of a table."""
-    found: dict[str, Any] = {}
+    found = dict[str, Any]()
     for key, value in table.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return found

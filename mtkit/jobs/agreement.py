@@ -31,7 +31,7 @@ def begin(group: Group, loaded: Loaded, device: torch.device) -> None:
         "mtkit": __version__,
         "torch": torch.__version__.partition("+")[0],
         "device": device.type,
-        "threads (--threads)": torch.get_num_threads() if device.type == "cpu" else 0,
+        "threads": torch.get_num_threads() if device.type == "cpu" else 0,
         "compiled code": native.status().ready,
         "run folder": loaded.run_folder.name,
     }

@@ -141,7 +141,7 @@ def test_one_that_is_killed_ends_all_and_the_run_goes_on(seed: int | None, undis
     ("each", "named"),
     [
         (((), ("-s", "train.lr=0.5")), "process 1 does not fit the first one (train.lr: 0.01 in the first, 0.5 there)"),
-        (((), ("--threads", "3")), "(threads (--threads): 1 in the first, 3 there)"),
+        (((), ("--threads", "3")), "(threads: 1 in the first, 3 there)"),
         (((), ("-s", "train.lr=fast")), "train.lr"),
     ],
 )
