@@ -1,6 +1,8 @@
 """Which device to compute on, and with how many threads."""
 
+import os
 import re
+from pathlib import Path
 
 import torch
 
@@ -8,6 +10,8 @@ from mtkit.errors import ConfigError
 
 ALONE = 1 << 25
 """Multiplications of a step of search below which a second thread is woken up for longer than it helps."""
+
+_CPUS = Path("/sys/devices/system/cpu")
 
 
 def choose_device(name: str) -> torch.device:
@@ -52,3 +56,20 @@ class Threads:
         """
         if not self._fixed:
             torch.set_num_threads(1 if multiplications < ALONE else self._most)
+
+
+def whole_cores() -> int:
+    """Those that this process may use, where threads of the processor that share one count once."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = set()
+    for cpu in allowed:
+        try:
+            siblings.add((_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text())
+        except OSError:  # another system
+            siblings.add(str(cpu))
+    return len(siblings)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
