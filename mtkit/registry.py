@@ -74,6 +74,8 @@ class Choice(NamedTuple):
     """Of a rule of search: whether it is asked without a table [decode.rules.NAME]."""
     hidden: bool = False
     """Of a command: whether the list of commands leaves it out, as another name of one."""
+    uses_model: bool = False
+    """Of a command: whether it begins by loading a model, and so torch."""
     origin: str = OURS
     """Who brought it: mtkit, a package with its version, or a module. `register` fills it in."""
 
@@ -101,7 +103,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "optimizer": ("betas",),
     "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "by_line", "needs_sources"),
     "rule": ("always",),
-    "command": ("hidden",),
+    "command": ("hidden", "uses_model"),
 }
 """Kind -> the facts that its choices can have; a kind that is not here has none."""
 
@@ -361,11 +363,11 @@ CHOICES: dict[str, dict[str, Choice]] = {
     "command": {
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
         "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),
-        "translate": Choice("mtkit.cli.translate:command", "lines to translations"),
+        "translate": Choice("mtkit.cli.translate:command", "lines to translations", uses_model=True),
         "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
         "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),
-        "score": Choice("mtkit.cli.score:command", "pairs to their likelihood"),
-        "look": Choice("mtkit.cli.look:command", "what models do with a sentence"),
+        "score": Choice("mtkit.cli.score:command", "pairs to their likelihood", uses_model=True),
+        "look": Choice("mtkit.cli.look:command", "what models do with a sentence", uses_model=True),
         "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
         "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import remedies, streams
+from mtkit.cli import importing, remedies, streams
 from mtkit.cli.options import with_homes, with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
@@ -20,6 +20,7 @@ from mtkit.registry import CHOICES, resolve
 PACKAGE = Path(__file__).resolve().parent.parent
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+HELP = ["-h", "--help"]
 NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 app = typer.Typer(
@@ -28,8 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP},
 )
+_added = set[str]()
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,13 +98,13 @@ def _leave(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _add(name: str) -> None:
-    hidden = CHOICES["command"][name].hidden
-    app.command(name, hidden=hidden)(_guarded(with_homes(with_plugins(resolve("command", name)))))
-
-
-for _name in CHOICES["command"]:
-    _add(_name)
+def add(*names: str) -> None:
+    """Give the app commands; none: all. Each imports a file, so that only what is asked for is added."""
+    for name in names or CHOICES["command"]:
+        if name not in _added:
+            _added.add(name)
+            hidden = CHOICES["command"][name].hidden
+            app.command(name, hidden=hidden)(_guarded(with_homes(with_plugins(resolve("command", name)))))
 
 
 @_guarded
@@ -110,10 +112,8 @@ def _add_installed() -> None:
     """Commands that installed plug-ins bring; asked for only where the command is none of ours, since it takes time."""
     from mtkit import plugins
 
-    known = set(CHOICES["command"])
     plugins.load_installed()
-    for name in CHOICES["command"].keys() - known:
-        _add(name)
+    add()
 
 
 def _version(wanted: bool) -> None:
@@ -138,6 +138,12 @@ def main() -> None:
     raised()
     streams.prepare()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if asked is not None and asked not in CHOICES["command"]:
+    if asked in CHOICES["command"]:
+        add(asked)
+        if CHOICES["command"][asked].uses_model and not set(HELP) & set(sys.argv):
+            importing.ahead()
+    elif asked is None:
+        add()
+    else:
         _add_installed()
     _guarded(app)()

@@ -69,7 +69,9 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
     planned = bundle_config.read(folder)
     _check(folder, planned.kind, model, out)
     if found := obstacles(planned.model):
-        raise BundleError(f"CTranslate2 cannot run {folder}: {'; '.join(found)}; export it as a bundle of mtkit's own")
+        raise BundleError(
+            f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
+        )
     specification.package()
     loaded = bundle.load(model, torch.device("cpu"))
     shortlist = None if corpus is None else _shortlist(loaded, corpus)

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.ops import compute
+from mtkit.ops.native import units
 from mtkit.ops.operand import Operand
 from mtkit.ops.reference import operands as reference
-from mtkit.ops.table import operation
+from mtkit.ops.table import form, operation
 
 _FRESH: dict[str, Callable[[Tensor], Operand]] = {
     "fp32": Operand,
@@ -41,6 +42,20 @@ def precision(name: str, kept: dict[int, Operand] | None = None) -> AbstractCont
 def entered() -> str:
     """The precision that is entered."""
     return compute.current().precision
+
+
+def slow(precision: str, device: torch.device | str = "cpu") -> str:
+    """Why a precision is not quicker than fp32 on a device here, in words that go on after "since"; "": it may well be.
+
+    Whether it is depends on the model, too. On a CPU the compiled code is made for this, if it is not there yet.
+    """
+    if precision == "fp32":
+        return ""
+    if torch.device(device).type != "cpu":
+        return "" if precision == "bf16" else "products in 8 bits are for CPUs"
+    if form(f"operand_{precision}", torch.empty(1, 1)) != "torch":
+        return ""
+    return units.lacking(precision)
 
 
 def operand(weight: Tensor) -> Operand:

@@ -137,6 +137,11 @@ def operation(name: str, reference: Callable[P, R]) -> Callable[P, R]:
     return done
 
 
+def form(name: str, *arguments: Any) -> str:
+    """The name of the backend that does an operation with these arguments."""
+    return next(one.name for one in OPERATIONS[name] if not one.takes or _found(one.takes)(arguments))
+
+
 def _found(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(import_module(f"mtkit.ops.{module}"), name)

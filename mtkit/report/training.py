@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class TrainingFacts(BaseModel):
     """What is known of the training of a model, unrounded."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str = "mtkit train"
     """What was called, with its options."""

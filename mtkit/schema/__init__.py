@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
-from mtkit.schema.described import described
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import Count, Dropped, Paths, Positive, Section, Share, choice, chosen
 from mtkit.schema.settings import settings_of
@@ -197,7 +196,6 @@ class Train(Section):
         return self
 
 
-@described
 class Decode(Decoding, Section):
     @field_validator("rules")
     @classmethod

@@ -12,11 +12,10 @@ from mtkit.errors import ConfigError
 
 
 class Section(BaseModel):
-    """Base of every table of the config: frozen, strict, no unknown keys."""
+    """Base of every table of the config: frozen, strict, no unknown keys. What is below a key says what it does; it is
+    read where somebody asks (`described`), and what checks a table is made when there is one to check."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 @dataclass(frozen=True)

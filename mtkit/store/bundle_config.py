@@ -24,7 +24,7 @@ LONGEST = 1 << 20  # pieces of a sentence
 class Record(BaseModel):
     """Base of all that is noted here: frozen, and no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ShortlistFacts(Record):

@@ -113,7 +113,7 @@ PROTOTYPES = {
     "log_sums": _prototype("n V", "logits(n V) sums(n)"),
     "best_pieces": _prototype("B K V M", "logits(B K V) added(B K) best(B M) places:i64(B M)"),
     # tiles.c
-    "tiles_ready": _prototype("", "", returns=True),
+    "tiles_form": _prototype("", "", returns=True),
     "tiles_pack": _prototype("x k x_step k_step", "from(x k)* to:bf16(x^16 k^32)"),
     "tiles_product": _prototype(
         "m n k ax ak bx bk start_row c_row",
@@ -121,10 +121,10 @@ PROTOTYPES = {
         returns=True,
     ),
     # quantised.c
-    "quantised_tiles": _prototype("", "", returns=True),
-    "quantised_product": _prototype(
-        "m n k a_row start_row c_row", "a(m k)* b:i8() b_scale(n) start()*? c(m n)*", returns=True
-    ),
+    "quantised_form": _prototype("", "", returns=True),
+    "quantised_pack": _prototype("n k", "numbers:i8(n k) scales(n) to:i8()"),
+    "quantised_choose": _prototype("n k all", "rows:i64(n) from:i8() to:i8()", returns=True),
+    "quantised_product": _prototype("m n k a_row start_row c_row", "a(m k)* b:i8() start()*? c(m n)*", returns=True),
 }
 
 
