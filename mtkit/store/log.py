@@ -37,6 +37,19 @@ class Begin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What another model has learnt was taken over."""
+
+    event: ClassVar[str] = "inherited"
+    update: int
+    parent: str
+    sha256: str
+    """Of its weights."""
+    took: str
+    """In words."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """What matrix products are computed in was decided."""
 
@@ -129,8 +142,10 @@ class Other:
     values: dict[str, Any]
 
 
-Event = Begin | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
-_KINDS = {kind.event: kind for kind in (Begin, Precision, Update, Validation, Planned, Halved, Average, Finished)}
+Event = Begin | Inherited | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
+_KINDS = {
+    kind.event: kind for kind in (Begin, Inherited, Precision, Update, Validation, Planned, Halved, Average, Finished)
+}
 
 
 class Log:

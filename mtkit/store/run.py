@@ -27,8 +27,9 @@ HARMLESS = (
     "eval.",
 )
 
-RUN = Format("run", 3, error=RunError)
-"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from."""
+RUN = Format("run", 4, error=RunError)
+"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from, version 3 of no parts of
+one."""
 
 
 def harmless(key: str) -> bool:
