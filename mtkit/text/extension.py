@@ -30,9 +30,7 @@ def extended(tokenizer: Tokenizer, lines: Iterable[str], count: int, name: str =
     """
     kind = _model_type(tokenizer.model)
     if kind not in (UNIGRAM, BPE):
-        raise DataError(
-            f"{name} is of characters or of words, to which no pieces can be added; expected unigram or bpe"
-        )
+        raise DataError(f"{name} is one of characters or words, which has no room for more; expected unigram or bpe")
     words = Counter(word for line in lines for word in line.split())
     characters = _characters(tokenizer, words)[:count]
     scores = dict.fromkeys(characters, 0.0)

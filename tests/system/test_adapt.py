@@ -164,7 +164,7 @@ def test_what_cannot_be_the_text_is_refused(toy: Path) -> None:
     refused = {
         "few": r"few: 19 pair\(s\) to learn from, expected 20 or more",
         "turned": "turned: its sides look swapped: the model translates en to de",
-        "same.tsv": r"same.tsv: few sources that differ, so that none can be held out; name other text by --dev",
+        "same.tsv": r"same.tsv: few sources that differ, so none can be held out; name other text by --dev",
         "none": "none.en does not exist",
     }
     for name, says in refused.items():
@@ -200,7 +200,10 @@ def test_the_command(toy: Path) -> None:
         "translate -m runs/toy-mine",
     ):
         assert part in done.stderr
-    failed(mtkit(toy, "adapt", "runs/toy", "mine", "-s", "train.cut=0.1"), "train.cut = 0.1 has no effect")
+    refused = mtkit(toy, "adapt", "runs/toy", "mine", "-s", "train.cut=0.1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "error: mtkit adapt: train.cut = 0.1 has no effect" in refused.stderr
+    failed(mtkit(toy, "adapt", "runs/toy", "nothing"), "nothing.en does not exist")
     assert mtkit(toy, "adapt", "runs/toy").returncode == 2
 
 
@@ -217,6 +220,6 @@ def test_a_vocabulary_that_grows(toy: Path) -> None:
     assert grown.parent.took.startswith("encoder, decoder, embeddings of 380 pieces (")
     assert "begin anew" in grown.parent.took
     assert made.tokenizers == ("tokenizer.model",)
-    assert abs(grown.measured[1].after["bleu"] - plain.measured[1].after["bleu"]) < 5  # what it knew it knows
+    assert grown.measured[1].after["bleu"] > 0.5 * plain.measured[1].after["bleu"]  # before any of it was learnt
     with pytest.raises(MtkitError, match="another config"):
         adapted(overrides=few, name="grown")

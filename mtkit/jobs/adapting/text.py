@@ -16,7 +16,7 @@ from mtkit.errors import DataError
 from mtkit.jobs.adapting.known import Known
 from mtkit.text import compression, filters
 from mtkit.text.extension import extended
-from mtkit.text.readers.reader import Pair, Reader
+from mtkit.text.readers.reader import Pair, Reader, locate
 from mtkit.text.tokenizer import Tokenizer
 
 LEAST = 20  # pairs that say anything of a text
@@ -47,64 +47,81 @@ class Text:
         return [self.name, AGAIN] if self.again else [self.name]
 
 
-def gather(
-    root: Path,
-    readers: Sequence[Reader],
-    dev: Reader | None,
-    known: Known,
-    rules: filters.TextRules,
-    more: Mapping[str, Tokenizer],
-    extend: int,
-) -> Text:
-    """Divide a text, and write it below `root` unless it stands there.
+@dataclass(frozen=True)
+class Division:
+    """A text that is to be divided.
 
-    Args:
-        dev: measured on; None: it is held out, by hash of the source.
+    Attributes:
+        dev: measured on; None: some is held out, by hash of the source.
         known: of the parent's text, of which as many pairs are read again.
         rules: pairs that break one of them do not count.
-        more: names of files of the parent's tokenizers -> these, to be written with more pieces.
-        extend: how many more; 0: they are not written.
-
-    Raises:
-        DataError: it cannot be read, or there are too few pairs.
+        more: names of files of the parent's tokenizers -> these, to be written with more pieces; {}: none are.
+        extend: how many more, at most.
     """
-    total = sum(1 for _ in _usable(readers, rules))
-    named = " and ".join(str(one.path) for one in readers)
-    if total < LEAST:
-        raise DataError(f"{named}: {total} pair(s) to learn from, expected {LEAST} or more: give more text")
-    held_out: frozenset[int] = frozenset()
-    if dev is None:
+
+    readers: Sequence[Reader]
+    dev: Reader | None
+    known: Known
+    rules: filters.TextRules
+    more: Mapping[str, Tokenizer]
+    extend: int
+
+    def gather(self, root: Path) -> Text:
+        """Divide the text, and write it below `root` unless it stands there.
+
+        Raises:
+            DataError: it cannot be read, or there are too few pairs.
+        """
+        name, languages = called(self.readers[0]), self.readers[0].languages
+        folder = root / f"{'-'.join(languages)}-adapt-{self._digest(name)}"
+        with files.lock(root, wait=True):
+            if not files.standing(folder).is_dir():
+                with files.publish(folder) as path:
+                    self._write(path, name)
+        pairs, again = (sum(1 for _ in locate(folder / part, *languages)) for part in (name, AGAIN))
+        return Text(folder, name, pairs, again, list(locate(folder / DEV, *languages)), tuple(self.more))
+
+    def _digest(self, name: str) -> str:
+        readers = [*self.readers, *([self.dev] if self.dev else []), *self.known.train]
+        sums = [files.sha256(path) for one in readers for path in one.files]
+        models = [hashlib.sha256(one.model).hexdigest() for one in self.more.values()]
+        return digest(VERSION, name, sums, bool(self.dev), self.rules.max_chars, self.extend, models)
+
+    def _write(self, folder: Path, name: str) -> None:
+        total = sum(1 for _ in self._usable())
+        named = " and ".join(str(one.path) for one in self.readers)
+        if total < LEAST:
+            raise DataError(f"{named}: {total} pair(s) to learn from, expected {LEAST} or more: give more text")
+        held_out: frozenset[int] = frozenset()
+        if self.dev:
+            measured = list(_usable([self.dev], self.rules))
+            if not measured:
+                raise DataError(f"{self.dev.path} holds no pair; expected text to measure on")
+        else:
+            held_out = self._held_out(total)
+            measured = [pair for pair in self._usable() if filters.key(pair[0]) in held_out]
+            if 2 * len(measured) > total:
+                raise DataError(f"{named}: few sources that differ, so none can be held out; name other text by --dev")
+        left_out = [source for source, _ in (*measured, *self.known.dev)]
+        again = sample(self.known.train, total, left_out, self.rules)
+
+        def kept() -> Iterator[Pair]:
+            return (pair for pair in self._usable() if filters.key(pair[0]) not in held_out)
+
+        for part, pairs in ((name, kept()), (DEV, measured), (AGAIN, again)):
+            _write(folder / part, pairs, self.readers[0].languages)
+        for side, (file, tokenizer) in enumerate(self.more.items()):
+            sides = slice(None) if len(self.more) == 1 else slice(side, side + 1)
+            lines = (line for pair in kept() for line in pair[sides])
+            (folder / file).write_bytes(extended(tokenizer, lines, self.extend, file))
+
+    def _usable(self) -> Iterator[Pair]:
+        return _usable(self.readers, self.rules)
+
+    def _held_out(self, total: int) -> frozenset[int]:
+        """Keys of the sources that are held out."""
         wanted = min(max(total // 50, HELD_OUT[0]), HELD_OUT[1], total // 10)
-        held_out = frozenset(heapq.nsmallest(wanted, (filters.key(pair[0]) for pair in _usable(readers, rules))))
-        measured = [pair for pair in _usable(readers, rules) if filters.key(pair[0]) in held_out]
-        if 2 * len(measured) > total:
-            raise DataError(f"{named}: few sources that differ, so that none can be held out; name other text by --dev")
-    else:
-        measured = [pair for pair in dev.folded() if not rules.broken(*pair)]
-        if not measured:
-            raise DataError(f"{dev.path} holds no pair; expected text to measure on")
-    left_out = [source for source, _ in (*measured, *known.dev)]
-    again = sample(known.train, total, left_out, rules)
-    languages, name = readers[0].languages, called(readers[0])
-    made_of = [path for one in [*readers, *([dev] if dev else []), *known.train] for path in one.files]
-    sums = [files.sha256(path) for path in made_of]
-    ours = [hashlib.sha256(one.model).hexdigest() for one in more.values()] if extend else []
-    made = digest(VERSION, name, sums, bool(dev), rules.max_chars, extend, ours)
-    folder = root / f"{'-'.join(languages)}-adapt-{made}"
-
-    def kept() -> Iterator[Pair]:
-        return (pair for pair in _usable(readers, rules) if filters.key(pair[0]) not in held_out)
-
-    with files.lock(root, wait=True):
-        if not files.standing(folder).is_dir():
-            with files.publish(folder) as path:
-                for part, pairs in ((name, kept()), (DEV, measured), (AGAIN, again)):
-                    _write(path / part, pairs, languages)
-                for side, (file, tokenizer) in enumerate(more.items() if extend else ()):
-                    lines = (line for pair in kept() for line in (pair if len(more) == 1 else pair[side : side + 1]))
-                    (path / file).write_bytes(extended(tokenizer, lines, extend, file))
-    models = tuple(more) if extend else ()
-    return Text(folder, name, total - (0 if dev else len(measured)), len(again), measured, models)
+        return frozenset(heapq.nsmallest(wanted, (filters.key(pair[0]) for pair in self._usable())))
 
 
 def sample(readers: Iterable[Reader], count: int, without: Iterable[str], rules: filters.TextRules) -> list[Pair]:
