@@ -14,7 +14,7 @@ from mtkit.text.readers.reader import Pair
 
 ASKED = 200  # pairs
 LENGTH = 100  # pieces of a side
-RELATED = 0.05  # of the loss beside other sources: so much smaller is that beside the right ones, at least
+RELATED = 0.02  # of the loss beside other sources: so much smaller is that beside the right ones, at least
 
 
 def doubt(found: Bundle, pairs: Sequence[Pair], what: str) -> str:
@@ -27,21 +27,37 @@ def doubt(found: Bundle, pairs: Sequence[Pair], what: str) -> str:
     Raises:
         DataError: its sides are swapped.
     """
-    tokenizers = (found.source_tokenizer, found.target_tokenizer)
     ordered = sorted(pairs, key=lambda pair: (len(pair[1]), pair))
-    others = [source for source, _ in (*ordered[1:], ordered[0])]  # of targets of about the same length
-    apart = [(source, target) for source, (_, target) in zip(others, ordered, strict=True)]
     turned = [(target, source) for source, target in ordered]
-    right, wrong, swapped = (loss(found.model, tokenizers, some, LENGTH) for some in (ordered, apart, turned))
+    right, swapped = (_Losses(found, some) for some in (ordered, turned))
     source, target = found.source_lang, found.target_lang
-    if swapped < right:
+    if swapped.beside_own < right.beside_own and swapped.related:
         raise DataError(
             f"{what}: its sides look swapped: the model translates {source} to {target}, and finds these targets more "
             "likely as sources; give the text the other way round"
         )
-    if wrong - right < RELATED * wrong:
+    if not right.related:
         return (
             f"{what}: to the model its targets are hardly translations of their sources; is this {source} to {target}, "
             "and does line N translate line N?"
         )
     return ""
+
+
+class _Losses:
+    """What a model loses on pairs, those of about equal lengths after one another."""
+
+    def __init__(self, found: Bundle, pairs: Sequence[Pair]) -> None:
+        self._found, self._pairs = found, pairs
+        self.beside_own = self._loss([source for source, _ in pairs])
+
+    def _loss(self, sources: Sequence[str]) -> float:
+        pairs = [(source, target) for source, (_, target) in zip(sources, self._pairs, strict=True)]
+        return loss(self._found.model, (self._found.source_tokenizer, self._found.target_tokenizer), pairs, LENGTH)
+
+    @property
+    def related(self) -> bool:
+        """Whether targets are more likely beside their own sources than beside their neighbours'."""
+        sources = [source for source, _ in self._pairs]
+        beside_others = self._loss([*sources[1:], sources[0]])
+        return beside_others - self.beside_own >= RELATED * beside_others

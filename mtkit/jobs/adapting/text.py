@@ -20,7 +20,7 @@ from mtkit.text.readers.reader import Pair, Reader, locate
 from mtkit.text.tokenizer import Tokenizer
 
 LEAST = 20  # pairs that say anything of a text
-HELD_OUT = (20, 500)  # pairs, at least and at most; a tenth of the text at most, and a fiftieth of much
+HELD_OUT = (20, 500)  # pairs, at least and at most: a twentieth of the text, and of little a tenth at most
 VERSION = 1  # of how the text is divided
 DEV, AGAIN = "dev", "again"
 
@@ -120,7 +120,7 @@ class Division:
 
     def _held_out(self, total: int) -> frozenset[int]:
         """Keys of the sources that are held out."""
-        wanted = min(max(total // 50, HELD_OUT[0]), HELD_OUT[1], total // 10)
+        wanted = min(max(total // 20, HELD_OUT[0]), HELD_OUT[1], total // 10)
         return frozenset(heapq.nsmallest(wanted, (filters.key(pair[0]) for pair in self._usable())))
 
 
