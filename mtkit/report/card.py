@@ -8,6 +8,7 @@ from mtkit.schema import Config
 def card(config: Config, facts: TrainingFacts) -> str:
     """Markdown that says what the model is, what it scored and on which data."""
     data, parts, scores = config.data, architecture(config.model), facts.scores
+    command = " ".join(facts.command.split()[:2])
     lines = [
         f"# {config.run_name}: {data.source_lang} to {data.target_lang}",
         "",
@@ -29,7 +30,7 @@ def card(config: Config, facts: TrainingFacts) -> str:
         "",
         "## Training",
         "",
-        f"`mtkit train`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
+        f"`{command}`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
         f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}"
         f"{f', computed in {facts.precision}' if facts.precision else ''}; "
         "the whole config follows.",

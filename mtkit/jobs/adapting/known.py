@@ -7,7 +7,6 @@ from mtkit import config as configs
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import ConfigError, DataError
-from mtkit.jobs.preparing.inputs import shown
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Config
 from mtkit.store.bundle import Bundle
@@ -38,9 +37,9 @@ def at_hand(found: Bundle, here: Path) -> Known:
     run = found.folder.resolve().parent
     for folder in dict.fromkeys([*([run.parents[1]] if run.parent.name == "runs" else []), here.resolve()]):
         loaded = Loaded(config=config, folder=folder, origin="config.json")
-        train = _readers(loaded, config.data.train, facts)
-        if train:
-            return Known(train, _dev(loaded, config, facts, found))
+        train, dev = _readers(loaded, config.data.train, facts), _dev(loaded, config, facts, found)
+        if train or dev:
+            return Known(train, dev)
     return Known()
 
 
@@ -49,7 +48,7 @@ def _readers(loaded: Loaded, entries: list[str], facts: TrainingFacts) -> list[R
     data = loaded.config.data
     try:
         readers = [locate(loaded.path(entry), data.source_lang, data.target_lang) for entry in entries]
-        same = [facts.hashes.get(shown(path)) == files.sha256(path) for one in readers for path in one.files]
+        same = [files.sha256(path) in facts.hashes.values() for one in readers for path in one.files]
     except (DataError, ConfigError, OSError):
         return []
     return readers if all(same) else []
