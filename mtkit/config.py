@@ -103,7 +103,7 @@ def made(table: dict[str, Any], overrides: list[str], origin: str, folder: Path)
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
     before = _dead_before(table)
     _override(table, overrides)
-    config = parse(table, origin, whole=True)
+    config = parse(table, f"{origin} with what was set", whole=True)
     if dead := effects.without(config):
         own = {".".join(_read(override)[0]) for override in overrides} | before
         mine = {key: why for key, why in dead.items() if any(key == one or key.startswith(f"{one}.") for one in own)}

@@ -193,12 +193,11 @@ def load_translator(
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
     from mtkit.config import parse_decode
     from mtkit.jobs.trained import trained
-    from mtkit.ops.device import set_threads
     from mtkit.schema import Decode
     from mtkit.translator.translator import Translator
 
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
-    set_threads(1 if workers > 1 else threads)
+    compute_with(1 if workers > 1 else threads, messages)
     if models and config is None:
         decode: Decode = parse_decode(overrides or [], "--set")
     else:
@@ -209,6 +208,15 @@ def load_translator(
     translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
     gc.freeze()  # what is loaded stays, and need not be looked through again and again
     return translator
+
+
+def compute_with(threads: int | None, messages: Messages) -> None:
+    """Compute with so many threads; None: as torch finds best."""
+    from mtkit.ops.device import cores, set_threads
+
+    set_threads(threads)
+    if threads and threads > (here := cores()):
+        messages.warn(f"--threads {threads}, and there are {here} cores here: threads will wait for one another")
 
 
 def _with_flags(decode: "Decode", flags: Flags) -> "Decode":

@@ -16,6 +16,7 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     detail_native,
     load_config,
     shown,
@@ -47,9 +48,8 @@ def command(
     loaded = load_config(config, set_, messages)
     from mtkit.cli.training_view import LiveView, PlainView
     from mtkit.jobs.train import train
-    from mtkit.ops.device import set_threads
 
-    set_threads(threads)
+    compute_with(threads, messages)
     detail_native(messages)
     live = sys.stderr.isatty() and not quiet
     view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)

@@ -76,7 +76,7 @@ def train(
     if fresh:  # only now, when nothing of the user's is wrong any more
         with files.lock(folder):
             if aside := Run(folder).set_aside():
-                view.say(f"kept the old run as {aside.name}")
+                view.say(f'kept the old run as {aside.name}; name = "{aside.name}" goes on with it')
     with files.lock(folder), signals.caught():
         progress = job.run()
     if progress.finished and progress.diverged:

@@ -1,5 +1,6 @@
 """Which device to compute on, and with how many threads."""
 
+import os
 import re
 
 import torch
@@ -29,3 +30,8 @@ def set_threads(count: int | None) -> None:
     """Compute with so many threads; None: as torch finds best."""
     if count is not None:
         torch.set_num_threads(count)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

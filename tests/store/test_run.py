@@ -29,6 +29,7 @@ def test_a_run_says_its_kind_and_version_and_goes_on(tmp_path: Path) -> None:
     assert (noted["kind"], noted["format_version"], noted["identity"]) == ("run", 4, "abc")
     assert run.resume(config(), "abc") == {}
     assert run.resume(config(decode={"beam_size": 2}), "abc") == {"decode.beam_size": (5, 2)}
+    assert run.resume(config(name="toy.1"), "abc").keys() == {"name", "decode.beam_size"}  # its folder has another name
     with pytest.raises(RunError, match="seed: 1 then, 2 now"):
         run.resume(config(seed=2), "abc")
     with pytest.raises(RunError, match="begun on other text"):
