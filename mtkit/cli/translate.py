@@ -50,6 +50,14 @@ def command(
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--memory",
+            metavar="TEXT",
+            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -95,6 +103,14 @@ def command(
         must_exist(path)
     check_output(output, file, prefix)
     translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
+    remembered = None
+    if memory:
+        from mtkit.text.memory import Memory
+        from mtkit.translator.memory import Remembering
+
+        remembered = Memory(memory, (translator.source_lang, translator.target_lang))
+        messages.detail(f"memory: {len(remembered):,} sources")
+        translator = Remembering.of(translator, remembered)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -117,7 +133,8 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        work = work_of(translator, source, (request, form, scores, align), prefix) if lined else None
+        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:
                 results: Generator[Iterable[Translation], None, None] = _typed(translator, request, source, messages)

@@ -91,6 +91,7 @@ def take(own: Seq2Seq, other: Seq2Seq, parts: Sequence[str], rows: tuple[Rows, R
 
 
 def _rows(own_OX: Tensor, other_VX: Tensor, rows: Rows) -> None:
+    other_VX = other_VX.to(own_OX.device)
     alike = [(number, there[0]) for number, there in enumerate(rows) if len(there) == 1]
     if alike:
         mine, theirs = (torch.tensor(numbers) for numbers in zip(*alike, strict=True))

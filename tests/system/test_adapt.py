@@ -19,7 +19,7 @@ from tests.system.test_memory import Messages
 from tests.system.toy import WORDS, failed, mtkit, ran
 
 NEW = {"ten": "Katze", "nine": "Hund", "red": "vier", "finds": "sechs"}  # as a trade calls them
-SMALL = ("train.max_epochs=4", "train.batch_tokens=200", "train.validate_lines=20")
+SMALL = ("train.max_epochs=4", "train.batch_tokens=300", "train.validate_lines=20")
 
 
 def write(folder: Path, name: str, pairs: int, seed: int = 1, words: dict[str, str] | None = None) -> None:
@@ -38,7 +38,7 @@ def write(folder: Path, name: str, pairs: int, seed: int = 1, words: dict[str, s
 def toy(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a finished run and text of another kind."""
     folder = shutil.copytree(trained, tmp_path / "toy")
-    write(folder, "mine", 300)
+    write(folder, "mine", 160)
     monkeypatch.chdir(folder)
     return folder
 
@@ -66,9 +66,9 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_it_gains_and_keeps_and_goes_on_as_itself(toy: Path) -> None:
     view = Messages()
     facts = adapted(view=view)
-    assert "280 pairs to learn from, 20 to measure on; as many of the parent's own are read again (300)" in view.said
+    assert "144 pairs to learn from, 16 to measure on; as many of the parent's own are read again (160)" in view.said
     mine, parents = facts.measured
-    assert (mine.text, mine.pairs, parents.text, parents.pairs) == ("dev of mine", 20, "dev of its parent", 30)
+    assert (mine.text, mine.pairs, parents.text, parents.pairs) == ("dev of mine", 16, "dev of its parent", 30)
     assert mine.after["loss"] < 0.7 * mine.before["loss"]
     assert mine.after["bleu"] > mine.before["bleu"]
     assert parents.before["bleu"] > 95
@@ -77,7 +77,7 @@ def test_it_gains_and_keeps_and_goes_on_as_itself(toy: Path) -> None:
     assert facts.parent
     assert (facts.parent.name, facts.parent.took) == ("runs/toy", "all weights")
     card = (toy / "runs/next/best/README.md").read_text()
-    assert f"| dev of mine | 20 | bleu | {mine.before['bleu']:.2f} | {mine.after['bleu']:.2f} | `nrefs:1" in card
+    assert f"| dev of mine | 16 | bleu | {mine.before['bleu']:.2f} | {mine.after['bleu']:.2f} | `nrefs:1" in card
     assert "| `runs/toy` | en to de | all weights | 500 updates" in card
 
     before = bytes_of(toy / "runs/next/best")
@@ -95,12 +95,12 @@ class Killed(Messages):
     """Ends the process, as it were, at an update."""
 
     def updated(self, event: Updated, progress: Progress) -> None:
-        if progress.update == 12:
+        if progress.update == 6:
             raise ZeroDivisionError
 
 
 def test_killed_and_started_again_it_is_the_same(toy: Path) -> None:
-    write(toy, "little", 80)
+    write(toy, "little", 60)
     short = ("runs/toy", "little")
     adapted(*short, name="whole")
     with pytest.raises(ZeroDivisionError):
@@ -123,7 +123,7 @@ def test_a_line_of_parents_some_of_them_exported(toy: Path) -> None:
         view = Messages()
         first = adapted("small", view=view, name="", overrides=[*SMALL, "train.max_updates=4"])
         assert (
-            "280 pairs to learn from, 20 to measure on; no text of the parent is at hand to be read again" in view.said
+            "144 pairs to learn from, 16 to measure on; no text of the parent is at hand to be read again" in view.said
         )
         assert [one.text for one in first.measured] == ["dev of mine"]
         assert 0 < first.share <= adapt.SHARE
@@ -199,7 +199,7 @@ def test_the_command(toy: Path) -> None:
     done = mtkit(toy, "adapt", "runs/toy", "mine", "--dev", "some", "--minutes", "1", *sets)
     assert (ran(done), (toy / "runs/toy-mine/best").is_dir()) == ("", True)
     for part in (
-        "300 pairs to learn from, 40 to measure on",
+        "160 pairs to learn from, 40 to measure on",
         "dev of mine (40 pairs): loss ",
         "translate -m runs/toy-mine",
     ):

@@ -5,16 +5,17 @@ in the other, whatever the scripts and the kind of text. Where it does not, the 
 aligned, or the languages are others.
 """
 
+import math
 from collections.abc import Sequence
 
 from mtkit.errors import DataError
-from mtkit.jobs.adapting.measuring import loss
+from mtkit.jobs.adapting.measuring import losses
 from mtkit.store.bundle import Bundle
 from mtkit.text.readers.reader import Pair
 
 ASKED = 200  # pairs
 LENGTH = 100  # pieces of a side
-RELATED = 0.02  # of the loss beside other sources: so much smaller is that beside the right ones, at least
+SURE = 2.0  # standard deviations of chance
 
 
 def doubt(found: Bundle, pairs: Sequence[Pair], what: str) -> str:
@@ -31,7 +32,7 @@ def doubt(found: Bundle, pairs: Sequence[Pair], what: str) -> str:
     turned = [(target, source) for source, target in ordered]
     right, swapped = (_Losses(found, some) for some in (ordered, turned))
     source, target = found.source_lang, found.target_lang
-    if swapped.beside_own < right.beside_own and swapped.related:
+    if swapped.a_piece < right.a_piece and swapped.related:
         raise DataError(
             f"{what}: its sides look swapped: the model translates {source} to {target}, and finds these targets more "
             "likely as sources; give the text the other way round"
@@ -49,15 +50,22 @@ class _Losses:
 
     def __init__(self, found: Bundle, pairs: Sequence[Pair]) -> None:
         self._found, self._pairs = found, pairs
-        self.beside_own = self._loss([source for source, _ in pairs])
+        self._beside_own = self._losses([source for source, _ in pairs])
 
-    def _loss(self, sources: Sequence[str]) -> float:
+    def _losses(self, sources: Sequence[str]) -> list[float]:
         pairs = [(source, target) for source, (_, target) in zip(sources, self._pairs, strict=True)]
-        return loss(self._found.model, (self._found.source_tokenizer, self._found.target_tokenizer), pairs, LENGTH)
+        return losses(self._found.model, (self._found.source_tokenizer, self._found.target_tokenizer), pairs, LENGTH)
+
+    @property
+    def a_piece(self) -> float:
+        """The mean."""
+        pieces = self._found.target_tokenizer.encode([target for _, target in self._pairs])
+        return sum(self._beside_own) / sum(len(ids[:LENGTH]) + 1 for ids in pieces)
 
     @property
     def related(self) -> bool:
-        """Whether targets are more likely beside their own sources than beside their neighbours'."""
+        """Whether more targets are likelier beside their own source than beside their neighbour's, not by chance."""
         sources = [source for source, _ in self._pairs]
-        beside_others = self._loss([*sources[1:], sources[0]])
-        return beside_others - self.beside_own >= RELATED * beside_others
+        beside_others = self._losses([*sources[1:], sources[0]])
+        better = sum(own < other for own, other in zip(self._beside_own, beside_others, strict=True))
+        return better > (len(sources) + SURE * math.sqrt(len(sources))) / 2

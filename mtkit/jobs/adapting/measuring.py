@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from mtkit.corpus.batch import Batcher
+from mtkit.corpus.batch import Batch, Batcher
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS, Score, Texts, scores
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.ops.products import linear
 from mtkit.schema import Decode, Eval
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
@@ -16,32 +17,55 @@ from mtkit.translator.member import Member
 from mtkit.translator.request import Request
 from mtkit.translator.translator import Translator
 
+Tokenizers = tuple[Tokenizer, Tokenizer]
+"""Of source and target."""
 METRICS = ("bleu", "chrf")
-TOKENS = 4096  # of a batch, padding included
+TOKENS = 2048  # of a batch, padding included
 
 
-def loss(model: Seq2Seq, tokenizers: tuple[Tokenizer, Tokenizer], pairs: Sequence[Pair], longest: int) -> float:
+def loss(model: Seq2Seq, tokenizers: Tokenizers, pairs: Sequence[Pair], longest: int) -> float:
     """The mean loss a target token, without smoothing.
 
     Args:
         longest: pieces of a side, after which it is cut.
     """
-    ids = [
-        [sentence[:longest] for sentence in tokenizer.encode(list(side))]
-        for tokenizer, side in zip(tokenizers, zip(*pairs, strict=True), strict=True)
-    ]
-    device = model.source_VE.device
-    batcher = Batcher(tokenizers[0].eos, tokenizers[1].bos, tokenizers[1].eos, device=device)
     total, count = 0.0, 0
-    model.eval()
     with torch.inference_mode():
-        for rows in _batches([1 + max(map(len, pair)) for pair in zip(*ids, strict=True)]):
-            summed, tokens = batch_loss(model, batcher(*([side[row] for row in rows] for side in ids)))
+        for _, batch in _batches(model, tokenizers, pairs, longest):
+            summed, tokens = batch_loss(model, batch)
             total, count = total + float(summed), count + tokens
     return total / count
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def losses(model: Seq2Seq, tokenizers: Tokenizers, pairs: Sequence[Pair], longest: int) -> list[float]:
+    """The loss of each pair, summed over its target; see `loss`."""
+    found = [0.0] * len(pairs)
+    with torch.inference_mode():
+        for rows, batch in _batches(model, tokenizers, pairs, longest):
+            features_NE, pieces_N = model(batch)
+            output = model.output
+            logprobs_NV = linear(features_NE, output.weight_VE, output.bias_V).log_softmax(-1)
+            losses_N = -logprobs_NV.gather(1, pieces_N.unsqueeze(1)).squeeze(1)
+            sums_B = losses_N.new_zeros(len(rows)).index_add_(0, batch.target_packing.sentence_N, losses_N)
+            for row, summed in zip(rows, sums_B.tolist(), strict=True):
+                found[row] = summed
+    return found
+
+
+def _batches(
+    model: Seq2Seq, tokenizers: Tokenizers, pairs: Sequence[Pair], longest: int
+) -> Iterator[tuple[list[int], Batch]]:
+    """Pairs of about equal lengths together: which they are, in the order of the batch, and the batch."""
+    model.eval()
+    sides = zip(tokenizers, zip(*pairs, strict=True), strict=True)
+    sources, targets = ([ids[:longest] for ids in tokenizer.encode(list(side))] for tokenizer, side in sides)
+    batcher = Batcher(tokenizers[0].eos, tokenizers[1].bos, tokenizers[1].eos, device=model.source_VE.device)
+    for rows in _rows([1 + max(map(len, pair)) for pair in zip(sources, targets, strict=True)]):
+        rows.sort(key=lambda row: -len(targets[row]))  # as a batch has them
+        yield rows, batcher([sources[row] for row in rows], [targets[row] for row in rows])
+
+
+def _rows(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Rows of about equal lengths."""
     rows: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
