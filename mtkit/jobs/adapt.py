@@ -36,8 +36,8 @@ from mtkit.text.readers.reader import Pair, locate
 from mtkit.translator.member import Member
 
 MEASURED = 500  # pairs of a text, at most
-SHARES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)  # of what was learnt that may be taken
-SHARE = 0.8  # at most, where nothing is known of what the parent was good at
+SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.2, 0.0)  # of what was learnt that may be taken
+SHARE = 0.7  # at most, where nothing is known of what the parent was good at
 UNSAFE = re.compile(r"[\s/]+")
 
 
@@ -50,6 +50,12 @@ class Adaptation:
     parent: Bundle
     text: Text
     known: Known
+
+    @property
+    def texts(self) -> list[tuple[str, list[Pair]]]:
+        """What is measured on: what was held out or given, and what its parents were validated on."""
+        named = [(self.text.name, self.text.dev), *self.known.dev.items()]
+        return [(f"dev of {name}", pairs[:MEASURED]) for name, pairs in named]
 
     def run(self, view: View, *, device: str, fresh: bool, command: str) -> TrainingFacts:
         """Train, or go on with it, and measure; returns what the bundle says of it.
@@ -82,20 +88,15 @@ class Adaptation:
         start = copy.deepcopy(made.model)
         parent.take_over(start, loaded, tokenizers)
         listener.say("measuring, before and after")
-        texts = {
-            f"dev of {self.text.name}": self.text.dev[:MEASURED],
-            "dev of its parent": self.known.dev[:MEASURED],
-        }
-        share = self._share(start, made, [pairs for pairs in texts.values() if pairs])
+        share = self._share(start, made, [pairs for _, pairs in self.texts])
         model = mixing.mixed(start, made.model, share)
         before, after = Member.of(self.parent), replace(Member.of(made), model=model)
         languages, asked = (made.source_lang, made.target_lang), config.eval
         measured = []
-        for name, pairs in texts.items():
-            if pairs:
-                then, _ = measuring.everything(before, pairs, languages, config.decode, asked)
-                now, signatures = measuring.everything(after, pairs, languages, config.decode, asked)
-                measured.append(Measured(text=name, pairs=len(pairs), before=then, after=now, signatures=signatures))
+        for name, pairs in self.texts:
+            then, _ = measuring.everything(before, pairs, languages, config.decode, asked)
+            now, signatures = measuring.everything(after, pairs, languages, config.decode, asked)
+            measured.append(Measured(text=name, pairs=len(pairs), before=then, after=now, signatures=signatures))
         mine = measured[0]  # which is dev, of which the card speaks first
         changed = {"scores": facts.scores | mine.after, "signatures": facts.signatures | mine.signatures}
         facts = facts.model_copy(update={"share": share, "measured": measured} | (changed if share < 1 else {}))
@@ -104,12 +105,14 @@ class Adaptation:
         return facts
 
     def _share(self, start: Seq2Seq, made: Bundle, texts: Sequence[Sequence[Pair]]) -> float:
-        """How much of what was learnt is taken: what makes the loss on both texts small, taken together."""
+        """How much of what was learnt is taken: what makes its loss on its own text and on those of before small, of
+        which the latter count as one."""
         tokenizers = (made.source_tokenizer, made.target_tokenizer)
 
         def total(share: float) -> float:
             model = mixing.mixed(start, made.model, share)
-            return sum(measuring.loss(model, tokenizers, pairs, made.max_pieces) for pairs in texts)
+            own, *others = (measuring.loss(model, tokenizers, pairs, made.max_pieces) for pairs in texts)
+            return own + sum(others) / max(1, len(others))
 
         return min((share for share in SHARES if len(texts) > 1 or share <= SHARE), key=total)
 
@@ -154,7 +157,7 @@ def prepare(
         some = text.sample(readers, doubts.ASKED, (), rules)
         if len(some) >= text.LEAST and (warning := doubts.doubt(found, some, " and ".join(map(str, texts)))):
             listener.warn(warning)
-    before = known.at_hand(found, here)
+    before = known.at_hand(found, str(model), here)
     tokenizers = dict(zip(found.config.tokenizers, (found.source_tokenizer, found.target_tokenizer), strict=False))
     division = text.Division(readers, given, before, rules, tokenizers if extend else {}, extend)
     divided = division.gather(here / "prepared")
@@ -172,7 +175,7 @@ def _called(found: Bundle) -> str:
 def _told(divided: Text, before: Known) -> str:
     """What is done with the text, in a line."""
     if divided.again:
-        again = f"as many of the parent's own are read again ({divided.again:,})"
+        again = f"{divided.again:,} of the parent's own are read again"
     else:
         again = "no text of the parent is at hand to be read again"
     return f"{divided.pairs:,} pairs to learn from, {len(divided.dev):,} to measure on; {again}"

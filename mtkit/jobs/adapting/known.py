@@ -13,34 +13,46 @@ from mtkit.store.bundle import Bundle
 from mtkit.store.prepared import MANIFEST, Prepared
 from mtkit.text.readers.reader import Pair, Reader, locate
 
-Languages = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class Known:
-    """The text of a bundle, as far as it is at hand."""
+    """The text of a bundle and of those that it comes from, as far as it is at hand."""
 
     train: list[Reader] = field(default_factory=list)
-    dev: list[Pair] = field(default_factory=list)
-    """What it was validated on."""
+    """What it was trained on."""
+    dev: dict[str, list[Pair]] = field(default_factory=dict)
+    """Name of a model -> what that was validated on."""
 
 
-def at_hand(found: Bundle, here: Path) -> Known:
-    """Look for the text of a bundle: where the run that it may lie in has its config, and in a folder besides."""
-    facts = found.config.training
-    if facts is None or not facts.config:
-        return Known()
-    try:
-        config = configs.parse(facts.config, "config.json", whole=True)
-    except ConfigError:  # of a plug-in, say, that is not here
-        return Known()
+def at_hand(found: Bundle, name: str, here: Path) -> Known:
+    """Look for the text of a bundle: where the run that it may lie in has its config, and in a folder besides.
+
+    Args:
+        name: what the bundle is called; those before it have the names that its line of parents tells.
+    """
+    own = found.config.training
+    line = [(name, own), *((parent.name, parent.training) for parent in own.parents)] if own else []
     run = found.folder.resolve().parent
-    for folder in dict.fromkeys([*([run.parents[1]] if run.parent.name == "runs" else []), here.resolve()]):
-        loaded = Loaded(config=config, folder=folder, origin="config.json")
-        train, dev = _readers(loaded, config.data.train, facts), _dev(loaded, config, facts, found)
-        if train or dev:
-            return Known(train, dev)
-    return Known()
+    folders = list(dict.fromkeys([*([run.parents[1]] if run.parent.name == "runs" else []), here.resolve()]))
+    train: list[Reader] = []
+    dev: dict[str, list[Pair]] = {}
+    for called, facts in line:
+        if facts is None or (config := _config(facts)) is None:
+            continue
+        for folder in folders:
+            loaded = Loaded(config=config, folder=folder, origin="config.json")
+            train = train or _readers(loaded, config.data.train, facts)
+            if called not in dev and (pairs := _dev(loaded, facts)):
+                dev[called] = pairs
+    return Known(train, dev)
+
+
+def _config(facts: TrainingFacts) -> Config | None:
+    """What a training was told, if it is understood here: it may name choices of plug-ins."""
+    try:
+        return configs.parse(facts.config, "config.json", whole=True) if facts.config else None
+    except ConfigError:
+        return None
 
 
 def _readers(loaded: Loaded, entries: list[str], facts: TrainingFacts) -> list[Reader]:
@@ -54,16 +66,15 @@ def _readers(loaded: Loaded, entries: list[str], facts: TrainingFacts) -> list[R
     return readers if all(same) else []
 
 
-def _dev(loaded: Loaded, config: Config, facts: TrainingFacts, found: Bundle) -> list[Pair]:
+def _dev(loaded: Loaded, facts: TrainingFacts) -> list[Pair]:
     """The pairs of data.dev, or those that were held out of train where it was prepared."""
-    if config.data.dev:
-        return [pair for one in _readers(loaded, [config.data.dev], facts) for pair in one.folded()]
-    ours = [found.source_tokenizer.model, found.target_tokenizer.model][: len(found.config.tokenizers)]
-    for path in sorted((loaded.folder / "prepared").glob(f"{found.source_lang}-{found.target_lang}-*/{MANIFEST}")):
+    data = loaded.config.data
+    if data.dev:
+        return [pair for one in _readers(loaded, [data.dev], facts) for pair in one.folded()]
+    for path in sorted((loaded.folder / "prepared").glob(f"{data.source_lang}-{data.target_lang}-*/{MANIFEST}")):
         try:
             prepared = Prepared.open(path.parent)
-            same = [one.read_bytes() for one in prepared.tokenizer_files] == ours
-            if same and prepared.manifest.inputs.items() <= facts.hashes.items():
+            if prepared.report().held_out and prepared.manifest.inputs.items() <= facts.hashes.items():
                 return list(zip(*prepared.dev_text(), strict=True))
         except (DataError, OSError):
             continue

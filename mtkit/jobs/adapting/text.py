@@ -21,6 +21,7 @@ from mtkit.text.tokenizer import Tokenizer
 
 LEAST = 20  # pairs that say anything of a text
 HELD_OUT = (20, 500)  # pairs, at least and at most: a twentieth of the text, and of little a tenth at most
+FEW = 200  # pairs of the parent's text that are read again at least, since fewer would be learnt by heart
 VERSION = 1  # of how the text is divided
 DEV, AGAIN = "dev", "again"
 
@@ -102,8 +103,8 @@ class Division:
             measured = [pair for pair in self._usable() if filters.key(pair[0]) in held_out]
             if 2 * len(measured) > total:
                 raise DataError(f"{named}: few sources that differ, so none can be held out; name other text by --dev")
-        left_out = [source for source, _ in (*measured, *self.known.dev)]
-        again = sample(self.known.train, total, left_out, self.rules)
+        left_out = [source for pairs in (measured, *self.known.dev.values()) for source, _ in pairs]
+        again = sample(self.known.train, max(total, FEW), left_out, self.rules)
 
         def kept() -> Iterator[Pair]:
             return (pair for pair in self._usable() if filters.key(pair[0]) not in held_out)
