@@ -175,7 +175,7 @@ def _called(found: Bundle) -> str:
 def _told(divided: Text, before: Known) -> str:
     """What is done with the text, in a line."""
     if divided.again:
-        again = f"{divided.again:,} of the parent's own are read again"
+        again = f"{divided.again:,} of the parent's own are read again meanwhile"
     else:
         again = "no text of the parent is at hand to be read again"
     return f"{divided.pairs:,} pairs to learn from, {len(divided.dev):,} to measure on; {again}"

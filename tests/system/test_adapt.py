@@ -66,7 +66,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_it_gains_and_keeps_and_goes_on_as_itself(toy: Path) -> None:
     view = Messages()
     facts = adapted(view=view)
-    assert "144 pairs to learn from, 16 to measure on; 200 of the parent's own are read again" in view.said
+    assert "144 pairs to learn from, 16 to measure on; 575 of the parent's own are read again meanwhile" in view.said
     mine, parents = facts.measured
     assert (mine.text, mine.pairs, parents.text, parents.pairs) == ("dev of mine", 16, "dev of runs/toy", 30)
     assert mine.after["loss"] < 0.7 * mine.before["loss"]

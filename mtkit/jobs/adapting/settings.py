@@ -5,16 +5,15 @@ from typing import Any
 
 from mtkit import config as configs
 from mtkit.errors import ConfigError
-from mtkit.jobs.adapting.text import DEV, Text
+from mtkit.jobs.adapting.text import DEV, Text, passes
 from mtkit.schema import Config, Data, effects
 from mtkit.store.bundle import Bundle
 
 RATE = 0.25
 """Of the rate that the first of the line was trained with, which had nothing to lose."""
-UPDATES = 25  # an epoch, at least, where that leaves batches of some size
-WARMUP = 50  # updates at most, else an epoch: until the optimiser knows how large gradients are
+UPDATES = 25  # a pass, at least, where that leaves batches of some size
+WARMUP = 50  # updates at most, else a pass: until the optimiser knows how large gradients are
 LOOKED = 500  # pairs, to know how long they are
-EPOCHS = (2, 20)  # at least and at most, and 10 of 500 pairs: few are read more often than many
 KEPT = ("optimizer", "betas", "weight_decay", "clip_norm", "clip_value", "label_smoothing", "bptt_steps")
 """Keys of [train] that are those of the first of the line."""
 
@@ -33,6 +32,7 @@ def table(found: Bundle, text: Text, *, name: str, init_from: str, minutes: floa
     pieces = _pieces(found, text)
     least = before.filter.max_pieces + 1  # of which a batch must hold one
     batch = max(min(pieces // UPDATES, before.train.batch_tokens), least)
+    updates = math.ceil(pieces / batch)
     folder = f"{text.folder.parent.name}/{text.folder.name}"
     made: dict[str, Any] = {
         "name": name,
@@ -43,15 +43,16 @@ def table(found: Bundle, text: Text, *, name: str, init_from: str, minutes: floa
             "train": [f"{folder}/{part}" for part in text.train],
             "dev": f"{folder}/{DEV}",
         },
-        "filter": before.filter.model_dump(),
+        "filter": before.filter.model_dump() | {"dedupe": text.times == 1},
         "model": {key: getattr(found.config.model, key) for key in ("dropout", "word_dropout", "variational")},
         "train": {key: getattr(first.train, key) for key in KEPT}
         | {
             "lr": RATE * first.train.lr,
             "schedule": "linear",
-            "warmup": min(math.ceil(pieces / batch), WARMUP),
+            "warmup": min(updates, WARMUP),
             "batch_tokens": batch,
-            "max_epochs": epochs(text.pairs),
+            "max_epochs": math.ceil(passes(text.pairs) / text.times),
+            "validate_every": updates,
             "max_minutes": minutes,
             "patience": 3,
             "metric": "loss",
@@ -70,12 +71,6 @@ def table(found: Bundle, text: Text, *, name: str, init_from: str, minutes: floa
     return made
 
 
-def epochs(pairs: int) -> int:
-    """Passes over so many pairs, at most: 10 of 500, 6 of 2,000, 4 of 10,000."""
-    wanted: float = 10 * (500 / max(1, pairs)) ** 0.35
-    return round(min(max(wanted, EPOCHS[0]), EPOCHS[1]))
-
-
 def _config(values: dict[str, Any]) -> Config:
     """What a bundle says of its training, as far as it is understood here."""
     try:
@@ -85,7 +80,7 @@ def _config(values: dict[str, Any]) -> Config:
 
 
 def _pieces(found: Bundle, text: Text) -> int:
-    """About the pieces that an epoch has, of the longer side of each pair."""
+    """About the pieces that a pass over the text has, of the longer side of each pair."""
     some = text.dev[:LOOKED]
     sides = (
         tokenizer.encode(list(lines))
@@ -94,4 +89,4 @@ def _pieces(found: Bundle, text: Text) -> int:
         )
     )
     lengths = [1 + max(map(len, pair)) for pair in zip(*sides, strict=True)]
-    return sum(lengths) * (text.pairs + text.again) // len(lengths)
+    return sum(lengths) * (text.pairs + text.again // text.times) // len(lengths)

@@ -8,9 +8,10 @@ import hashlib
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from mtkit import files
+from mtkit import files, reading
 from mtkit.config import digest
 from mtkit.errors import DataError
 from mtkit.jobs.adapting.known import Known
@@ -23,7 +24,8 @@ LEAST = 20  # pairs that say anything of a text
 HELD_OUT = (20, 500)  # pairs, at least and at most: a twentieth of the text, and of little a tenth at most
 FEW = 200  # pairs of the parent's text that are read again at least, since fewer would be learnt by heart
 VERSION = 1  # of how the text is divided
-DEV, AGAIN = "dev", "again"
+PASSES = (2, 20)  # over many pairs at least, and over few at most
+DEV, AGAIN, COUNTS = "dev", "again", "counts.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Text:
     """What it is called, by its first file."""
     pairs: int
     """To train on."""
+    times: int
+    """How often they stand there, one after the other, so that more of the parent's text goes by meanwhile."""
     again: int
     """Of the parent's text, to train on, too."""
     dev: list[Pair]
@@ -54,7 +58,7 @@ class Division:
 
     Attributes:
         dev: measured on; None: some is held out, by hash of the source.
-        known: of the parent's text, of which as many pairs are read again.
+        known: of the parent's text, of which as many pairs are read again, other ones with every two passes.
         rules: pairs that break one of them do not count.
         more: names of files of the parent's tokenizers -> these, to be written with more pieces; {}: none are.
         extend: how many more, at most.
@@ -79,8 +83,9 @@ class Division:
             if not files.standing(folder).is_dir():
                 with files.publish(folder) as path:
                     self._write(path, name)
-        pairs, again = (sum(1 for _ in locate(folder / part, *languages)) for part in (name, AGAIN))
-        return Text(folder, name, pairs, again, list(locate(folder / DEV, *languages)), tuple(self.more))
+        counts = reading.read_json(folder / COUNTS)
+        pairs, times, again = (int(counts[key]) for key in ("pairs", "times", "again"))
+        return Text(folder, name, pairs, times, again, list(locate(folder / DEV, *languages)), tuple(self.more))
 
     def _digest(self, name: str) -> str:
         readers = [*self.readers, *([self.dev] if self.dev else []), *self.known.train]
@@ -104,13 +109,17 @@ class Division:
             if 2 * len(measured) > total:
                 raise DataError(f"{named}: few sources that differ, so none can be held out; name other text by --dev")
         left_out = [source for pairs in (measured, *self.known.dev.values()) for source, _ in pairs]
-        again = sample(self.known.train, max(total, FEW), left_out, self.rules)
+        times = max(1, passes(total) // 2) if self.known.train else 1
+        again = sample(self.known.train, max(times * total, FEW), left_out, self.rules)
 
         def kept() -> Iterator[Pair]:
             return (pair for pair in self._usable() if filters.key(pair[0]) not in held_out)
 
-        for part, pairs in ((name, kept()), (DEV, measured), (AGAIN, again)):
+        mine = chain.from_iterable(kept() for _ in range(times))
+        for part, pairs in ((name, mine), (DEV, measured), (AGAIN, again)):
             _write(folder / part, pairs, self.readers[0].languages)
+        counts = {"pairs": sum(1 for _ in kept()), "times": times, "again": len(again)}
+        (folder / COUNTS).write_text(files.to_json(counts), encoding="utf-8")
         for side, (file, tokenizer) in enumerate(self.more.items()):
             sides = slice(None) if len(self.more) == 1 else slice(side, side + 1)
             lines = (line for pair in kept() for line in pair[sides])
@@ -123,6 +132,12 @@ class Division:
         """Keys of the sources that are held out."""
         wanted = min(max(total // 20, HELD_OUT[0]), HELD_OUT[1], total // 10)
         return frozenset(heapq.nsmallest(wanted, (filters.key(pair[0]) for pair in self._usable())))
+
+
+def passes(pairs: int) -> int:
+    """How often so many pairs are read, at most: 20 times 50, 10 times 500, 6 times 2,000, 4 times 10,000."""
+    wanted: float = 10 * (500 / max(1, pairs)) ** 0.35
+    return round(min(max(wanted, PASSES[0]), PASSES[1]))
 
 
 def sample(readers: Iterable[Reader], count: int, without: Iterable[str], rules: filters.TextRules) -> list[Pair]:
