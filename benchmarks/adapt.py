@@ -3,10 +3,10 @@
     python -m benchmarks.adapt --parent MODEL --text PREFIX --test NAME=PREFIX ... --work DIR
         [--pairs 50,100,500,2000,10000] [--scratch 2000] [--threads N]
 
-PREFIX is parallel text in the parent's languages as mtkit reads it. The first test is of the text's kind, the others are
-its parent's. For each size so many pairs are drawn from the text, the smaller among the larger, and `mtkit adapt` is run
-on them as a user would; then all tests are translated as the model carries it. With --scratch a model of the same kind is
-trained on so many pairs from nothing, for as long as adapting took, and for ten times as long.
+PREFIX is parallel text in the parent's languages as mtkit reads it. The first test is of the text's kind, the others
+are its parent's. For each size so many pairs are drawn from the text, the smaller among the larger, and `mtkit adapt`
+is run on them as a user would; then all tests are translated as the model carries it. With --scratch a model of the
+same kind is trained on so many pairs from nothing, for as long as adapting took, and for ten times as long.
 
 A line a model: pairs, minutes (the whole command), and of each test BLEU and chrF. Signatures stand below.
 """

@@ -19,7 +19,7 @@ from tests.system.test_memory import Messages
 from tests.system.toy import WORDS, failed, mtkit, ran
 
 NEW = {"ten": "Katze", "nine": "Hund", "red": "vier", "finds": "sechs"}  # as a trade calls them
-SMALL = ("train.max_epochs=4", "train.batch_tokens=300", "train.validate_lines=20")
+SMALL = ("train.max_epochs=1", "train.batch_tokens=300", "train.validate_lines=20")
 
 
 def write(folder: Path, name: str, pairs: int, seed: int = 1, words: dict[str, str] | None = None) -> None:
@@ -66,7 +66,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_it_gains_and_keeps_and_goes_on_as_itself(toy: Path) -> None:
     view = Messages()
     facts = adapted(view=view)
-    assert "144 pairs to learn from, 16 to measure on; 575 of the parent's own are read again meanwhile" in view.said
+    assert "144 pairs to learn from, 16 to measure on; 600 of the parent's own are read again meanwhile" in view.said
     mine, parents = facts.measured
     assert (mine.text, mine.pairs, parents.text, parents.pairs) == ("dev of mine", 16, "dev of runs/toy", 30)
     assert mine.after["loss"] < 0.7 * mine.before["loss"]
@@ -100,13 +100,12 @@ class Killed(Messages):
 
 
 def test_killed_and_started_again_it_is_the_same(toy: Path) -> None:
-    write(toy, "little", 60)
-    short = ("runs/toy", "little")
-    adapted(*short, name="whole")
+    short = [*SMALL, "train.max_updates=12", "train.validate_every=4"]
+    adapted(name="whole", overrides=short)
     with pytest.raises(ZeroDivisionError):
-        adapted(*short, view=Killed())
-    broken_off(*short)
-    facts = adapted(*short)
+        adapted(view=Killed(), overrides=short)
+    broken_off(overrides=short)
+    facts = adapted(overrides=short)
     assert facts.measured
     assert bytes_of(toy / "runs/next/best") == bytes_of(toy / "runs/whole/best")
 

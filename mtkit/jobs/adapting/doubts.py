@@ -15,7 +15,7 @@ from mtkit.text.readers.reader import Pair
 
 ASKED = 200  # pairs
 LENGTH = 100  # pieces of a side
-SURE = 2.0  # standard deviations of chance
+SURE = 3.0  # standard deviations of chance
 
 
 def doubt(found: Bundle, pairs: Sequence[Pair], what: str) -> str:
