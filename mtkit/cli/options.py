@@ -45,12 +45,22 @@ ThreadsOption = Annotated[
 ModelsOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--model", "-m", metavar="DIR", help="A bundle or a run; repeated: an ensemble; default: the config's run."
+        "--model",
+        "-m",
+        metavar="DIR",
+        help="A bundle, a run, or the name of a bundle that comes with mtkit; repeated: an ensemble; default: the "
+        "config's run.",
     ),
 ]
 WorkersOption = Annotated[
-    int,
-    typer.Option("--workers", min=1, max=MOST_PROCESSES, help="Processes that share the work, of one thread each."),
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_PROCESSES,
+        show_default=False,
+        help="Processes that share the work, of one thread each; default: 1, on a cluster one a processor.",
+    ),
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
@@ -192,12 +202,18 @@ def load_translator(
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
     from mtkit.config import parse_decode
-    from mtkit.jobs.trained import trained
+    from mtkit.jobs.trained import trained, without_config
     from mtkit.schema import Decode
     from mtkit.translator.translator import Translator
 
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
     compute_with(1 if workers > 1 else threads, messages)
+    if not models and config is None and (found := without_config(overrides or [])):
+        messages.say(
+            f"model: {found.name}, which comes with mtkit (there is no mtkit.toml and no run here); "
+            f"mtkit info {found.name} says more of it"
+        )
+        models = [found]
     if models and config is None:
         decode: Decode = parse_decode(overrides or [], "--set")
     else:

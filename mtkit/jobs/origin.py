@@ -52,9 +52,11 @@ def find(loaded: Loaded) -> Path:
         BundleError: there is none, or it is damaged.
         ConfigError: it is that of the run itself.
     """
-    from mtkit.store import bundle  # with torch, which preparing text needs for nothing else
+    from mtkit.store import bundle, shipped  # with torch, which preparing text needs for nothing else
 
     path = loaded.path(loaded.config.train.init_from)
+    if not os.path.lexists(path):
+        path = loaded.folder / shipped.meant(Path(loaded.config.train.init_from))
     run, there = (Path(os.path.realpath(one)) for one in (loaded.run_folder, path))
     if run in (there, there.parent):
         raise ConfigError(f"train.init_from = {path} is this run itself: give the new run another name")
@@ -139,5 +141,8 @@ def _tokenizer(loaded: Loaded, found: "BundleConfig", folder: Path) -> dict[str,
         )
     # As the config says it, so that both may be moved together.
     base = Path(loaded.config.train.init_from)
-    base = base if folder == loaded.path(str(base)) else base / folder.name
+    if not os.path.lexists(loaded.path(str(base))):
+        base = folder  # one that was named
+    elif folder != loaded.path(str(base)):
+        base = base / folder.name
     return {"shared": found.shared, "model": [str(base / name) for name in found.tokenizers]}

@@ -50,6 +50,17 @@ class Inherited:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Several processes train from here on, or others than did so far."""
+
+    event: ClassVar[str] = "processes"
+    update: int
+    processes: int
+    before: int
+    """How many made the updates so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """What matrix products are computed in was decided."""
 
@@ -142,9 +153,10 @@ class Other:
     values: dict[str, Any]
 
 
-Event = Begin | Inherited | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
+Event = Begin | Inherited | Processes | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
 _KINDS = {
-    kind.event: kind for kind in (Begin, Inherited, Precision, Update, Validation, Planned, Halved, Average, Finished)
+    kind.event: kind
+    for kind in (Begin, Inherited, Processes, Precision, Update, Validation, Planned, Halved, Average, Finished)
 }
 
 
@@ -181,6 +193,20 @@ class Log:
         """Forget what was written after the log had this length in bytes."""
         if self.bytes > length:
             os.truncate(self.path, length)
+
+
+class Unwritten(Log):
+    """The log of a process beside the one that writes."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull))
+
+    @property
+    def bytes(self) -> int:
+        return 0
+
+    def write(self, event: Event) -> None:
+        pass
 
 
 def read(path: Path, damaged: Callable[[str], None] | None = None) -> Iterator[Event]:

@@ -195,7 +195,7 @@ def test_what_is_no_translation_is_warned_of(toy: Path) -> None:
 def test_the_command(toy: Path) -> None:
     write(toy, "some", 40, seed=2)
     sets = [part for one in (*SMALL, "train.max_updates=3") for part in ("-s", one)]
-    done = mtkit(toy, "adapt", "runs/toy", "mine", "--dev", "some", "--minutes", "1", *sets)
+    done = mtkit(toy, "adapt", "toy", "mine", "--dev", "some", "--minutes", "1", *sets)
     assert (ran(done), (toy / "runs/toy-mine/best").is_dir()) == ("", True)
     for part in (
         "160 pairs to learn from, 40 to measure on",
