@@ -148,8 +148,8 @@ def prepare(
     here = Path.cwd()
     found = bundle.load(model, choose_device(device))
     languages = (found.source_lang, found.target_lang)
-    readers = [locate(path, *languages) for path in texts]
-    given = locate(dev, *languages) if dev else None
+    readers = [locate(_place(path), *languages) for path in texts]
+    given = locate(_place(dev), *languages) if dev else None
     usual = Filter()
     rules = filters.TextRules(usual.max_chars, usual.drop_copies)
     called = name or UNSAFE.sub("-", f"{_called(found)}-{text.called(readers[0])}").lstrip(".")
@@ -164,6 +164,12 @@ def prepare(
     listener.say(_told(divided, before))
     table = settings.table(found, divided, name=called, init_from=str(model), minutes=minutes)
     return Adaptation(configs.made(table, list(overrides), "mtkit adapt", here), found, divided, before)
+
+
+def _place(path: Path) -> Path:
+    """Where a text is: mtkit:NAME comes with mtkit, as in a config."""
+    name = str(path)
+    return configs.bundled(name.removeprefix(configs.BUNDLED)) if name.startswith(configs.BUNDLED) else path
 
 
 def _called(found: Bundle) -> str:

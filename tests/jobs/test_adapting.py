@@ -72,7 +72,7 @@ def test_the_parents_text_is_sampled_and_never_what_is_measured_on(tmp_path: Pat
 def test_a_name_of_ours_is_not_taken(tmp_path: Path) -> None:
     readers = [text(tmp_path, "dev", 100)]
     made = Division(readers, None, Known(), RULES, {}, 0).gather(tmp_path / "prepared")
-    assert (made.name, len(lines(made, "dev"))) == ("textdev", 10)
+    assert (made.name, len(lines(made, "dev"))) == (f"{tmp_path.name}-dev", 10)
 
 
 def test_the_mean_of_weights() -> None:

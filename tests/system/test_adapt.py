@@ -207,6 +207,8 @@ def test_the_command(toy: Path) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "error: mtkit adapt: train.cut = 0.1 has no effect" in refused.stderr
     failed(mtkit(toy, "adapt", "runs/toy", "nothing"), "nothing.en does not exist")
+    bundled = mtkit(toy, "adapt", "toy", "mtkit:ui.en-de/dev", "-o", "ui", "--minutes", "1", *sets)
+    assert "dev of ui.en-de-dev (" in bundled.stderr, bundled.stderr
     assert mtkit(toy, "adapt", "runs/toy").returncode == 2
 
 

@@ -25,6 +25,7 @@ HELD_OUT = (20, 500)  # pairs, at least and at most: a twentieth of the text, an
 FEW = 200  # pairs of the parent's text that are read again at least, since fewer would be learnt by heart
 VERSION = 1  # of how the text is divided
 PASSES = (2, 20)  # over many pairs at least, and over few at most
+PLAIN = ("", "train", "dev", "test", "text", "again")  # what many texts are called
 DEV, AGAIN, COUNTS = "dev", "again", "counts.json"
 
 
@@ -158,9 +159,9 @@ def _usable(readers: Iterable[Reader], rules: filters.TextRules) -> Iterator[Pai
 
 
 def called(reader: Reader) -> str:
-    """What a text is called: its file without endings."""
+    """What a text is called: its file without endings; where that says nothing, with its folder before."""
     name = compression.bare(reader.path).removesuffix(reader.suffix)
-    return name if name not in ("", DEV, AGAIN) else f"text{name}"
+    return name if name not in PLAIN else f"{reader.path.resolve().parent.name}-{name}"
 
 
 def _write(prefix: Path, pairs: Iterable[Pair], languages: Pair) -> None:
