@@ -56,6 +56,14 @@ def command(
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--memory",
+            metavar="TEXT",
+            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -95,8 +103,8 @@ def command(
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
     many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
-    if many and (prefix or interactive):
-        raise typer.BadParameter("--prefix and --interactive go with one FILE, done here alone")
+    if many and (prefix or interactive or memory):
+        raise typer.BadParameter("--prefix, --memory and --interactive go with one FILE, done here alone")
     if interactive and (file or output or prefix or (workers or 1) > 1):
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
@@ -112,6 +120,14 @@ def command(
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
+    remembered = None
+    if memory:
+        from mtkit.text.memory import Memory
+        from mtkit.translator.memory import Remembering
+
+        remembered = Memory(memory, (translator.source_lang, translator.target_lang))
+        messages.detail(f"memory: {len(remembered):,} sources")
+        translator = Remembering.of(translator, remembered)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -141,7 +157,8 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        work = work_of(translator, source, (request, form, scores, align), prefix) if lined else None
+        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:
                 results: Generator[Iterable[Translation], None, None] = _typed(

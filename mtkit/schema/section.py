@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -61,6 +61,8 @@ def _as_list(value: Any) -> Any:
 
 
 Paths = Annotated[list[str], BeforeValidator(_as_list)]
+Parts = Annotated[list[Literal["encoder", "decoder", "embeddings"]], BeforeValidator(_as_list)]
+"""Of a model."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 Dropped = Annotated[float, Field(ge=0, le=0.95)]
 Count = Annotated[int, Field(ge=0)]

@@ -197,6 +197,7 @@ def test_as_json(small: Translator) -> None:
         "source_tokens": best.source_tokens,
         "stride": 1,
         "warnings": [BROKEN],
+        "origin": "model",
     }
     blank = Translation("", []).as_json()
     assert (blank["id"], blank["translation"], blank["nbest"], blank["tokens"]) == (0, "", [], [])
