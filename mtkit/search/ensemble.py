@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mtkit.corpus.batch import pad
 from mtkit.model.seq2seq import Seq2Seq, ToLogits
-from mtkit.ops.operand import Operand
+from mtkit.ops.compute import Kept
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import precision
 from mtkit.ops.wide import operands
@@ -88,7 +88,7 @@ class Ensemble:
 
     def __init__(self, models: list[Seq2Seq], source_eos: list[int], precision: str = "fp32") -> None:
         self.models, self.source_eos, self.precision = models, source_eos, precision
-        self._kept: dict[int, Operand] = {}
+        self._kept: Kept = {}
         if precision == "bf16":
             self._kept |= operands(parameter for model in models for parameter in model.parameters())
 

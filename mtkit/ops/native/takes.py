@@ -34,6 +34,11 @@ def packed(given: tuple[Any, ...]) -> bool:
     return rows(given) and given[0].is_contiguous()
 
 
+def gapless(given: tuple[Any, ...]) -> bool:
+    """All of them, too."""
+    return rows(given) and all(one.is_contiguous() for one in given if isinstance(one, Tensor))
+
+
 def loss(given: tuple[Any, ...]) -> bool:
     """The arguments of `softmax_loss`, where every row counts."""
     return rows(given) and _not_given(given, 5)
