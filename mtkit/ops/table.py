@@ -110,6 +110,7 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
     "add_norm": (c("steps:add_norm", "gapless"), torch("steps:add_norm")),
     "attend_rows": (c("steps:attend_rows"), torch("steps:attend_rows")),
     "attend_memory": (c("steps:attend_memory", "gapless"), torch("steps:attend_memory")),
+    "attend_dots": (c("steps:attend_dots", "gapless"), torch("attention:attend_dots")),
     "fill_mask": (c("elementwise:fill_mask", "in_any_mode"), torch("dropout:fill_mask")),
     "operand_bf16": (c("operands:Tiles", "bf16_units"), torch("operands:Rounded")),
     "outer_bf16": (c("operands:outer", "bf16_units"), torch("operands:outer")),

@@ -1,4 +1,5 @@
-"""A Transformer's steps in search against its plain ones, whatever search does with the hypotheses between them."""
+"""Steps in search against plain ones: a Transformer's, whatever search does with the hypotheses between them, and what
+recurrent decoders look at."""
 
 import contextlib
 
@@ -6,11 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from mtkit.model.attention.additive import Additive
+from mtkit.model.attention.base import Attention
+from mtkit.model.attention.dot import Dot, General, MultiHead, ScaledDot
+from mtkit.model.attention.local import Local
+from mtkit.model.attention.location import Location
 from mtkit.model.transformer.decoder import TransformerDecoder
 from mtkit.model.transformer.positions import Learned, Positions, Rotary, Sinusoidal
 from mtkit.model.transformer.stepping import STEPS, SteppingState
 from mtkit.ops import native, products
-from tests.model.test_transformer import E, make_decoder, make_memory
+from tests.model.test_transformer import E, H, make_decoder, make_memory
 
 SOURCE = [3, 20, 6, 2]
 
@@ -90,3 +96,27 @@ def test_it_goes_on_in_the_plain_form_where_it_is_given_room() -> None:
         y_BKH, roomy, weights_BKS = decoder.step(x_BKE, roomy)
         torch.testing.assert_close(y_BKH, wanted_BKH, atol=1e-5, rtol=0)
         torch.testing.assert_close(weights_BKS, wanted_BKS, atol=1e-6, rtol=0)
+
+
+class Halved(General):
+    """Scores of its own."""
+
+    def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
+        return super().scores(query_BKA, keys_BSA, bias_BS) / 2
+
+
+@pytest.mark.parametrize("coverage", [False, True])
+@pytest.mark.parametrize("attention", [Dot, General, ScaledDot, MultiHead, Additive, Local, Location, Halved])
+def test_attention_in_search_is_the_plain_one(attention: type[Attention], coverage: bool) -> None:
+    torch.manual_seed(3)
+    asked = attention(H, 2, coverage)
+    source = asked.source(make_memory(SOURCE))
+    state_BKH = torch.randn(4, 3, H)
+    past = tuple(torch.rand(4, 3, 20) for _ in asked.start(source))
+    wanted = asked(state_BKH, source, past)
+    assert asked.by_dots() == (attention in (Dot, General, ScaledDot, MultiHead))
+    for way in (native.off, contextlib.nullcontext):
+        with torch.inference_mode(), way():
+            made = asked(state_BKH, source, past)
+        for mine, theirs in zip(made[:2], wanted[:2], strict=True):
+            torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mtkit.ops import native, steps
+from mtkit.ops.attention import attend_dots
 
 here = pytest.mark.skipif(not native.status().ready, reason="no C compiler, or no OpenMP in torch, on this machine")
 HEADS = [(1, 1), (3, 5), (2, 16), (4, 32), (2, 64), (1, 100)]
@@ -106,3 +107,25 @@ def test_attend_memory(A: int, D: int, S: int, K: int, threads: int) -> None:
             if weights_nS is not None:
                 close(weights_nS, weights_BAKS.mean(1).flatten(0, 1))
                 assert (weights_nS[padding_BS.repeat_interleave(K, 0)] == 0).all()
+
+
+@here
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize(("S", "K", "A", "H"), [(1, 1, 3, 6), (15, 5, 48, 96), (33, 2, 300, 30)])
+def test_attend_dots(heads: int, S: int, K: int, A: int, H: int, threads: int) -> None:
+    torch.manual_seed(1)
+    B = 23
+    query_BKA, keys_BSA, values_BSH = torch.randn(B, K, A), torch.randn(B, S, A), torch.randn(B, S, H)
+    padding_BS = torch.arange(S) > torch.randint(S, (B, 1))
+    bias_BS = torch.zeros(B, S).masked_fill(padding_BS, -torch.inf)
+    contexts, weights = [], []
+    for h in range(heads):
+        a, v = slice(h * A // heads, (h + 1) * A // heads), slice(h * H // heads, (h + 1) * H // heads)
+        scores_BKS = torch.einsum("bka,bsa->bks", query_BKA[..., a].double(), keys_BSA[..., a].double())
+        weights.append(scores_BKS.masked_fill(padding_BS[:, None], -torch.inf).softmax(-1))
+        contexts.append(weights[-1] @ values_BSH[..., v].double())
+    for way in (native.off, torch.no_grad):
+        with way():
+            context_BKH, weights_BKS = attend_dots(query_BKA, keys_BSA, values_BSH, bias_BS, heads)
+        close(context_BKH, torch.cat(contexts, 2))
+        close(weights_BKS, torch.stack(weights).mean(0))

@@ -122,6 +122,10 @@ PROTOTYPES = {
         "n K S T A D scale:float",
         "queries(n A*D) keys(n/K A*T*D) values(n/K S A*D) bias(n/K T) weights(threads T) context(n A*D) told(n T)?",
     ),
+    "attend_dots": _prototype(
+        "n K S A H heads",
+        "queries(n A) keys(n/K S A) values(n/K S H) bias(n/K S) weights() context(n H) told(n S)",
+    ),
     # tiles.c
     "tiles_ready": _prototype("", "", returns=True),
     "tiles_pack": _prototype("x k x_step k_step", "from(x k)* to:bf16(x^16 k^32)"),

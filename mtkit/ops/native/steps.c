@@ -1,5 +1,5 @@
-// What lies between the products of a Transformer decoder's step in search: one pass over each hypothesis. The torch
-// forms (../reference/steps.py) are the references, and say how keys and values lie in memory.
+// What lies between the products of a decoder's step in search: one pass over each hypothesis. The torch forms
+// (../reference/steps.py, attention.py) are the references, and say how keys and values lie in memory.
 
 #include "functions.h"
 
@@ -154,6 +154,32 @@ void attend_memory(int64_t n, int64_t K, int64_t S, int64_t T, int64_t A, int64_
                 if (told)
                     SIMD
                     for (int64_t t = 0; t < T; t++) told[r * T + t] += w[t] / A;
+            }
+        }
+    }
+}
+
+// Queries (n, A), K of them a sentence, look at S positions: keys (n / K, S, A), values (n / K, S, H), bias (n / K, S)
+// minus infinity at what is no position. The mean weights of the heads go to told (n, S).
+void attend_dots(int64_t n, int64_t K, int64_t S, int64_t A, int64_t H, int64_t heads, in_t queries, in_t keys,
+                 in_t values, in_t bias, out_t weights, out_t context, out_t told, int threads) {
+    int64_t d = A / heads, D = H / heads, share = (n + threads - 1) / threads;
+    PRAGMA(omp parallel for schedule(static, 1) if (n * S * (A + H) > ENOUGH) num_threads(threads))
+    for (int64_t part = 0; part < threads; part++) {
+        int64_t end = (part + 1) * share < n ? (part + 1) * share : n;
+        float *restrict w = weights + part * (S + TILE);
+        for (int64_t r = part * share; r < end; r++) {
+            int64_t b = r / K;
+            memset(told + r * S, 0, S * sizeof(float));
+            for (int64_t h = 0; h < heads; h++) {
+                for (int64_t s = 0; s < S; s++) {
+                    in_t q = queries + r * A + h * d, k = keys + (b * S + s) * A + h * d;
+                    w[s] = bias[b * S + s] < 0 ? -INFINITY : dot(d, q, k);
+                }
+                softmax(S, w);
+                mean(S, D, w, values + b * S * H + h * D, 0, H, context + r * H + h * D);
+                SIMD
+                for (int64_t s = 0; s < S; s++) told[r * S + s] += w[s] / heads;
             }
         }
     }

@@ -1,4 +1,4 @@
-"""Parts of a Transformer decoder's step in search (steps.c); see `mtkit.ops.reference.steps`."""
+"""Parts of a decoder's step in search (steps.c); see `mtkit.ops.reference.steps`."""
 
 import torch
 from torch import Tensor
@@ -37,3 +37,16 @@ def attend_memory(
     given = queries_nH, keys_BACDT, values_BSH, bias_BX, weights, context_nH, told_nX
     call("attend_memory", sizes, given, threads)
     return context_nH, None if told_nX is None else told_nX[:, :S]
+
+
+def attend_dots(
+    query_BKA: Tensor, keys_BSA: Tensor, values_BSH: Tensor, bias_BS: Tensor, heads: int
+) -> tuple[Tensor, Tensor]:
+    """See `mtkit.ops.reference.attention`."""
+    (B, K, A), (_, S, H), threads = query_BKA.shape, values_BSH.shape, torch.get_num_threads()
+    n = B * K
+    context_BKH, told_BKS = query_BKA.new_empty(B, K, H), query_BKA.new_empty(B, K, S)
+    weights = query_BKA.new_empty(threads, S + TILE)
+    given = query_BKA.view(n, A), keys_BSA, values_BSH, bias_BS, weights, context_BKH, told_BKS
+    call("attend_dots", (n, K, S, A, H, heads), given, threads)
+    return context_BKH, told_BKS
