@@ -28,8 +28,8 @@ else:
 Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
 STDIN = Path("-")
-LONGEST_SHOWN = 200  # characters of a value in a message
-LONGEST = 1 << 20  # bytes of a file
+LONGEST_SHOWN, LONGEST = 200, 1 << 20  # characters of a value in a message; bytes of a file
+DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
 
@@ -100,7 +100,7 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
     before = copy.deepcopy(table)
     _override(table, overrides)
-    config = parse(table, origin, whole=True)
+    config = parse(table, f"{origin} with what was set", whole=True)
     dead = effects.without(config)
     if dead:
         own = {".".join(_read(override)[0]) for override in overrides}
@@ -114,7 +114,7 @@ def _find(where: str | None) -> tuple[Path, str, Path]:
     """The file of a config, what to call it, and what its relative paths start at."""
     here, names = Path.cwd(), recipes()
     if where is None and not os.path.lexists(here / "mtkit.toml"):
-        return RECIPES / "demo.toml", "built-in recipe demo (there is no mtkit.toml here)", here
+        return RECIPES / f"{DEMO}.toml", f"built-in recipe {DEMO} (there is no mtkit.toml here)", here
     origin = "mtkit.toml" if where is None else where
     if origin == "-":
         return STDIN, "stdin", here
@@ -269,16 +269,17 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
     Only one of them has a key where they differ in a table's kind (`model.encoder.name`, say).
     """
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
+    before, after = flat(old.model_dump()), flat(new.model_dump())
     pairs = {key: (before.get(key), after.get(key)) for key in before | after}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value, of all keys of a table."""
+    found = dict[str, Any]()
     for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
 
 
 def _override(table: dict[str, Any], overrides: list[str]) -> None:

@@ -113,6 +113,10 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
         [(merged(train={"average_of": "best"}), "with train.average = 0")],
         [merged(train={"average_of": "best", "average": 2})],
     ),
+    "train.outer": (
+        [(merged(train={"outer": "average"}), "with train.sync_every = 1")],
+        [merged(train={"outer": "nesterov", "sync_every": 20})],
+    ),
     "decode.coverage_penalty": (
         [(merged(decode={"coverage_penalty": 0.2}, model={"attention": {"name": "none"}}), 'with attention "none"')],
         [merged(decode={"coverage_penalty": 0.0}, model={"attention": {"name": "none"}})],

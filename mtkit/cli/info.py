@@ -79,13 +79,15 @@ def _folder(what: str) -> Path | None:
     from mtkit.config import at_home, recipes
     from mtkit.errors import ConfigError
     from mtkit.registry import nearest
+    from mtkit.store.shipped import meant
+    from mtkit.store.shipped import names as shipped
 
-    path, names = at_home(Path(what)), recipes()
+    path, names = meant(at_home(Path(what))), recipes()
     if what == "-":
         return None  # a config comes down a pipe
     if not path.exists() and what not in names:
         raise ConfigError(
-            f"{what} is no bundle, no run, no config file and no recipe{nearest(what, names)} "
+            f"{what} is no bundle, no run, no config file and no recipe{nearest(what, [*names, *shipped()])} "
             f"(recipes: {', '.join(names)})"
         )
     holds = any((path / name).exists() for name in ("best", "config.json"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkit.cli import bulk
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.options import (
     ConfigOption,
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 
 @decode_flags()
 def command(
-    file: Annotated[Path | None, typer.Argument(help="Text to translate, a sentence a line; default: stdin.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="Text to translate, a sentence a line; default: stdin. Several: to -o FOLDER."
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
     flags: Flags = NONE_GIVEN,
@@ -61,7 +67,11 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
+    shard: bulk.ShardOption = None,
+    join: bulk.JoinOption = False,
+    ray: bulk.RayOption = None,
+    chunk_lines: bulk.ChunkOption = bulk.CHUNK_LINES,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>text.")] = False,
     align: Annotated[
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
@@ -83,7 +93,11 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
-    if interactive and (file or output or prefix or workers > 1):
+    many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
+    file = files[0] if files else None
+    if many and (prefix or interactive):
+        raise typer.BadParameter("--prefix and --interactive go with one FILE, done here alone")
+    if interactive and (file or output or prefix or (workers or 1) > 1):
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
     from mtkit.text.compression import STDIN
@@ -93,8 +107,11 @@ def command(
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
     for path in filter(None, (file, prefix)):
         must_exist(path)
-    check_output(output, file, prefix)
-    translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
+    if not many:
+        check_output(output, file, prefix)
+    # What a cluster is to do is only looked at here.
+    here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
+    translator = load_translator(model, config, set_, *here, messages, flags)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -105,6 +122,13 @@ def command(
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)
+
+    if many:
+        from mtkit.jobs.bulk.work import Translating
+
+        job = Translating(request, form, scores)
+        bulk.run(many, translator, job, (workers, threads or 1), device, messages, "translated")
+        return
 
     def shown(number: int, translation: "Translation") -> str:
         return (
@@ -122,7 +146,7 @@ def command(
             if interactive:
                 results: Generator[Iterable[Translation], None, None] = _typed(translator, request, source, messages)
             else:
-                processes = (workers, threads or 1)
+                processes = (workers or 1, threads or 1)
                 results = _translations(translator, request, source, prefix, processes, messages, target.done)
             number = write(results, target, source, messages, shown, "translated")
     messages.detail(f"{number:,} lines translated")

@@ -1,10 +1,14 @@
 """Which device to compute on, and with how many threads."""
 
+import os
 import re
+from pathlib import Path
 
 import torch
 
 from mtkit.errors import ConfigError
+
+_CPUS = Path("/sys/devices/system/cpu")
 
 
 def choose_device(name: str) -> torch.device:
@@ -29,3 +33,20 @@ def set_threads(count: int | None) -> None:
     """Compute with so many threads; None: as torch finds best."""
     if count is not None:
         torch.set_num_threads(count)
+
+
+def whole_cores() -> int:
+    """Those that this process may use, where threads of the processor that share one count once."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    siblings = set()
+    for cpu in allowed:
+        try:
+            siblings.add((_CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text())
+        except OSError:  # another system
+            siblings.add(str(cpu))
+    return len(siblings)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -171,11 +171,27 @@ class Train(Section):
     """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
+    reduce: Literal["fp32", "bf16"] = "fp32"
+    """What several processes send each other; bf16: half as much, rounded."""
+    sync_every: Positive = 1
+    """Updates that several processes make each by itself before they come together."""
+    outer: Literal["average", "nesterov"] = "average"
+    """How they do: by their average (local SGD, Stich 2019), or a step beyond it (DiLoCo, Douillard et al. 2023)."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":
         if self.average == 1:
             raise ValueError("average = 1 is no average: use 2 or more, or 0")
+        if self.sync_every > 1 and self.ema:
+            raise ValueError(
+                f"ema = {self.ema:g} is of the weights after each update, which with sync_every = {self.sync_every} no "
+                "process knows of the others: leave ema out, or use average"
+            )
+        if self.validate_every % self.sync_every:
+            raise ValueError(
+                f"validate_every = {self.validate_every} is no multiple of sync_every = {self.sync_every}, and between "
+                "these there is no model to validate: make it one, or 0"
+            )
         if not (self.max_epochs or self.max_updates or self.max_minutes):
             raise ValueError("max_epochs, max_updates and max_minutes are all 0: training would never end; set one")
         return self

@@ -109,6 +109,10 @@ def _cut(config: Config) -> str:
     return f'with train.consistency = "{config.train.consistency}": leave it out, or use "simcut"'
 
 
+def _outer(config: Config) -> str:
+    return "with train.sync_every = 1: leave it out, or set train.sync_every" if config.train.sync_every == 1 else ""
+
+
 def _average_of(config: Config) -> str:
     return "" if config.train.average else "with train.average = 0: leave it out, or set train.average to 2 or more"
 
@@ -154,8 +158,9 @@ EFFECTS: dict[str, Condition] = {
     "train.consistency_weight": _consistency_weight,
     "train.cut": _cut,
     **_all("train.", "max_epochs", "max_updates", "max_minutes", "validate_every", "validate_lines", "patience"),
-    **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs"),
+    **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs", "reduce", "sync_every"),
     "train.average_of": _average_of,
+    "train.outer": _outer,
     **_all("decode.", *Decode.model_fields),
     "decode.coverage_penalty": _coverage_penalty,
     **_all("eval.", "metrics", "tokenize"),

@@ -26,7 +26,7 @@ from mtkit.reading import Unreadable
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
-from mtkit.store import bundle_config, weights
+from mtkit.store import bundle_config, shipped, weights
 from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
@@ -141,16 +141,19 @@ def _write(
 
 
 def locate(path: Path) -> Path:
-    """The bundle that a path means: itself, or the best one of a run.
+    """The bundle that a path means: itself, or the best one of a run, or the one that ships under this name.
 
     Raises:
         BundleError: there is none.
     """
+    path = shipped.meant(path)
     for folder in (files.standing(path / "best"), files.standing(path)):
         if (folder / files.CHECKSUMS).exists():
             return folder
     if not path.exists():
-        raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train")
+        known = shipped.names()
+        others = f", or name one that comes with mtkit ({', '.join(known)})" if known else ""
+        raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train{others}")
     if (path / "checkpoints").is_dir():
         raise BundleError(f"{path} has no best model yet: it comes with the first validation of mtkit train")
     raise BundleError(f"{path} is no bundle: it has no {files.CHECKSUMS}; give a bundle, or a run such as runs/NAME")

@@ -147,7 +147,7 @@ def test_model_by_path_needs_no_config(trained: Path, tmp_path: Path) -> None:
     failed(mtkit(tmp_path, "translate", "-q", "-m", "nowhere"), "nowhere does not exist")
     failed(mtkit(tmp_path, "translate", "-q", "-m", str(trained)), "is no bundle")
     failed(mtkit(tmp_path, "translate", "-m", str(trained / "runs/toy"), "-s", "train.lr=1"), "only decode.KEY=VALUE")
-    failed(mtkit(tmp_path, "translate", "-q"), "there is no trained model at", "mtkit train")
+    failed(mtkit(tmp_path, "translate", "-q", "-s", "name=none"), "there is no trained model at", "mtkit train")
 
 
 def test_the_python_api(trained: Path) -> None:
