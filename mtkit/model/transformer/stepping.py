@@ -24,7 +24,7 @@ from mtkit.ops import steps
 from mtkit.ops.operand import Operand
 from mtkit.ops.products import operand
 
-STEPS = 16  # for which a table has room at first
+STEPS = 16  # for which a table gets room at least
 
 
 class Map(NamedTuple):
@@ -90,16 +90,11 @@ class Table:
     def __init__(self, blocks: list[Tensor], used: int) -> None:
         self.blocks_R2H, self.used = blocks, used
 
-    @classmethod
-    def empty(cls, blocks: int, rows: int, like_BSH: Tensor) -> "Table":
-        """With room for so many rows."""
-        return cls([like_BSH.new_empty(rows, 2 * like_BSH.shape[2]) for _ in range(blocks)], 0)
-
     def added(self, used: int, rows: int) -> "Table":
         """The table in which so many rows follow those that were used: this one, or a copy that has room for them."""
         table, wanted = self, used + rows
         if self.used != used or len(self.blocks_R2H[0]) < wanted:
-            room = max(wanted, 2 * used)
+            room = max(2 * used, used + STEPS * rows)
             table = Table([_longer(block, used, room) for block in self.blocks_R2H], used)
         table.used = wanted
         return table
@@ -133,8 +128,8 @@ class SteppingState(DecoderState):
         for keys_BASD, values_BASD in plain.memories:
             keys_BACDT, bias_BX = steps.tiled(keys_BASD, plain.bias_BS)
             made.append((keys_BACDT, values_BASD.transpose(1, 2).flatten(2).contiguous()))
-        B, like_BSH = len(bias_BX), made[0][1]
-        table = Table.empty(len(made), B * STEPS, like_BSH)
+        B, _, H = made[0][1].shape
+        table = Table([bias_BX.new_empty(0, 2 * H)] * len(made), 0)
         rows_BKL = torch.empty(B, 1, 0, dtype=torch.long)
         return cls(tuple(blocks), tuple(made), bias_BX, table, 0, rows_BKL)
 

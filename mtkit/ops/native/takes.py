@@ -36,7 +36,12 @@ def packed(given: tuple[Any, ...]) -> bool:
 
 def gapless(given: tuple[Any, ...]) -> bool:
     """All of them, too."""
-    return rows(given) and all(one.is_contiguous() for one in given if isinstance(one, Tensor))
+    if is_grad_enabled() or not current().native or compiler.compiled() is None:
+        return False
+    for one in given:
+        if isinstance(one, Tensor) and not (one.dtype is _FLOAT and one.is_cpu and one.is_contiguous()):
+            return False
+    return True
 
 
 def loss(given: tuple[Any, ...]) -> bool:
