@@ -74,8 +74,6 @@ class Choice(NamedTuple):
     """Of a rule of search: whether it is asked without a table [decode.rules.NAME]."""
     hidden: bool = False
     """Of a command: whether the list of commands leaves it out, as another name of one."""
-    uses_model: bool = False
-    """Of a command: whether it begins by loading a model, and so torch."""
     origin: str = OURS
     """Who brought it: mtkit, a package with its version, or a module. `register` fills it in."""
 
@@ -103,7 +101,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "optimizer": ("betas",),
     "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "by_line", "needs_sources"),
     "rule": ("always",),
-    "command": ("hidden", "uses_model"),
+    "command": ("hidden",),
 }
 """Kind -> the facts that its choices can have; a kind that is not here has none."""
 
@@ -364,11 +362,11 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
         "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),
         "adapt": Choice("mtkit.cli.adapt:command", "a model to one that is fit for a text"),
-        "translate": Choice("mtkit.cli.translate:command", "lines to translations", uses_model=True),
+        "translate": Choice("mtkit.cli.translate:command", "lines to translations"),
         "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
         "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),
-        "score": Choice("mtkit.cli.score:command", "pairs to their likelihood", uses_model=True),
-        "look": Choice("mtkit.cli.look:command", "what models do with a sentence", uses_model=True),
+        "score": Choice("mtkit.cli.score:command", "pairs to their likelihood"),
+        "look": Choice("mtkit.cli.look:command", "what models do with a sentence"),
         "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
         "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),

@@ -164,6 +164,15 @@ assert {type(sys.modules[name]) for name in importing.LEFT} == {types.ModuleType
 """
 
 
+def test_a_command_may_end_while_the_library_is_mapped() -> None:
+    for seconds in (0, 0.02, 0.1):
+        code = (
+            f"import sys, time; from mtkit.cli import importing; importing.ahead(); time.sleep({seconds}); sys.exit(7)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (7, "")
+
+
 def test_what_is_put_off_is_whole_when_it_is_asked_for() -> None:
     later = {"torch._meta_registrations", "torch.distributions", "torch.utils.data"}  # of every torch
     done = subprocess.run([sys.executable, "-c", f"LATER = {later}{PUT_OFF}"], capture_output=True, text=True)

@@ -35,7 +35,8 @@ def ahead() -> None:
     if folder is not None:
         for name in FIRST:
             importlib.import_module(name)
-        threading.Thread(target=_map, args=(folder / "lib",), daemon=True).start()
+        # Waited for at the end, whatever comes between: what is mapped while a process ends brings it down.
+        threading.Thread(target=_map, args=(folder / "lib",), daemon=False).start()
 
 
 def load(whole: bool = False) -> None:
@@ -50,11 +51,12 @@ def load(whole: bool = False) -> None:
     if folder is not None:
         for name in LEFT:
             _put_off(name, folder)
-        sys.meta_path.insert(0, _Watch)
     collecting = gc.isenabled()
     gc.disable()
     try:
         import torch  # noqa: F401
+
+        sys.meta_path.insert(0, _Watch)
     finally:
         gc.freeze()  # hundreds of thousands of objects that all stay, and need not be looked through again and again
         if collecting:
@@ -94,7 +96,8 @@ class _Watch(MetaPathFinder):
         if name in COMPILERS and cls in sys.meta_path:
             sys.meta_path.remove(cls)
             for left in LEFT:
-                _execute(sys.modules[left])
+                if left in sys.modules:
+                    _execute(sys.modules[left])
 
 
 _executing = threading.RLock()

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mtkit import __version__
-from mtkit.cli import importing, remedies, streams
+from mtkit.cli import remedies, streams
 from mtkit.cli.options import with_homes, with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
 from mtkit.registry import CHOICES, resolve
@@ -20,7 +20,6 @@ from mtkit.registry import CHOICES, resolve
 PACKAGE = Path(__file__).resolve().parent.parent
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
-HELP = ["-h", "--help"]
 NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 app = typer.Typer(
@@ -29,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": HELP},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 _added = set[str]()
 
@@ -138,12 +137,8 @@ def main() -> None:
     raised()
     streams.prepare()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if asked in CHOICES["command"]:
-        add(asked)
-        if CHOICES["command"][asked].uses_model and not set(HELP) & set(sys.argv):
-            importing.ahead()
-    elif asked is None:
-        add()
+    if asked is None or asked in CHOICES["command"]:
+        add(*filter(None, [asked]))
     else:
         _add_installed()
     _guarded(app)()

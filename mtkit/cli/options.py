@@ -203,6 +203,8 @@ def load_translator(
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
     from mtkit import plugins
     from mtkit.cli import importing
+
+    importing.ahead()
     from mtkit.config import parse_decode
     from mtkit.jobs.trained import trained, without_config
     from mtkit.schema import Decode
