@@ -41,8 +41,8 @@ def test_parts_make_what_one_process_makes(folder: Path) -> None:
     command = ("translate", *FILES, "-m", "model", "-o", "out", "--chunk-lines", "10", *form)
     first = mtkit(folder, *command, "--shard", "2/3")
     assert ran(first) == ""
-    assert "this part is done; 6 chunks of 2 file(s) are for others to do" in first.stderr
-    failed(mtkit(folder, *command, "-q", "--join"), "a.en lacks 4 of its chunks in out", "run the parts")
+    assert "this part is done; 7 chunks of 2 file(s) are for others to do" in first.stderr
+    failed(mtkit(folder, *command, "-q", "--join"), "a.en lacks 5 of its chunks in out", "run the parts")
     again = mtkit(folder, *command, "--shard", "1/1", "--workers", "2")
     assert ran(again) == ""
     assert "going on: " in again.stderr
