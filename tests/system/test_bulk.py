@@ -24,10 +24,10 @@ def folder(trained: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def whole(folder: Path, *options: str) -> dict[str, bytes]:
+def whole(folder: Path) -> dict[str, bytes]:
     """What the command writes of each file alone."""
     for name in FILES:
-        ran(mtkit(folder, "translate", name, "-m", "model", "-q", "-o", f"alone.{name}", *options))
+        ran(mtkit(folder, "translate", name, "-m", "model", "-q", "-o", f"alone.{name}"))
     return {name: (folder / f"alone.{name}").read_bytes() for name in FILES}
 
 
@@ -36,23 +36,26 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 def test_parts_make_what_one_process_makes(folder: Path) -> None:
-    """Of a jsonl whose every line has its number in it, by parts of two numbers of processes."""
-    form = ("--format", "jsonl")
-    command = ("translate", *FILES, "-m", "model", "-o", "out", "--chunk-lines", "10", *form)
+    """By parts of two numbers of processes, one after another."""
+    command = ("translate", *FILES, "-m", "model", "-o", "out", "--chunk-lines", "10")
     first = mtkit(folder, *command, "--shard", "2/3")
     assert ran(first) == ""
-    assert "this part is done; 6 chunks of 2 file(s) are for others to do" in first.stderr
-    failed(mtkit(folder, *command, "-q", "--join"), "a.en lacks 4 of its chunks in out", "run the parts")
+    assert "this part is done; 7 chunks of 2 file(s) are for others to do" in first.stderr
+    failed(mtkit(folder, *command, "-q", "--join"), "a.en lacks 5 of its chunks in out", "run the parts")
     again = mtkit(folder, *command, "--shard", "1/1", "--workers", "2")
     assert ran(again) == ""
     assert "going on: " in again.stderr
     assert "out is whole: 2 file(s), 88 lines" in again.stderr
-    assert written(folder / "out") == whole(folder, *form)
+    assert written(folder / "out") == whole(folder)
     before = {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()}
     ran(mtkit(folder, *command, "-q", "--join"))
     ran(mtkit(folder, *command, "-q", "--shard", "3/3"))
     assert {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()} == before
-    failed(mtkit(folder, *command[:-2], "-q"), "out holds what was made with another form", "remove out/.chunks")
+    failed(
+        mtkit(folder, *command, "-q", "--format", "jsonl"),
+        "out holds what was made with another form",
+        "remove out/.chunks",
+    )
 
 
 def test_killed_and_started_again(folder: Path) -> None:

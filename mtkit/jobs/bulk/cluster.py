@@ -103,9 +103,9 @@ class Cluster:
         ray = self._ray
         kind = ray.remote(_Worker).options(num_cpus=cpus, num_gpus=gpus, max_restarts=-1)
         there = ray.put(shipped)
-        pool = [_Actor(kind.remote(__version__, make, [there])) for _ in range(actors)]
+        pool = [_Actor(kind.remote()) for _ in range(actors)]
         try:
-            yield _Sharing(ray, pool, self._say).each
+            yield _Sharing(ray, pool, (__version__, make, there), self._say).each
         finally:
             for actor in pool:
                 ray.kill(actor.handle)
@@ -114,8 +114,8 @@ class Cluster:
 class _Sharing:
     """Who has which piece."""
 
-    def __init__(self, ray: Any, pool: list[_Actor], say: Callable[[str], None]) -> None:
-        self._ray, self._pool, self._say = ray, list(pool), say
+    def __init__(self, ray: Any, pool: list[_Actor], first: tuple[Any, ...], say: Callable[[str], None]) -> None:
+        self._ray, self._pool, self._first, self._say = ray, list(pool), first, say
         self._waiting: dict[Any, _Actor] = {}
         """What is waited for -> who says it."""
         self._again: deque[Piece] = deque()
@@ -127,9 +127,9 @@ class _Sharing:
             self._begin(actor)
 
     def _begin(self, actor: _Actor) -> None:
-        """Ask an actor to say when it is there, however often Ray must start it."""
+        """Have an actor make ready, however often Ray must start it for that."""
         actor.begun = False
-        self._waiting[actor.handle.ready.options(max_task_retries=-1).remote()] = actor
+        self._waiting[actor.handle.make_ready.options(max_task_retries=-1).remote(*self._first)] = actor
 
     def each(self, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, Done]]:
         """See `Cluster.pool`."""
@@ -178,37 +178,47 @@ class _Sharing:
         beginning = not actor.begun
         try:
             said = self._ray.get(reference)
-        except ActorDiedError as error:
-            if not beginning:
+        except (ActorDiedError, RayTaskError) as error:
+            if beginning:
+                self._leave_out(actor, error)
+            elif isinstance(error, RayTaskError):  # the piece's own, and the actor lives
+                yield from self._failed(actor.given.pop(reference), _why(error))
+            else:
                 yield from self._lost(actor, error)
-                return
-            self._pool.remove(actor)
-            if not self._pool:
-                raise _cannot_begin(error) from None
-            self._say(f"a worker cannot begin and is left out, {len(self._pool)} are left: {_why(error)}")
-        except RayTaskError as error:  # the piece's own, and the actor lives
-            yield from self._failed(actor.given.pop(reference), _why(error))
         except RayError as error:
             yield from self._lost(actor, error)
         else:
             if beginning:
                 actor.begun = True
+            elif said is None:  # Ray has started it again while it had nothing to do
+                self._again.extend(self._anew(actor))
             else:
                 piece = actor.given.pop(reference)
                 self._tries.pop(piece.chunk, None)
                 yield piece, said
 
+    def _leave_out(self, actor: _Actor, error: Exception) -> None:
+        self._pool.remove(actor)
+        if not self._pool:
+            raise WorkerError(f"no worker can begin: {_why(error)}; is mtkit on all machines of the cluster?") from None
+        self._say(f"a worker cannot begin and is left out, {len(self._pool)} are left: {_why(error)}")
+
     def _lost(self, actor: _Actor, error: Exception) -> Iterator[tuple[Piece, Done]]:
         """An actor has died: what it was given is done by others, or by itself when Ray has started it again."""
         self._say(f"a worker was lost ({_why(error)}); Ray starts it again, and its lines are done again")
+        pieces = self._anew(actor)
+        self._again.extend(pieces[1:])  # which were not worked on
+        for piece in pieces[:1]:
+            yield from self._failed(piece, f"the worker died: {_why(error)}")
+
+    def _anew(self, actor: _Actor) -> list[Piece]:
+        """Have an actor make ready again; returns what it was given."""
         for reference in actor.given:
             self._waiting.pop(reference, None)
         pieces = list(actor.given.values())
         actor.given.clear()
-        self._again.extend(pieces[1:])  # which were not worked on
         self._begin(actor)
-        for piece in pieces[:1]:
-            yield from self._failed(piece, f"the worker died: {_why(error)}")
+        return pieces
 
     def _failed(self, piece: Piece, why: str) -> Iterator[tuple[Piece, Done]]:
         """Have a piece done again, but not for ever."""
@@ -223,19 +233,18 @@ class _Sharing:
 class _Worker:
     """An actor: in a process of its own, somewhere."""
 
-    def __init__(self, version: str, make: Make, shipped: list[Any]) -> None:
+    def __init__(self) -> None:
+        self._work: Callable[[Piece], Done] | None = None
+
+    def make_ready(self, version: str, make: Make, shipped: Any) -> None:
+        """Come back when all is there that pieces need."""
         if version != __version__:
             raise MtkitError(f"here is mtkit {__version__}, and it was asked by mtkit {version}: install the same")
-        import ray
+        self._work = make(shipped)
 
-        self._work = make(*ray.get(shipped))
-
-    def ready(self) -> None:
-        """Comes back when it is."""
-
-    def work(self, piece: Piece) -> Done:
-        """What is made of a piece."""
-        return self._work(piece)
+    def work(self, piece: Piece) -> Done | None:
+        """What is made of a piece; None: nothing was made ready since this process began."""
+        return self._work(piece) if self._work else None
 
 
 def _why(error: Exception) -> str:
@@ -244,7 +253,3 @@ def _why(error: Exception) -> str:
     text = str(cause or error).strip()
     told = [line.strip() for line in text.split("\n") if line.strip()]
     return (told[0] if cause or len(told) == 1 else told[-1])[:200] if told else type(error).__name__
-
-
-def _cannot_begin(error: Exception) -> WorkerError:
-    return WorkerError(f"no worker can begin on the cluster: {_why(error)}; is mtkit installed on all its machines?")

@@ -18,7 +18,7 @@ from mtkit.text.readers.reader import Pair
 PAIRS = 2000  # of a chunk, at most
 CHARACTERS = 1 << 21  # of a chunk, or one pair
 WORTH_IT = 1 << 23  # bytes of text on disk from which on several processes pay for their start
-USUALLY = 8  # processes at most where nobody says how many: one process can read for about so many
+USUALLY = 5  # processes at most where nobody says how many: one can read for about so many
 
 
 @dataclass(frozen=True)
