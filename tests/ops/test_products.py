@@ -138,7 +138,7 @@ def test_weights_are_rounded_as_torch_rounds_them(form: tuple[str, str]) -> None
         weight[0] = (torch.arange(k) % 255 - 127) / 127 * 0.3  # halves and neighbours
         numbers, scales = quantise(weight)
         made = quantised.product(127 * torch.eye(k), n, quantised.packed(weight)).T
-        assert torch.equal(made, 127 * numbers * scales.unsqueeze(1))
+        assert torch.equal(made, 127 * numbers.float() * scales.unsqueeze(1))
     with pytest.raises(ArgumentError, match="49 rows of 257 numbers are "):
         quantised.product(torch.randn(1, 257), 49, quantised.packed(weight))
 
