@@ -16,7 +16,7 @@ from torch import Tensor
 from mtkit.ops import native, products
 from mtkit.ops.native import call, compiler, quantised, tiles, units
 from mtkit.ops.native.call import ArgumentError
-from mtkit.ops.quantise import Quantised
+from mtkit.ops.quantise import quantise
 
 FOLDER = Path(native.__file__).parent
 GENERAL = [flag for flag in compiler.FLAGS if not flag.startswith("-march")]
@@ -94,7 +94,7 @@ def formed(precision: str, a: Tensor, b: Tensor, start: Tensor | None = None) ->
     """start + a bᵀ."""
     if precision == "bf16":
         return tiles.product(a, len(b), tiles.packed(b), start)
-    return quantised.product(a, len(b), quantised.packed(Quantised(b.to(torch.int8), torch.ones(len(b)))), start)
+    return quantised.product(a, len(b), quantised.packed(b), start)
 
 
 def shapes() -> Iterator[tuple[int, int, int]]:
@@ -127,22 +127,20 @@ def test_large_products_are_exact(form: tuple[str, str], threads: int) -> None:
         exact(form, m, n, k)
 
 
-def test_chosen_rows_are_a_product_of_their_own(form: tuple[str, str]) -> None:
+def test_weights_are_rounded_as_torch_rounds_them(form: tuple[str, str]) -> None:
+    """Numbers and scales, read back through products with the rows of a unit matrix."""
     if form[0] == "bf16":
-        pytest.skip("only int8 chooses among what is packed")
-    a, b = torch.randn(5, 70), torch.randn(100, 70)
-    numbers, scales = torch.randint(-127, 128, (100, 70), dtype=torch.int8), b.abs().amax(1)
-    ready = quantised.packed(Quantised(numbers, scales))
-    for places in (torch.tensor([3]), torch.tensor([99, 0, 17, 17]), torch.arange(0, 100, 2)):
-        made = quantised.chosen(ready, 100, 70, places)
-        assert torch.equal(made, quantised.packed(Quantised(numbers[places], scales[places])))
-        wanted = quantised.product(a, 100, ready)[:, places]
-        assert torch.equal(quantised.product(a, len(places), made), wanted)
-    for places in (torch.tensor([0, 100]), torch.tensor([-1])):
-        with pytest.raises(IndexError, match="of a matrix of 100"):
-            quantised.chosen(ready, 100, 70, places)
-    with pytest.raises(ArgumentError, match="113 rows of 70 numbers are "):
-        quantised.product(a, 113, ready)
+        pytest.skip("of int8 only")
+    torch.manual_seed(1)
+    for n, k in ((1, 3), (40, 70), (17, 64), (33, 257)):
+        weight = torch.randn(n, k + 2)[:, 1:-1] * torch.rand(n, 1)
+        weight[n // 2] = 0
+        weight[0] = (torch.arange(k) % 255 - 127) / 127 * 0.3  # halves and neighbours
+        numbers, scales = quantise(weight)
+        made = quantised.product(127 * torch.eye(k), n, quantised.packed(weight)).T
+        assert torch.equal(made, 127 * numbers.float() * scales.unsqueeze(1))
+    with pytest.raises(ArgumentError, match="49 rows of 257 numbers are "):
+        quantised.product(torch.randn(1, 257), 49, quantised.packed(weight))
 
 
 def test_rows_that_are_no_numbers_are_noticed(form: tuple[str, str]) -> None:
@@ -184,8 +182,7 @@ def test_products_are_exact_on_arm(tmp_path: Path) -> None:
     given, wanted = b"", []
     for m, n, k in [*shapes(), (3, 40, 1040)]:
         a, b = whole(m, k, k == 1040), whole(n, k, k == 1040)
-        given += struct.pack("3q", m, n, k) + a.numpy().tobytes() + b.to(torch.int8).numpy().tobytes()
-        given += torch.ones(n).numpy().tobytes()
+        given += struct.pack("3q", m, n, k) + a.numpy().tobytes() + b.numpy().tobytes()
         wanted.append((a.numpy().astype(np.int64) @ b.numpy().astype(np.int64).T).ravel())
     done = subprocess.run([emulator, "-cpu", "max", str(program)], input=given, capture_output=True)
     assert done.returncode == 0, done.stderr

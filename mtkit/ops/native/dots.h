@@ -3,14 +3,14 @@
 //
 //     FORM         its number (units.py), 0 for none
 //     code_t       what holds a number of a row on the left, and OFFSET, which is added to it there
-//     PLACE(i)     where number i of four lies among weights
+//     ARRANGE(w)   how four weights lie
 //     LANES        columns of a vector of sums
 //     FEW, WIDE    for so many rows at most, so many panels of 16 columns at once;
 //     MOST, NARROW and else: what sums, weights and one number spread out leave of the registers
 //     load, store, weights, spread, dot: of a vector
 
-static inline int32_t word(const void *from) {
-    int32_t read;
+static inline uint32_t word(const void *from) {
+    uint32_t read;
     memcpy(&read, from, sizeof read);
     return read;
 }
@@ -24,7 +24,7 @@ static inline int32_t word(const void *from) {
 #endif
 // Unsigned on the left. What the offset is too much, a column's sum starts below zero (`quantised_pack`).
 #define OFFSET 128
-#define PLACE(i) (i)
+#define ARRANGE(w) (w)
 #define LANES 16
 #define FEW 4
 #define WIDE 4
@@ -45,7 +45,7 @@ static inline sums_t dot(sums_t sums, spread_t x, weights_t w) {
 #include <immintrin.h>
 #define FORM 3
 #define OFFSET 128
-#define PLACE(i) (i)
+#define ARRANGE(w) (w)
 #define LANES 8
 #define FEW 2
 #define WIDE 2
@@ -63,11 +63,11 @@ static inline sums_t dot(sums_t sums, spread_t x, weights_t w) {
 }
 
 #elif defined(__AVX2__)
-// Pairs of 16 bits: with bytes the sum of a pair would have to fit into 16 bits. Widened are the bytes at even places and
-// those at odd ones, by shifts.
+// Pairs of 16 bits, since the sums of pairs of bytes that are not signed do not fit into 16. Widened are the bytes at even
+// places and those at odd ones, by shifts; so the second and the third of four change places.
 #include <immintrin.h>
 #define OFFSET 0
-#define PLACE(i) ((i) == 1 ? 2 : (i) == 2 ? 1 : (i))
+#define ARRANGE(w) (((w) & 0xFF0000FF) | ((w) & 0xFF00) << 8 | ((w) >> 8 & 0xFF00))
 typedef int16_t code_t;
 #ifdef __AVX512BW__
 #define FORM 2
@@ -109,7 +109,7 @@ static inline sums_t dot(sums_t sums, spread_t x, weights_t w) {
 #include <arm_neon.h>
 #define FORM 6
 #define OFFSET 0
-#define PLACE(i) (i)
+#define ARRANGE(w) (w)
 #define LANES 4
 #define FEW 2
 #define WIDE 2

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from mtkit.ops.native import quantised, tiles
 from mtkit.ops.operand import Operand, matrices
-from mtkit.ops.quantise import quantise
 
 
 class Tiles(Operand):
@@ -52,7 +51,7 @@ class Quantised(Operand):
 
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
-        self.ready = [quantised.packed(quantise(matrix)) for matrix in matrices(weight)]
+        self.ready = [quantised.packed(matrix) for matrix in matrices(weight)]
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """See Operand."""

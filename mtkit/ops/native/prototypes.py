@@ -136,8 +136,7 @@ PROTOTYPES = {
     ),
     # quantised.c
     "quantised_form": _prototype("", "", returns=True),
-    "quantised_pack": _prototype("n k", "numbers:i8(n k) scales(n) to:i8()"),
-    "quantised_choose": _prototype("n k all", "rows:i64(n) from:i8() to:i8()", returns=True),
+    "quantised_pack": _prototype("n k", "weights(n k)/ to:i8()", returns=True),
     "quantised_product": _prototype("m n k a_row start_row c_row", "a(m k)* b:i8() start()*? c(m n)*", returns=True),
 }
 

@@ -8,6 +8,7 @@
 #include "functions.h"
 #include "dots.h"
 #include "tiles.h"
+#include <float.h>
 #include <stdlib.h>
 
 // Which form this is (units.py).
@@ -23,7 +24,7 @@ int quantised_form(void) { return FORM == 5 && !tiles_allowed() ? 4 : FORM; }
 static int64_t panel_bytes(int64_t k) { return HEAD + (k + DEPTH - 1) / DEPTH * DEPTH * PANEL; }
 
 static void *room(int which, int64_t bytes) {
-    static _Thread_local struct { void *at; int64_t bytes; } held[2];
+    static _Thread_local struct { void *at; int64_t bytes; } held[3];
     if (held[which].bytes < bytes) {
         free(held[which].at);
         held[which].at = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -32,11 +33,10 @@ static void *room(int which, int64_t bytes) {
     return held[which].at;
 }
 
-// A row at its scale: x = scale * q, the largest q being 127. What is no number, or no finite one, must stay noticed: its
-// scale is none.
-static float quantise(int64_t k, int64_t padded, in_t x, int offset, code_t *restrict q) {
-    union { int32_t bits; float number; } top = {0};
-    int32_t most = 0; // of the bits without sign, which are in the order of the numbers
+// The largest number of a row without its sign; NaN where one is none, or is not finite.
+INLINE float largest(int64_t k, in_t x) {
+    union { int32_t bits; float number; } top = {0}; // the bits without sign are in the order of the numbers
+    int32_t most = 0;
     PRAGMA(omp simd reduction(max : most))
     for (int64_t i = 0; i < k; i++) {
         union { float number; int32_t bits; } one = {x[i]};
@@ -44,52 +44,64 @@ static float quantise(int64_t k, int64_t padded, in_t x, int offset, code_t *res
         most = size > most ? size : most;
     }
     top.bits = most;
-    if (most >= 0x7F800000) {
-        memset(q, 0, padded * sizeof *q);
-        return NAN;
-    }
-    float one = top.number > 1e-36f ? 127 / top.number : 0;
-    SIMD
-    for (int64_t i = 0; i < k; i++) q[i] = (code_t)((int)fmaf(x[i], one, x[i] < 0 ? -0.5f : 0.5f) + offset);
+    return most < 0x7F800000 ? top.number : NAN;
+}
+
+// A row on the left at its scale: x = scale * q, the largest q being 127. What is no number must stay noticed: its scale is
+// none.
+static float quantise(int64_t k, int64_t padded, in_t x, int offset, code_t *restrict q) {
+    float top = largest(k, x), one = top > 1e-36f ? 127 / top : 0;
+    if (top != top) memset(q, 0, k * sizeof *q);
+    else
+        SIMD
+        for (int64_t i = 0; i < k; i++) q[i] = (code_t)((int)fmaf(x[i], one, x[i] < 0 ? -0.5f : 0.5f) + offset);
     memset(q + k, 0, (padded - k) * sizeof *q);
-    return top.number / 127;
+    return top / 127;
 }
 
-// Numbers and scales of rows -> panels.
-void quantised_pack(int64_t n, int64_t k, const int8_t *numbers, in_t scales, int8_t *to, int threads) {
-    int64_t bytes = panel_bytes(k), panels = (n + PANEL - 1) / PANEL;
-    ROWS(n * k)
+// A row of weights, number by number as in mtkit/ops/quantise.py; the sum of its numbers.
+static int32_t quantise_weights(int64_t k, int64_t padded, in_t x, float *scale, int8_t *restrict q) {
+    float top = largest(k, x), one = top / 127;
+    int32_t sum = 0;
+    *scale = one;
+    one = one < FLT_MIN ? FLT_MIN : one;
+    if (top != top) memset(q, 0, k);
+    else
+        PRAGMA(omp simd reduction(+ : sum))
+        for (int64_t i = 0; i < k; i++) {
+            int whole = (int)(x[i] / one + (x[i] < 0 ? -0.5f : 0.5f));
+            q[i] = (int8_t)whole;
+            sum += whole;
+        }
+    memset(q + k, 0, padded - k);
+    return sum;
+}
+
+// Rows of weights -> panels. Returns 0 if there was no room.
+int quantised_pack(int64_t n, int64_t k, in_t weights, int64_t row, int8_t *to, int threads) {
+    int64_t bytes = panel_bytes(k), padded = (bytes - HEAD) / PANEL, panels = (n + PANEL - 1) / PANEL;
+    int done = 1;
+    PRAGMA(omp parallel for schedule(static) reduction(&& : done) if (n * k > ENOUGH) num_threads(threads))
     for (int64_t p = 0; p < panels; p++) {
-        int8_t *panel = to + p * bytes;
-        memset(panel, 0, bytes);
+        int8_t *panel = to + p * bytes, *numbers = room(2, padded);
+        if (!numbers) {
+            done = 0;
+            continue;
+        }
+        if (n - p * PANEL < PANEL) memset(panel, 0, bytes);
         for (int64_t j = 0; j < PANEL && p * PANEL + j < n; j++) {
-            const int8_t *row = numbers + (p * PANEL + j) * k;
-            int32_t sum = 0;
-            for (int64_t i = 0; i < k; i++) {
-                panel[HEAD + i / 4 * 4 * PANEL + 4 * j + PLACE(i % 4)] = row[i];
-                sum -= OFFSET * row[i];
+            float scale;
+            int32_t sum = quantise_weights(k, padded, weights + (p * PANEL + j) * row, &scale, numbers), start = -OFFSET * sum;
+            memcpy(panel + 4 * j, &start, 4);
+            memcpy(panel + 4 * PANEL + 4 * j, &scale, 4);
+            for (int64_t g = 0; g < padded; g += 4) {
+                uint32_t four = word(numbers + g);
+                four = ARRANGE(four);
+                memcpy(panel + HEAD + g * PANEL + 4 * j, &four, 4);
             }
-            memcpy(panel + 4 * j, &sum, 4);
-            memcpy(panel + 4 * PANEL + 4 * j, scales + p * PANEL + j, 4);
         }
     }
-}
-
-// Panels of n chosen rows of one that has `all`. Returns 0 if there is no such row.
-int quantised_choose(int64_t n, int64_t k, int64_t all, const int64_t *rows, const int8_t *from, int8_t *to, int threads) {
-    int64_t bytes = panel_bytes(k), panels = (n + PANEL - 1) / PANEL;
-    for (int64_t i = 0; i < n; i++)
-        if (rows[i] < 0 || rows[i] >= all) return 0;
-    ROWS(n * k)
-    for (int64_t p = 0; p < panels; p++) {
-        int8_t *panel = to + p * bytes;
-        if (p == panels - 1) memset(panel, 0, bytes);
-        for (int64_t j = 0; j < PANEL && p * PANEL + j < n; j++) {
-            const int8_t *row = from + rows[p * PANEL + j] / PANEL * bytes + rows[p * PANEL + j] % PANEL * 4;
-            for (int64_t i = 0; i < bytes; i += 4 * PANEL) memcpy(panel + 4 * j + i, row + i, 4);
-        }
-    }
-    return 1;
+    return done;
 }
 
 // Sums of a row and up to 16 columns -> c = start + sum * scale of the row * scale of the column.
