@@ -50,8 +50,13 @@ ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 c
 test: setup  ## the tests, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser and not system'
 
-# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names.
-system: setup  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
+# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names. Where an optional package cannot be had,
+# its tests are skipped, and say so.
+.venv/extras: .venv/ready
+	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
+	@touch $@
+
+system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'browser or system' -rs
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.
