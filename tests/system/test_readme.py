@@ -1,5 +1,6 @@
 """Every command of the README and its pages runs, as it stands there, and does what it says."""
 
+import gzip
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mtkit.config import RECIPES, recipes
+from mtkit.registry import CHOICES
 from tests.system.server import server
 from tests.system.toy import failed, ran, write_text
 from tests.system.toy import mtkit as run_mtkit
@@ -58,19 +60,20 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [8, 5, 1, 2]
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [9, 5, 1, 2]
     (index,) = re.findall(r"^TORCH_INDEX \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    demo, install, commands, using, info, trained, more, small = blocks("sh")
+    demo, install, commands, using, many, info, trained, more, small = blocks("sh")
     assert demo.split("\n")[0] == "make demo"
     assert [line.split()[:2] for line in lines(install)] == [["pip", "install"]] * 2
     assert f"--index-url {index}" in install
     assert [line.split()[:2] for line in lines(commands)] == [
         ["mtkit", command] for command in ("preprocess", "train", "translate", "eval")
     ]
+    assert [line.split()[0] for line in lines(many)] == ["mtkit", "mtkit", "torchrun"]
     assert all(line.startswith("mtkit info") for line in lines(info))
     assert all(line.startswith("mtkit ") for block in (trained, using, more, small) for line in lines(block))
     shown = re.findall(r"`(mtkit [a-z][^`/]*)`", TEXT)
-    assert set(shown) == {"mtkit train", "mtkit train --fresh", "mtkit info --keys"}
+    assert {one.split()[1] for one in shown} <= set(CHOICES["command"])
 
 
 def test_make_targets_exist() -> None:
@@ -111,11 +114,27 @@ def test_using_a_model(own_text: Path) -> None:
         assert sh(command, own_text)
 
 
+@pytest.mark.system
+def test_made_yours_many_files_many_machines(copy: Path) -> None:
+    for end in ("en", "de"):
+        shutil.copy(copy / f"train.{end}", copy / f"mine.{end}")
+    (copy / "one.txt").write_text("the dog\ntwo cat\n")
+    (copy / "two.txt.gz").write_bytes(gzip.compress(b"one house\n" * 30))
+    adapt, translate, train = lines(blocks("sh")[4])
+    sh(f"{adapt} --set train.max_epochs=1", copy)
+    assert (copy / "runs/mine/best/config.json").exists()
+    sh(translate, copy)
+    assert (copy / "translated/one.txt").read_text() == sh("mtkit translate one.txt", copy)
+    assert gzip.decompress((copy / "translated/two.txt.gz").read_bytes()).count(b"\n") == 30
+    sh(f"{train} {' '.join(f'--set {one}' for one in (*QUICK_TEXT, 'name=together'))}", copy)
+    assert (copy / "runs/together/best/config.json").exists()
+
+
 def test_ways_of_translating(copy: Path) -> None:
     sh(quickly("mtkit train", (*QUICK_TEXT, "name=other", "seed=2", "train.max_updates=3")), copy)
     source = (copy / "input.txt").read_text()
     (copy / "beginnings.txt").write_text("das\n" * source.count("\n"))
-    prompt, *others = lines(blocks("sh")[6])
+    prompt, *others = lines(blocks("sh")[7])
     assert sh(f"{prompt} < input.txt", copy).count("\n") == source.count("\n")
     for command in others:
         out = sh(command, copy)
@@ -128,7 +147,7 @@ def test_ways_of_translating(copy: Path) -> None:
 
 def test_scoring_and_exporting(copy: Path) -> None:
     (copy / "pairs.tsv").write_text("the dog\tdas Hund\ntwo cat\tzwei Katze\n")
-    score, export, translate = lines(blocks("sh")[7])
+    score, export, translate = lines(blocks("sh")[8])
     assert all(float(line) < 0 for line in lines(sh(score, copy)))
     sh(quickly(export, QUICK_TEXT), copy)
     assert (copy / "small/shortlist.safetensors").exists()
@@ -167,7 +186,7 @@ def test_means_of_weights_in_a_fresh_run(copy: Path) -> None:
 
 
 def test_info(own_text: Path, tmp_path: Path) -> None:
-    listed, of_config, of_run, of_recipe = lines(blocks("sh")[4])
+    listed, of_config, of_run, of_recipe = lines(blocks("sh")[5])
     assert "Bahdanau et al. 2015" in sh(listed, own_text)
     assert "mtkit.toml, en to de" in sh(of_config, own_text)
     assert "dev BLEU" in sh(of_run, own_text)
@@ -182,7 +201,7 @@ def test_the_recipes(tmp_path: Path) -> None:
     for name, line in table.items():
         for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
             assert paper in (RECIPES / f"{name}.toml").read_text()
-    for command in lines(blocks("sh")[5]):
+    for command in lines(blocks("sh")[6]):
         out = sh(
             quickly(command, (*QUICK, "train.max_updates=3", "decode.max_ratio=0.1", "decode.beam_size=1")), tmp_path
         )
