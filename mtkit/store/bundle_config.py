@@ -16,7 +16,8 @@ from mtkit.store.format import Format
 from mtkit.store.typed import FileName, Language, Pieces, parsed
 
 BUNDLE = Format("bundle", 5, oldest=2, kinds=("trained", "exported"))
-"""Versions 2 and 3 said with their number what kind they are, and noted no training; version 4 knew of no parents."""
+"""Versions 2 and 3 said with their number what kind they are, and noted no training; version 4 knew of no parents and
+of no precision "auto"."""
 FILE = "config.json"
 LONGEST = 1 << 20  # pieces of a sentence
 
