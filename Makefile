@@ -2,11 +2,16 @@
 PYTHON ?= python3
 DEMO ?= demo
 MINUTES ?= 6
+PARENT ?= demo
+TEXT ?= mtkit:web.en-de/dev
+RECIPE ?= demo
+TEN ?= $(CURDIR)/data/ui.en-de/test.en.gz $(CURDIR)/data/ui.en-de/test.de.gz
+NAME ?= en-de
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
+.PHONY: help setup demo demo-adapt ship test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,21 +27,37 @@ setup: .venv/ready  ## a virtual environment in .venv with mtkit and all it need
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
+# RECIPE=demo-everyday for more of the bundled text.
 demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, score the test set
 	@mkdir -p $(DEMO)
-	cd $(DEMO) && $(BIN)/mtkit preprocess
-	cd $(DEMO) && $(BIN)/mtkit train --set train.max_minutes=$(MINUTES)
-	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(CURDIR)/data/ui.en-de
-	cd $(DEMO) && $(BIN)/mtkit eval
+	cd $(DEMO) && $(BIN)/mtkit preprocess --config $(RECIPE)
+	cd $(DEMO) && $(BIN)/mtkit train --config $(RECIPE) --set train.max_minutes=$(MINUTES)
+	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(TEN) runs/$(RECIPE)
+	cd $(DEMO) && $(BIN)/mtkit eval --config $(RECIPE)
+
+# PARENT=en-de for the bundle that ships, TEXT=PREFIX for text of yours. A small part of a text that the demo has not read.
+demo-adapt: setup  ## make the demo's model (or PARENT) fit for the messages of a browser (or TEXT), and say what that changed
+	@mkdir -p $(DEMO)
+	cd $(DEMO) && $(BIN)/mtkit adapt $(PARENT) $(TEXT) -o adapted --minutes 1 --fresh
+
+# NAME=en-de or en-ko. The run lies in ships/, where what was interrupted goes on.
+ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 cores, export and score it
+	@mkdir -p ships
+	cd ships && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ship.sh $(NAME)
 
 # One thread each: two test processes with two threads each would wait for one another on two cores. Who is done first
 # takes over tests of the other, whole files or not: what is trained once is shared through a lock (tests/system/conftest.py).
 test: setup  ## the tests, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser and not system'
 
-# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names.
-system: setup  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m 'browser or system' -rs
+# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names. Where an optional package cannot be had,
+# its tests are skipped, and say so.
+.venv/extras: .venv/ready
+	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
+	@touch $@
+
+system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'browser or system' -rs
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.
 slow: setup  ## tests that train for minutes: every choice learns, and the fast path is faster
@@ -62,10 +83,12 @@ sanitize: setup  ## the tests of ops with the native code under the address and 
 bench-train: setup  ## training speed of four workloads in fp32 and bf16, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.train --work bench $(if $(DATA),--data $(DATA)) $(if $(PEERS),--peers $(PEERS))
 
-# DATA=DIR as above, with test_2016_flickr.en.gz and .de.gz, too; CT2="PYTHON SCRIPT": see benchmarks/translate.py.
-bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, beside CT2="PYTHON SCRIPT"
-	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) \
-		$(if $(CT2),--ct2 $(CT2))
+# DATA=DIR as above, with test_2016_flickr.en.gz and .de.gz, too; CT2=PYTHON that has ctranslate2 and sentencepiece: then
+# Transformers are trained (BESIDE="--minutes N") and set beside it, too: see benchmarks/beside.py.
+bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or with MODEL=DIR, and beside CTranslate2 (CT2=PYTHON)
+	$(BIN)/python -m benchmarks.translate --work bench $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
+	$(if $(CT2),$(BIN)/python -m benchmarks.beside --work bench --ct2 $(CT2) $(if $(DATA),--data $(DATA)) \
+		--recurrent $(or $(MODEL),bench/runs/translate) $(BESIDE))
 
 # DATA=DIR as above; MODEL=DIR is what translates, else what is trained for two minutes; PARTS of it: see benchmarks/gpu.py.
 # Without DATA it tries itself, small and on a CPU.
@@ -87,4 +110,4 @@ check: setup  ## style, types, and who may import whom
 	$(BIN)/lint-imports
 
 clean:  ## remove what the other targets made
-	rm -rf .venv demo bench build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv demo ships bench build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,15 +1,13 @@
 """Translating speed: distinct lines of one text, each setting in a process of its own, and BLEU on the test set.
 
-    python -m benchmarks.translate --work DIR [--data DIR] [--model DIR] [--ct2 PYTHON SCRIPT] [--lines 10000]
+    python -m benchmarks.translate --work DIR [--data DIR] [--model DIR] [--lines 10000]
 
 Greedy and with a beam of 5, by one worker and by two, of one thread each, in fp32, bf16, int8, and int8 with a
 shortlist. The clock runs from lines of text to lines of text, once the model is loaded. The text is test_2016_flickr,
 val and the beginning of train (.en.gz, .de.gz) in the folder of --data (made for Multi30k), or else the bundled one.
 Without --model one is trained first, once a work folder: a bidirectional GRU (64 a direction) and a GRU decoder (128)
 with input feeding and general attention, embeddings 96 for both sides and the output, 4,000 pieces, 14 epochs.
-
-With --ct2, a Python that has CTranslate2 and a script that times it (--pieces FILE --lines N) run in the same call, on
-the same lines in 8,000 pieces; its lines `... workers=N beam=K: R sentences/s` are what the ratios are made of.
+`beside` sets Transformers beside CTranslate2.
 """
 
 import argparse
@@ -124,39 +122,14 @@ def child(options: argparse.Namespace, *more: str) -> dict[str, Any]:
     return found
 
 
-def score(options: argparse.Namespace, output: Path) -> float:
+def score(data: Path | None, made: list[str]) -> float:
     """BLEU of a translated test set."""
     from mtkit.metrics.bleu import bleu
     from mtkit.metrics.metric import Texts
 
-    reference = next(texts(options.data))
+    reference = next(texts(data))
     references = read(reference.with_name(reference.name.replace(".en", ".de")))
-    return bleu(Texts(output.read_text().split("\n")[:-1], [references])).score
-
-
-def peer(options: argparse.Namespace, lines: list[str]) -> dict[tuple[int, int], float]:
-    """Sentences a second of CTranslate2 in int8: (workers, beam) -> rate."""
-    import io
-
-    import sentencepiece
-
-    model, pieces = io.BytesIO(), options.work / "pieces.txt"
-    *_, train = texts(options.data)
-    both = iter(read(train) + read(train.with_name(train.name.replace(".en", ".de"))))
-    size = 8000 if options.data else 2000
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=both, model_writer=model, vocab_size=size, character_coverage=1.0, minloglevel=2
-    )
-    tokenizer = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces.write_text("".join(" ".join(line) + "\n" for line in tokenizer.encode(lines, out_type=str)))
-    python, script = options.ct2
-    command = [python, script, "--pieces", str(pieces), "--lines", str(len(lines))]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{script} failed:\n{done.stderr[-3000:]}")
-    print(done.stdout, end="", flush=True)
-    found = re.findall(r"int8 workers=(\d+) beam=(\d+): ([\d.]+) sentences/s", done.stdout)
-    return {(int(workers), int(beam)): float(rate) for workers, beam, rate in found}
+    return bleu(Texts(made, [references])).score
 
 
 def main() -> None:
@@ -164,7 +137,6 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--ct2", nargs=2, metavar=("PYTHON", "SCRIPT"))
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     for name, kind in (("beam", int), ("workers", int), ("precision", str), ("input", Path), ("output", Path)):
@@ -191,20 +163,18 @@ def main() -> None:
         subprocess.run([*command, "--shortlist", *arguments], cwd=options.work, check=True)
     else:
         models.pop("int8+shortlist")  # nobody knows what text it was trained on
-    peers = peer(options, lines) if options.ct2 else {}
     print(f"{len(lines):,} lines; a worker has one thread")
-    print("setting         beam  workers  sentences/s  memory   BLEU" + ("  times CTranslate2 int8" if peers else ""))
+    print("setting         beam  workers  sentences/s  memory   BLEU")
     for setting, path in models.items():
         for beam in (1, 5):
             common = ["--model", str(path), "--precision", setting.partition("+")[0], "--beam", str(beam)]
             common += ["--output", str(output)]
             child(options, *common, "--workers", "1", "--input", str(tested))
-            bleu = score(options, output)
+            bleu = score(options.data, output.read_text().split("\n")[:-1])
             for workers in (1, 2):
                 got = child(options, *common, "--workers", str(workers), "--input", str(source))
-                ratio = f"  {got['rate'] / peers[workers, beam]:.2f}" if (workers, beam) in peers else ""
                 row = f"{setting:15} {beam:4} {workers:8} {got['rate']:12,.0f} {got['memory']:5,.0f} MB"
-                print(f"{row} {bleu:6.2f}{ratio}", flush=True)
+                print(f"{row} {bleu:6.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Must not know torch. All errors of a config are reported at once, each unknown k
 """
 
 import codecs
-import copy
 import hashlib
 import json
 import os
@@ -28,8 +27,8 @@ else:
 Part = TypeVar("Part", bound=Section)
 RECIPES = Path(__file__).parent / "recipes"
 STDIN = Path("-")
-LONGEST_SHOWN = 200  # characters of a value in a message
-LONGEST = 1 << 20  # bytes of a file
+LONGEST_SHOWN, LONGEST = 200, 1 << 20  # characters of a value in a message; bytes of a file
+DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
 
@@ -95,18 +94,20 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         ConfigError: listing every error found.
     """
     path, origin, folder = _find(where)
-    table = read_toml(path, origin)
+    return made(read_toml(path, origin), overrides or [], origin, folder)
+
+
+def made(table: dict[str, Any], overrides: list[str], origin: str, folder: Path) -> Loaded:
+    """A config of plain values, which overrides change; see `load`."""
     if not overrides:
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
-    before = copy.deepcopy(table)
+    before = _dead_before(table)
     _override(table, overrides)
-    config = parse(table, origin, whole=True)
-    dead = effects.without(config)
-    if dead:
-        own = {".".join(_read(override)[0]) for override in overrides}
-        own |= _dead_before(before)
-        mine = {key for key in dead if any(key == one or key.startswith(f"{one}.") for one in own)}
-        _refuse(config, {key: why for key, why in dead.items() if key in mine}, origin)
+    config = parse(table, f"{origin} with what was set", whole=True)
+    if dead := effects.without(config):
+        own = {".".join(_read(override)[0]) for override in overrides} | before
+        mine = {key: why for key, why in dead.items() if any(key == one or key.startswith(f"{one}.") for one in own)}
+        _refuse(config, mine, origin)
     return Loaded(config=config, folder=folder, origin=origin)
 
 
@@ -114,7 +115,7 @@ def _find(where: str | None) -> tuple[Path, str, Path]:
     """The file of a config, what to call it, and what its relative paths start at."""
     here, names = Path.cwd(), recipes()
     if where is None and not os.path.lexists(here / "mtkit.toml"):
-        return RECIPES / "demo.toml", "built-in recipe demo (there is no mtkit.toml here)", here
+        return RECIPES / f"{DEMO}.toml", f"built-in recipe {DEMO} (there is no mtkit.toml here)", here
     origin = "mtkit.toml" if where is None else where
     if origin == "-":
         return STDIN, "stdin", here
@@ -260,8 +261,7 @@ def parse_decode(overrides: list[str], origin: str) -> Decode:
 
 def digest(*parts: Any) -> str:
     """Eight hex digits over plain values, for folder names."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:8]
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
@@ -269,16 +269,16 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
     Only one of them has a key where they differ in a table's kind (`model.encoder.name`, say).
     """
-    before, after = _flat(old.model_dump()), _flat(new.model_dump())
-    pairs = {key: (before.get(key), after.get(key)) for key in before | after}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    before, after = flat(old.model_dump()), flat(new.model_dump())
+    return {key: (a, b) for key in before | after if (a := before.get(key)) != (b := after.get(key))}
 
 
-def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted key -> value, of all keys of a table."""
+    found = dict[str, Any]()
     for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
 
 
 def _override(table: dict[str, Any], overrides: list[str]) -> None:

@@ -67,6 +67,17 @@ def write(path: Path, data: bytes | str) -> None:
     Raises:
         OSError: with the name of the file, even where the system says none (a full disk).
     """
+    with writing(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which takes the place of `path` when it is whole; on an error nothing is left behind.
+
+    Raises:
+        OSError: as of `write`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{path.name}"
     try:
@@ -75,12 +86,13 @@ def write(path: Path, data: bytes | str) -> None:
             file = temporary.open("wb")
             _flock(file.fileno(), fcntl.LOCK_EX)  # held as long as it is being written
         with file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.errno is None:
+        ours = ("None", str(temporary), str(path.parent))
+        if error.errno is None or str(error.filename) not in ours:  # it is of what is read meanwhile
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:

@@ -69,6 +69,8 @@ def test_where_a_config_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert made.run_folder == folder / "runs/en-fr"
     monkeypatch.chdir(folder)
     assert load().origin == "mtkit.toml"
+    with pytest.raises(ConfigError, match=r"^mtkit\.toml with what was set: unknown key trian, did you mean 'train'\?"):
+        load(None, ["trian.lr=3"])
     with pytest.raises(ConfigError, match=r"neither a file nor a recipe, did you mean 'demo'\? \(recipes: .*demo"):
         load("dem")
     (folder / "broken.toml").write_text("[data\n")

@@ -109,9 +109,17 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
         [(merged(train={"consistency": "rdrop", "cut": 0.05}), 'with train.consistency = "rdrop"')],
         [merged(train={"consistency": "simcut", "cut": 0.1})],
     ),
+    "train.init_parts": (
+        [(merged(train={"init_parts": ["encoder"]}), "without train.init_from")],
+        [merged(train={"init_parts": "encoder", "init_from": "runs/a"}, model={"init": "xavier"})],
+    ),
     "train.average_of": (
         [(merged(train={"average_of": "best"}), "with train.average = 0")],
         [merged(train={"average_of": "best", "average": 2})],
+    ),
+    "train.outer": (
+        [(merged(train={"outer": "average"}), "with train.sync_every = 1")],
+        [merged(train={"outer": "nesterov", "sync_every": 20})],
     ),
     "decode.coverage_penalty": (
         [(merged(decode={"coverage_penalty": 0.2}, model={"attention": {"name": "none"}}), 'with attention "none"')],

@@ -5,8 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import mtkit
 from mtkit import errors
+from mtkit.cli.options import Messages, compute_with
 from mtkit.cli.remedies import REMEDIES, shown, told
 from mtkit.errors import ConfigError
 
@@ -83,3 +86,15 @@ def test_the_command_line_adds_its_flags() -> None:
     assert told("raise beam_size", "beam") == "raise beam_size (--beam-size, --n-best)"
     assert told("raise beam_size", "") == "raise beam_size"
     assert shown(ConfigError("no", remedy="fresh")) == "no (--fresh keeps the old run beside)"
+
+
+@pytest.mark.parametrize(("threads", "told"), [(None, False), (2, False), (99, True)])
+def test_more_threads_than_cores_are_warned_of(
+    threads: int | None, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_to: list[int | None] = []
+    monkeypatch.setattr("mtkit.ops.device.set_threads", set_to.append)
+    monkeypatch.setattr("mtkit.ops.device.cores", lambda: 2)
+    compute_with(threads, Messages(quiet=False))
+    assert set_to == [threads]
+    assert ("there are 2 cores here" in capsys.readouterr().err) == told

@@ -15,18 +15,23 @@ PAPERS = {
     "luong": "Luong et al. 2015",
     "gnmt": "Wu et al. 2016",
     "nematus": "Sennrich et al. 2017",
+    "shipped-en-de": "Liang et al. 2021",
+    "shipped-en-ko": "Liang et al. 2021",
     "transformer-ssru": "Kim et al. 2019",
     "transformer-tiny": "Vaswani et al. 2017",
 }
 # Limits of those that are not the published models in small: (epochs, minutes, updates).
 LIMITS = {
     "demo": (0, 6, 0),
+    "demo-everyday": (0, 6, 0),
     "multi30k-en-de": (24, 0, 0),
     "multi30k-en-de-diverse": (12, 0, 0),
     "multi30k-de-en": (24, 0, 0),
     "multi30k-en-fr": (30, 0, 0),
     "multi30k-quick": (15, 14.5, 0),
     "pydocs-en-ko": (0, 30, 0),
+    "shipped-en-de": (0, 110, 0),
+    "shipped-en-ko": (0, 110, 0),
     "tatoeba-de-en": (0, 30, 0),
 }
 pytestmark = pytest.mark.parametrize("name", config.recipes())

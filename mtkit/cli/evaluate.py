@@ -16,6 +16,7 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     listed,
     load_config,
     shown,
@@ -101,9 +102,7 @@ def command(
             raise typer.BadParameter("--src goes with --hyp and --ref")
         loaded = load_config(config, set_, messages)
         settings = settings_of(loaded.config.eval, given)
-        from mtkit.ops.device import set_threads
-
-        set_threads(threads)
+        compute_with(threads, messages)
         results = evaluate.evaluate(
             loaded,
             metrics=settings.metrics,

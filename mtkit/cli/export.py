@@ -14,6 +14,9 @@ def command(
     model: Annotated[Path, typer.Argument(help="A bundle or a run.", show_default=False)],
     out: Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)],
     precision: Annotated[str, typer.Option("--precision", metavar="fp32|bf16|int8", help="Of the weights.")] = "int8",
+    to: Annotated[
+        str, typer.Option("--to", metavar="mtkit|ctranslate2", help="Whose it is to be; CTranslate2 runs Transformers.")
+    ] = "mtkit",
     shortlist: Annotated[
         bool,
         typer.Option("--shortlist", help="Learn, from the config's corpus, which words may translate which."),
@@ -23,18 +26,21 @@ def command(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Export a model: a bundle a quarter of the size, which translate takes like any other."""
+    """Export a model: a bundle a quarter of the size, which translate takes like any other, or one for CTranslate2."""
     if precision not in ("fp32", "bf16", "int8"):
         raise typer.BadParameter(f"--precision is fp32, bf16 or int8, not {precision!r}")
+    if to not in ("mtkit", "ctranslate2"):
+        raise typer.BadParameter(f"--to is mtkit or ctranslate2, not {to!r}")
     if (config or set_) and not shortlist:
         raise typer.BadParameter("--config and --set have an effect with --shortlist only")
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages) if shortlist else None
 
-    from mtkit.jobs.export import export, prepared_of
+    from mtkit.jobs.export import export, export_to_ctranslate2, prepared_of
 
     corpus = prepared_of(loaded) if loaded else None
     if corpus is not None:
         messages.say(f"learning a shortlist from {shown(corpus.folder)}")
-    made = export(model, out, precision=precision, corpus=corpus)
+    write = export_to_ctranslate2 if to == "ctranslate2" else export
+    made = write(model, out, precision=precision, corpus=corpus)
     messages.say(f"{shown(out)}: {made.bytes_after / MB:.1f} MB (before {made.bytes_before / MB:.1f} MB)")

@@ -79,13 +79,15 @@ def _folder(what: str) -> Path | None:
     from mtkit.config import at_home, recipes
     from mtkit.errors import ConfigError
     from mtkit.registry import nearest
+    from mtkit.store.shipped import meant
+    from mtkit.store.shipped import names as shipped
 
-    path, names = at_home(Path(what)), recipes()
+    path, names = meant(at_home(Path(what))), recipes()
     if what == "-":
         return None  # a config comes down a pipe
     if not path.exists() and what not in names:
         raise ConfigError(
-            f"{what} is no bundle, no run, no config file and no recipe{nearest(what, names)} "
+            f"{what} is no bundle, no run, no config file and no recipe{nearest(what, [*names, *shipped()])} "
             f"(recipes: {', '.join(names)})"
         )
     holds = any((path / name).exists() for name in ("best", "config.json"))
@@ -137,6 +139,10 @@ def _training(info: "Info") -> Rows:
     for name, score in training.scores.items():
         said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {training.signatures.get(name, '')}"
         rows.append((f"dev {shown_metric(name)}", said))
+    for one in training.measured:
+        gone = ", ".join(f"{shown_metric(name)} {one.before[name]:.2f} -> {one.after[name]:.2f}" for name in one.after)
+        rows.append((one.text, f"{gone} ({one.pairs:,} pairs, its parent -> it)"))
+    rows += [("parent", f"{one.name}  {one.sha256}  {one.took}") for one in training.parents]
     return [*rows, *(("text", f"{name}  {digest}") for name, digest in training.hashes.items())]
 
 

@@ -45,12 +45,22 @@ ThreadsOption = Annotated[
 ModelsOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--model", "-m", metavar="DIR", help="A bundle or a run; repeated: an ensemble; default: the config's run."
+        "--model",
+        "-m",
+        metavar="DIR",
+        help="A bundle, a run, or the name of a bundle that comes with mtkit; repeated: an ensemble; default: the "
+        "config's run.",
     ),
 ]
 WorkersOption = Annotated[
-    int,
-    typer.Option("--workers", min=1, max=MOST_PROCESSES, help="Processes that share the work, of one thread each."),
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_PROCESSES,
+        show_default=False,
+        help="Processes that share the work, of one thread each; default: 1, on a cluster one a processor.",
+    ),
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
@@ -191,14 +201,20 @@ def load_translator(
     flags: Flags,
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
-    from mtkit.config import parse_decode
-    from mtkit.jobs.trained import trained
-    from mtkit.ops.device import set_threads
-    from mtkit.schema import Decode
-    from mtkit.translator.translator import Translator
+    from mtkit import plugins
+    from mtkit.cli import importing
 
-    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
-    set_threads(1 if workers > 1 else threads)
+    importing.ahead()
+    from mtkit.config import parse_decode
+    from mtkit.jobs.trained import trained, without_config
+    from mtkit.schema import Decode
+
+    if not models and config is None and (found := without_config(overrides or [])):
+        messages.say(
+            f"model: {found.name}, which comes with mtkit (there is no mtkit.toml and no run here); "
+            f"mtkit info {found.name} says more of it"
+        )
+        models = [found]
     if models and config is None:
         decode: Decode = parse_decode(overrides or [], "--set")
     else:
@@ -206,9 +222,26 @@ def load_translator(
         decode = loaded.config.decode
         if not models:
             models = [trained(loaded.run_folder)]
+    importing.load(whole=plugins.brought())
+    from mtkit.translator.translator import Translator
+
+    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
+    compute_with(1 if workers > 1 else threads, messages)
     translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    if told := translator.precision.told:
+        messages.say(told)
+    messages.detail(f"precision: {translator.precision.name} ({translator.precision.reason})")
     gc.freeze()  # what is loaded stays, and need not be looked through again and again
     return translator
+
+
+def compute_with(threads: int | None, messages: Messages) -> None:
+    """Compute with so many threads; None: as torch finds best."""
+    from mtkit.ops.device import cores, set_threads
+
+    set_threads(threads)
+    if threads and threads > (here := cores()):
+        messages.warn(f"--threads {threads}, and there are {here} cores here: threads will wait for one another")
 
 
 def _with_flags(decode: "Decode", flags: Flags) -> "Decode":

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtkit.cli.options import ConfigOption, Messages, QuietOption, SetOption, VerboseOption, load_config, shown
+from mtkit.cli.options import (
+    MOST_PROCESSES,
+    ConfigOption,
+    Messages,
+    QuietOption,
+    SetOption,
+    VerboseOption,
+    load_config,
+    shown,
+)
 from mtkit.cli.streams import console
 
 if TYPE_CHECKING:
@@ -18,6 +27,16 @@ def command(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove prepared texts of these languages that no run here uses.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=MOST_PROCESSES,
+            show_default=False,
+            help="Processes that share the work; what is written is the same. Default: one a core for much text.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     quiet: QuietOption = False,
@@ -28,7 +47,7 @@ def command(
 
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)
-    prepared, made = preprocess(loaded, messages)
+    prepared, made = preprocess(loaded, messages, workers=workers)
     if made:
         if not quiet:
             show(prepared, verbose)

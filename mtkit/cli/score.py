@@ -1,12 +1,12 @@
 """`mtkit score`: how likely a model finds given translations."""
 
-import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkit.cli import bulk
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.options import (
     ConfigOption,
@@ -32,13 +32,20 @@ if TYPE_CHECKING:
 
 @decode_flags("length_penalty", "coverage_penalty", "batch_tokens", "precision")
 def command(
-    file: Annotated[
-        Path | None, typer.Argument(help="Pairs, SOURCE<TAB>TARGET a line; default: stdin.", show_default=False)
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="Pairs, SOURCE<TAB>TARGET a line; default: stdin. Several: to -o FOLDER."
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
     flags: Flags = NONE_GIVEN,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
+    shard: bulk.ShardOption = None,
+    join: bulk.JoinOption = False,
+    ray: bulk.RayOption = None,
+    chunk_lines: bulk.ChunkOption = bulk.CHUNK_LINES,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>target: what translate ranks by.")] = False,
     align: Annotated[
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
@@ -54,20 +61,33 @@ def command(
     """Score pairs: the log-probability of each target given its source, one a line."""
     checked_form(form)
     messages = Messages(quiet, verbose)
+    many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
+    file = files[0] if files else None
     if file is not None:
         from mtkit.text.lines import must_exist
 
         must_exist(file)
-    check_output(output, file)
-    translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
+    if not many:
+        check_output(output, file)
+    # What a cluster is to do is only looked at here.
+    here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
+    translator = load_translator(model, config, set_, *here, messages, flags)
 
+    from mtkit.translator import forms
     from mtkit.translator.request import Request
 
     translator.check(translator.decode, Request(align=align))
 
+    if many:
+        from mtkit.jobs.bulk.work import Scoring
+
+        job = Scoring(form, scores, align)
+        bulk.run(many, translator, job, (workers, threads or 1), device, messages, "scored")
+        return
+
     def shown(number: int, scored: "Scored") -> str:
         if form == "jsonl":
-            return json.dumps(scored.as_json(number), ensure_ascii=False) + "\n"
+            return forms.jsonl(number, scored, translator.decode.precision)
         return scored.as_text(scores, align)
 
     from mtkit.text.stream import opened
@@ -75,7 +95,7 @@ def command(
     with opened(file) as source:
         work = work_of(translator, source, (form, scores, align))
         with Target(output, messages, work) as target:
-            scored = _scored(translator, align, source, (workers, threads or 1), target.done)
+            scored = _scored(translator, align, source, (workers or 1, threads or 1), target.done)
             number = write(scored, target, source, messages, shown, "scored")
     messages.detail(f"{number:,} pairs scored")
 

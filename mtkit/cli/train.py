@@ -16,13 +16,16 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     detail_native,
     load_config,
     shown,
 )
 
 if TYPE_CHECKING:
+    from mtkit.config import Loaded
     from mtkit.jobs.view import View
+    from mtkit.train.group import Group
 
 
 def command(
@@ -41,24 +44,43 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a model, or go on with an interrupted training; writes runs/NAME with its best model."""
-    messages = Messages(quiet, verbose)
-    if init_from is not None:
-        set_ = [*(set_ or []), f"train.init_from={json.dumps(_for_config(init_from, config), ensure_ascii=False)}"]
-    loaded = load_config(config, set_, messages)
+    from mtkit.train.joining import joined
+
+    with joined(device) as group:
+        messages = _Beside(True) if group.rank else Messages(quiet, verbose)
+        if init_from is not None:
+            set_ = [*(set_ or []), f"train.init_from={json.dumps(_for_config(init_from, config), ensure_ascii=False)}"]
+        loaded = load_config(config, set_, messages)
+        from mtkit.jobs.train import train
+
+        compute_with(group.threads(threads), messages)
+        detail_native(messages)
+        called = shlex.join(["mtkit", *sys.argv[1:]])
+        view = _view(messages, loaded, group)
+        progress = train(loaded, view, device=device, fresh=fresh, command=called, group=group)
+        if progress.best_scores:
+            from mtkit.metrics.metric import told
+
+            messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
+            messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")
+
+
+class _Beside(Messages):
+    """Of a process beside the first one, which shows what there is to show."""
+
+    def _print(self, message: str) -> None:
+        pass
+
+
+def _view(messages: Messages, loaded: "Loaded", group: "Group") -> "View":
+    """What shows the run; of those who train together the first one shows it."""
     from mtkit.cli.training_view import LiveView, PlainView
-    from mtkit.jobs.train import train
-    from mtkit.ops.device import set_threads
+    from mtkit.jobs.view import Silent
 
-    set_threads(threads)
-    detail_native(messages)
-    live = sys.stderr.isatty() and not quiet
-    view: View = LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
-    progress = train(loaded, view, device=device, fresh=fresh, command=shlex.join(["mtkit", *sys.argv[1:]]))
-    if progress.best_scores:
-        from mtkit.metrics.metric import told
-
-        messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
-        messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")
+    if group.rank:
+        return Silent()
+    live = sys.stderr.isatty() and not messages.quiet
+    return LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
 
 
 def _for_config(path: Path, config: str | None) -> str:

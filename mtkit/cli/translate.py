@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtkit.cli import bulk
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.options import (
     ConfigOption,
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
 
 @decode_flags()
 def command(
-    file: Annotated[Path | None, typer.Argument(help="Text to translate, a sentence a line; default: stdin.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="Text to translate, a sentence a line; default: stdin. Several: to -o FOLDER."
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
     flags: Flags = NONE_GIVEN,
@@ -50,6 +56,14 @@ def command(
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--memory",
+            metavar="TEXT",
+            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -61,7 +75,11 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
-    workers: WorkersOption = 1,
+    workers: WorkersOption = None,
+    shard: bulk.ShardOption = None,
+    join: bulk.JoinOption = False,
+    ray: bulk.RayOption = None,
+    chunk_lines: bulk.ChunkOption = bulk.CHUNK_LINES,
     scores: Annotated[bool, typer.Option("--scores", help="Print score<TAB>text.")] = False,
     align: Annotated[
         bool, typer.Option("--align", help="Add ||| and links of source to target words, e.g. 0-0 1-2.")
@@ -83,7 +101,11 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
-    if interactive and (file or output or prefix or workers > 1):
+    many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
+    file = files[0] if files else None
+    if many and (prefix or interactive or memory):
+        raise typer.BadParameter("--prefix, --memory and --interactive go with one FILE, done here alone")
+    if interactive and (file or output or prefix or (workers or 1) > 1):
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
     from mtkit.text.compression import STDIN
@@ -93,8 +115,19 @@ def command(
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
     for path in filter(None, (file, prefix)):
         must_exist(path)
-    check_output(output, file, prefix)
-    translator = load_translator(model, config, set_, device, threads, workers, messages, flags)
+    if not many:
+        check_output(output, file, prefix)
+    # What a cluster is to do is only looked at here.
+    here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
+    translator = load_translator(model, config, set_, *here, messages, flags)
+    remembered = None
+    if memory:
+        from mtkit.text.memory import Memory
+        from mtkit.translator.memory import Remembering
+
+        remembered = Memory(memory, (translator.source_lang, translator.target_lang))
+        messages.detail(f"memory: {len(remembered):,} sources")
+        translator = Remembering.of(translator, remembered)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -106,9 +139,16 @@ def command(
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)
 
+    if many:
+        from mtkit.jobs.bulk.work import Translating
+
+        job = Translating(request, form, scores)
+        bulk.run(many, translator, job, (workers, threads or 1), device, messages, "translated")
+        return
+
     def shown(number: int, translation: "Translation") -> str:
         return (
-            forms.jsonl(number, translation)
+            forms.jsonl(number, translation, translator.decode.precision)
             if form == "jsonl"
             else forms.text(number, translation, n_best, scores, align)
         )
@@ -117,12 +157,15 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        work = work_of(translator, source, (request, form, scores, align), prefix) if lined else None
+        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:
-                results: Generator[Iterable[Translation], None, None] = _typed(translator, request, source, messages)
+                results: Generator[Iterable[Translation], None, None] = _typed(
+                    translator, request, source, threads, messages
+                )
             else:
-                processes = (workers, threads or 1)
+                processes = (workers or 1, threads)
                 results = _translations(translator, request, source, prefix, processes, messages, target.done)
             number = write(results, target, source, messages, shown, "translated")
     messages.detail(f"{number:,} lines translated")
@@ -133,7 +176,7 @@ def _translations(
     request: "Request",
     source: "Source",
     prefix: Path | None,
-    processes: tuple[int, int],
+    processes: tuple[int, int | None],
     messages: Messages,
     done: int = 0,
 ) -> Generator[Iterable["Translation"], None, None]:
@@ -142,6 +185,7 @@ def _translations(
     Args:
         done: lines that are not wanted again.
     """
+    from mtkit.ops.device import Threads
     from mtkit.text.lines import lines
     from mtkit.text.stream import windows
     from mtkit.translator.inputs import numbered
@@ -157,27 +201,31 @@ def _translations(
     if source.is_terminal:
         messages.say("type a sentence and Enter; Ctrl-D ends")
     if processes[0] > 1:
-        with in_parallel(translator, request, *processes) as pool:
+        with in_parallel(translator, request, processes[0], processes[1] or 1) as pool:
             yield ()
             yield from pool.in_order(chunk or None for chunk in chunks(*pool.ends))
     else:
         yield ()
+        of_use = Threads(processes[1])
         for chunk in chunks():
+            of_use.fit(translator.multiplications(len(chunk)))
             yield translator.window(chunk, request=request)
 
 
 def _typed(
-    translator: "Translator", request: "Request", source: "Source", messages: Messages
+    translator: "Translator", request: "Request", source: "Source", threads: int | None, messages: Messages
 ) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
+    from mtkit.ops.device import Threads
     from mtkit.translator.request import Line
 
     if not source.is_terminal or not sys.stdout.isatty():
-        yield from _translations(translator, request, source, None, (1, 1), messages)
+        yield from _translations(translator, request, source, None, (1, threads), messages)
         return
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (input() then has a history and keys to edit with)
+    Threads(threads).fit(translator.multiplications(1))
     list(translator.window([Line("a")], request=request))  # what is made ready once, is made ready before the prompt
     yield ()
     messages.say("type a sentence and Enter; arrow keys bring back what was typed; Ctrl-D ends")

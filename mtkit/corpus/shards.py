@@ -57,6 +57,24 @@ class Part:
         return cls(name, entry, sum(shard.pairs for shard in shards), tuple(shards))
 
 
+@dataclass(frozen=True)
+class Row:
+    """Sentences of one side, all ids one after another: lists of a whole shard's would take gigabytes."""
+
+    ids: "array[int]"
+    lengths: "array[int]" = field(default_factory=lambda: array("I"))
+
+    @classmethod
+    def of(cls, vocab_size: int) -> "Row":
+        """An empty one; the size of the vocabulary says how wide an id is."""
+        return cls(array("H" if vocab_size <= 1 << 16 else "I"))
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Append a sentence."""
+        self.ids.extend(ids)
+        self.lengths.append(len(ids))
+
+
 class ShardWriter:
     """Writes pairs of id lists into the numbered shards of a part.
 
@@ -68,36 +86,48 @@ class ShardWriter:
     def __init__(self, folder: Path, name: str, vocab_sizes: tuple[int, int], shard_pairs: int = SHARD_PAIRS) -> None:
         self._folder, self._name, self._shard_pairs = folder, name, shard_pairs
         self._types = [np.uint16 if size <= 1 << 16 else np.uint32 for size in vocab_sizes]
-        # Compact arrays, since lists of a whole shard's ids would take gigabytes.
-        self._ids = [array("H" if dtype is np.uint16 else "I") for dtype in self._types]
-        self._lengths = [array("I"), array("I")]
+        self._sides = (Row.of(vocab_sizes[0]), Row.of(vocab_sizes[1]))
         self._written: list[ShardEntry] = []
 
     def add(self, source: list[int], target: list[int]) -> None:
         """Append a pair of ids (without bos and eos)."""
-        for side, ids in enumerate((source, target)):
-            self._ids[side].extend(ids)
-            self._lengths[side].append(len(ids))
-        if len(self._lengths[0]) == self._shard_pairs:
+        for side, ids in zip(self._sides, (source, target), strict=True):
+            side.add(ids)
+        if len(self._sides[0].lengths) == self._shard_pairs:
             self._write()
+
+    def extend(self, source: Row, target: Row) -> None:
+        """Append pairs, of vocabularies as large as this writer's."""
+        first, count, begun = 0, len(source.lengths), [0, 0]
+        while first < count:
+            last = min(count, first + self._shard_pairs - len(self._sides[0].lengths))
+            for number, (side, more) in enumerate(zip(self._sides, (source, target), strict=True)):
+                lengths = more.lengths[first:last]
+                end = begun[number] + sum(lengths)
+                side.ids.extend(more.ids[begun[number] : end])
+                side.lengths.extend(lengths)
+                begun[number] = end
+            first = last
+            if len(self._sides[0].lengths) == self._shard_pairs:
+                self._write()
 
     def close(self) -> tuple[ShardEntry, ...]:
         """Write what is pending; returns all shards."""
-        if self._lengths[0]:
+        if self._sides[0].lengths:
             self._write()
         return tuple(self._written)
 
     def _write(self) -> None:
-        pairs = len(self._lengths[0])
+        pairs = len(self._sides[0].lengths)
         name = f"{self._name}-{len(self._written):05d}"
         pieces = []
-        for side, ids, lengths, dtype in zip(SIDES, self._ids, self._lengths, self._types, strict=True):
+        for side, row, dtype in zip(SIDES, self._sides, self._types, strict=True):
             starts = np.zeros(pairs + 1, np.uint32)
-            np.cumsum(np.array(lengths), out=starts[1:])
-            _write(self._folder / f"{name}.{side}.npy", np.array(ids, dtype))
+            np.cumsum(np.array(row.lengths), out=starts[1:])
+            _write(self._folder / f"{name}.{side}.npy", np.array(row.ids, dtype))
             _write(self._folder / f"{name}.{side}.starts.npy", starts)
             pieces.append(int(starts[-1]))
-            del ids[:], lengths[:]
+            del row.ids[:], row.lengths[:]
         self._written.append(ShardEntry(name, pairs, *pieces))
 
 

@@ -12,7 +12,7 @@ from mtkit.metrics.metric import told
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
-from mtkit.report.training import TrainingFacts
+from mtkit.report.training import Parent, TrainingFacts
 from mtkit.schema import Config
 from mtkit.store import bundle, bundle_config
 from mtkit.store.log import Average, Validation
@@ -20,6 +20,7 @@ from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import averaging
+from mtkit.train.group import ALONE, Group, by_first
 from mtkit.train.state import Kept, Progress, Training
 
 
@@ -31,6 +32,8 @@ class Best:
         prepared: what is trained on.
         listener: is told of the average.
         command: what was called.
+        parent: the model that the run was begun from, if there is one.
+        group: whoever trains together; the first one writes.
     """
 
     def __init__(
@@ -42,8 +45,11 @@ class Best:
         prepared: Prepared,
         listener: Listener,
         command: str,
+        group: Group = ALONE,
+        parent: Parent | None = None,
     ) -> None:
-        self.config, self.validator, self.run_folder = config, validator, run
+        self.parent = parent
+        self.config, self.validator, self.run_folder, self.group = config, validator, run, group
         self.tokenizers, self.prepared, self.listener, self.command = tokenizers, prepared, listener, command
         self.later: Progress | None = None
 
@@ -82,7 +88,7 @@ class Best:
             self._write(model, scores, progress)
         this = Kept(update=progress.update, score=self._score(scores), loss=scores["loss"])
         progress.keep(averaging.choose([*progress.kept, this], settings.average, settings.average_of))
-        if this in progress.kept:
+        if this in progress.kept and self.group.rank == 0:
             averaging.keep(self.run_folder.kept, model, progress.update)
         seconds = round(progress.seconds, 3)
         self.run_folder.log.write(
@@ -92,7 +98,8 @@ class Best:
 
     def prune(self, progress: Progress) -> None:
         """Remove kept weights that the checkpoint on disk does not speak of."""
-        averaging.prune(self.run_folder.kept, progress.kept)
+        if self.group.rank == 0:
+            averaging.prune(self.run_folder.kept, progress.kept)
 
     def average(self, training: Training) -> None:
         """Average the kept weights, and make that the best bundle if it is better.
@@ -101,21 +108,23 @@ class Best:
         """
         began, settings, progress = time.monotonic(), self.config.train, training.progress
         chosen = averaging.choose(progress.kept, settings.average, settings.average_of)
-        kept, wrong = averaging.whole(self.run_folder.kept, chosen, training.measured)
+        updates, wrong = by_first(self.group, lambda: self._whole(chosen, training.measured))
+        kept = [one for one in chosen if one.update in updates]
         for problem in wrong:
             self.listener.warn(f"{problem}; averaging without it")
         if len(kept) < 2:
             self.listener.say(f"nothing to average: it takes the weights of 2 validations, and there are {len(kept)}")
             return
         model = copy.deepcopy(training.measured)
-        tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
+        if self.group.rank == 0:
+            tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
+        self.group.spread([tensor.detach() for tensor in tensors.named(model).values()])
         scores, _ = self.validator.measure(model)
         gain, before = progress.is_gain(self._score(scores), scores), progress.best_scores
         if gain:
             progress.enter_best(self._score(scores), scores)
             self._write(model, scores, progress, averaged=len(kept))
         progress.spend(time.monotonic() - began)
-        updates = [one.update for one in kept]
         self.run_folder.log.write(Average(update=progress.update, of=updates, kept=gain, scores=scores))
         now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
         self.listener.say(
@@ -123,12 +132,19 @@ class Best:
             f"{'kept' if gain else 'not kept'}"
         )
 
+    def _whole(self, chosen: list[Kept], model: Seq2Seq) -> tuple[list[int], list[str]]:
+        """The updates whose weights are whole, and what is wrong with others."""
+        kept, wrong = averaging.whole(self.run_folder.kept, chosen, model)
+        return [one.update for one in kept], wrong
+
     def _score(self, scores: dict[str, float]) -> float:
         """What "best" goes by: more is better."""
         metric = self.config.train.metric
         return metric_gain(metric, scores[metric])
 
     def _write(self, model: Seq2Seq, scores: dict[str, float], progress: Progress, averaged: int = 0) -> None:
+        if self.group.rank:
+            return
         if self.later and not self.later.is_gain(self._score(scores), scores):
             if progress.update < self.later.update:
                 self.listener.warn(
@@ -139,6 +155,8 @@ class Best:
         self.later = None
         languages = (self.config.data.source_lang, self.config.data.target_lang)
         longest = self.prepared.split("train").longest_source
+        if self.parent and not self.config.train.init_parts:  # what it has learnt of longer ones it knows still
+            longest = max(longest, self.parent.max_pieces)
         facts = TrainingFacts(
             command=self.command,
             seed=self.config.seed,
@@ -151,6 +169,7 @@ class Best:
             signatures=self.validator.signatures,
             hashes=self.prepared.manifest.inputs | progress.begun_from,
             config=self.config.model_dump(mode="json"),
+            parent=self.parent,
         )
         about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)
         bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

@@ -1,4 +1,4 @@
-"""The job of exporting: a smaller bundle that says the same, or nearly, and says it faster."""
+"""The job of exporting: a smaller bundle that says the same, or nearly, and faster; or a folder for CTranslate2."""
 
 import os
 from dataclasses import dataclass
@@ -6,18 +6,25 @@ from pathlib import Path
 
 import torch
 
+from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus import lexicon
-from mtkit.errors import BundleError, ConfigError, DataError
+from mtkit.errors import BundleError, ConfigError, DataError, MtkitError
+from mtkit.jobs.exporting import card, specification, vocabulary_map
+from mtkit.jobs.exporting.expressible import obstacles
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle, bundle_config
 from mtkit.store.bundle_config import is_exported
+from mtkit.store.format import Format
 from mtkit.store.prepared import Prepared
 from mtkit.text.tokenizer import Tokenizer
 
 LIKELY, FREQUENT = 60, 200  # target words kept of each source word, and for every sentence
+CTRANSLATE2 = Format("ctranslate2", 1)
+OURS = "mtkit.json"  # says in a folder for CTranslate2 that mtkit wrote it
+TYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 
 
 @dataclass(frozen=True)
@@ -40,17 +47,49 @@ def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -
         ConfigError: the corpus has another tokenizer than the model.
     """
     loaded = bundle.load(model, torch.device("cpu"))
-    if loaded.exported:
-        raise BundleError(f"{loaded.folder} was exported before: export from the bundle that training wrote")
-    if os.path.realpath(out) in map(os.path.realpath, (loaded.folder, model)):
-        raise BundleError(f"{out} is the model itself: name another folder to export to")
-    if out.exists() and not is_exported(out) and (not out.is_dir() or any(out.iterdir())):
-        raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
-    shortlist = None
-    if corpus is not None:
-        shortlist = _shortlist(loaded, corpus)
+    _check(loaded.folder, loaded.config.kind, model, out)
+    shortlist = None if corpus is None else _shortlist(loaded, corpus)
     text = bundle_config.card(loaded.folder)
     bundle.export(out, loaded, precision, shortlist, text + _note(precision, shortlist))
+    return Exported(_size(loaded.folder), _size(out))
+
+
+def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -> Exported:
+    """Write a Transformer as CTranslate2 reads it, with its tokenizers and a card that says how it is used.
+
+    Args:
+        precision: of its weights; what it computes in is said where it is loaded.
+        corpus: prepared text to learn a lexical shortlist from; None: without one.
+
+    Raises:
+        BundleError: as `export`, or the model is one that CTranslate2 cannot run; says why.
+        ConfigError: as `export`, or the package ctranslate2 is not installed.
+    """
+    folder = bundle.locate(model)
+    planned = bundle_config.read(folder)
+    _check(folder, planned.kind, model, out)
+    if found := obstacles(planned.model):
+        raise BundleError(
+            f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
+        )
+    specification.package()
+    loaded = bundle.load(model, torch.device("cpu"))
+    shortlist = None if corpus is None else _shortlist(loaded, corpus)
+    made = specification.specification(loaded)
+    made.validate()
+    made.optimize(TYPES[precision])
+    config, tokenizers = loaded.config, (loaded.source_tokenizer, loaded.target_tokenizer)
+    with files.publish(out) as path:
+        made.save(str(path))
+        for name, tokenizer in zip(config.tokenizers, tokenizers, strict=False):
+            (path / name).write_bytes(tokenizer.model)
+        if shortlist is not None:
+            names = [tokenizer.names for tokenizer in tokenizers]
+            (path / "vmap.txt").write_text(vocabulary_map.text(shortlist, *names), encoding="utf-8")
+        text = card.card(config, precision, shortlist is not None, bundle_config.card(loaded.folder))
+        (path / "README.md").write_text(text, encoding="utf-8")
+        (path / OURS).write_text(files.to_json(CTRANSLATE2.head()), encoding="utf-8")
+        files.seal(path)
     return Exported(_size(loaded.folder), _size(out))
 
 
@@ -64,6 +103,26 @@ def prepared_of(loaded: Loaded) -> Prepared:
     if found is None:
         raise DataError("a shortlist is learnt from the prepared corpus, and there is none: run mtkit preprocess first")
     return found
+
+
+def _check(folder: Path, kind: str, model: Path, out: Path) -> None:
+    """Refuse to export what was exported, and to write over anything but an export."""
+    if kind == "exported":
+        raise BundleError(f"{folder} was exported before: export from the bundle that training wrote")
+    if os.path.realpath(out) in map(os.path.realpath, (folder, model)):
+        raise BundleError(f"{out} is the model itself: name another folder to export to")
+    ours = is_exported(out) or _is_for_ctranslate2(out)
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
+
+
+def _is_for_ctranslate2(folder: Path) -> bool:
+    """Whether a folder is one that this job wrote for CTranslate2."""
+    try:
+        CTRANSLATE2.check(reading.read_json(folder / OURS), folder / OURS)
+    except (OSError, reading.Unreadable, MtkitError):
+        return False
+    return True
 
 
 def _shortlist(loaded: bundle.Bundle, corpus: Prepared) -> Shortlist:
@@ -84,4 +143,6 @@ def _note(precision: str, shortlist: Shortlist | None) -> str:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".model"))
+    return sum(
+        path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".model", ".txt")
+    )

@@ -14,7 +14,8 @@ from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.origin import resolved
-from mtkit.jobs.preparing.encode import Encoder
+from mtkit.jobs.preparing.chunks import usual_workers
+from mtkit.jobs.preparing.encode import Encoder, write_dev, write_train
 from mtkit.jobs.preparing.inputs import Corpus, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
@@ -27,11 +28,14 @@ from mtkit.text.readers.reader import Pair, Reader
 from mtkit.text.tokenizer import Tokenizer
 
 
-def preprocess(loaded: Loaded, listener: Listener, corpus: Corpus | None = None) -> tuple[Prepared, bool]:
+def preprocess(
+    loaded: Loaded, listener: Listener, corpus: Corpus | None = None, workers: int | None = None
+) -> tuple[Prepared, bool]:
     """Prepare the text of a config, unless that is done already, and say what is odd about it.
 
     Args:
         corpus: the text, where it was found already.
+        workers: processes that share the work, which change nothing of what comes out; None: as many as pay.
 
     Returns:
         The prepared corpus, and whether it was made just now.
@@ -39,6 +43,7 @@ def preprocess(loaded: Loaded, listener: Listener, corpus: Corpus | None = None)
     Raises:
         DataError: text that is missing, not UTF-8, of unequal length or empty after filtering.
         ConfigError: a vocabulary that the text cannot fill; names the largest that works.
+        WorkerError: a process that shared the work has died.
     """
     loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
@@ -52,7 +57,7 @@ def preprocess(loaded: Loaded, listener: Listener, corpus: Corpus | None = None)
                 remedy="fresh",
             )
         tests.read()
-        prepared, made = _make(loaded, corpus, listener)
+        prepared, made = _make(loaded, corpus, listener, workers)
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
@@ -68,7 +73,7 @@ def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
     return loaded.model_copy(update={"config": config})
 
 
-def _make(loaded: Loaded, corpus: Corpus, listener: Listener) -> tuple[Prepared, bool]:
+def _make(loaded: Loaded, corpus: Corpus, listener: Listener, workers: int | None) -> tuple[Prepared, bool]:
     """The prepared corpus, and whether it was made here."""
     root = corpus.folder.parent
     with files.lock(root, wait=True):  # another run may be preparing the same text
@@ -76,11 +81,11 @@ def _make(loaded: Loaded, corpus: Corpus, listener: Listener) -> tuple[Prepared,
         if prepared := standing(corpus):
             return prepared, False
         with files.publish(corpus.folder) as folder:
-            _prepare(loaded, corpus, folder, listener)
+            _prepare(loaded, corpus, folder, listener, workers or usual_workers(corpus.train.files))
     return Prepared.open(corpus.folder), True
 
 
-def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener) -> None:
+def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, workers: int) -> None:
     """Fill a folder with all that a prepared corpus has."""
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
@@ -90,8 +95,13 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener) -
     given = _given_dev(corpus.dev, config) if corpus.dev else None
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
-        sample_pairs = max(1, config.tokenizer.train_lines // 2)  # a pair is two lines
-        plan = make_plan(text, hold_out=corpus.dev is None, sample_pairs=sample_pairs, scratch=Path(scratch))
+        plan = make_plan(
+            text,
+            hold_out=corpus.dev is None,
+            sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
+            scratch=Path(scratch),
+            workers=workers,
+        )
         tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
@@ -99,16 +109,16 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener) -
 
         listener.say("encoding")
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
-        encoder = Encoder(tokenizers, rules, config.filter.dedupe, folder)
-        train = encoder.train(text, plan)
+        sides = tokenizers[0], tokenizers[-1]
+        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out)
+        train = write_train(text, plan, encoder, folder, workers)
         wanted = [pair for one in train for pair in one.tally.held_out] if given is None else given
-        dev, dev_text = encoder.dev(wanted, config.data.dev)
+        dev, dev_text = write_dev(wanted, config.data.dev, encoder, folder)
         if len(dev_text) < len(wanted):
             listener.say(f"dev: {len(wanted) - len(dev_text)} pairs longer than filter.max_pieces are left out")
         split = Split(folder, tuple(one.part for one in train))
         overlap = {} if given is None else overlaps(split, {"dev": encoder.ids(dev_text)})
-        vocab_size = (tokenizers[0].vocab_size, tokenizers[-1].vocab_size)
-        report = make_report(corpus, plan, train, dev, overlap, vocab_size, warnings)
+        report = make_report(corpus, plan, train, dev, overlap, encoder.vocab_sizes, warnings)
     for side, lines in zip(SIDES, zip(*dev_text, strict=True), strict=True):
         (folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
     say_copies(report, listener)

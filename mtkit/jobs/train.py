@@ -4,80 +4,91 @@ The loop (`mtkit.train.loop`) makes updates and says what is due; here it is sav
 shown. A signal is noted and obeyed between two steps of work, after saving.
 """
 
+import contextlib
 import math
+import signal
 import time
 from dataclasses import replace
 
 import torch
 
-from mtkit import files, registry
+from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, Stopped
-from mtkit.jobs import choosing, origin
+from mtkit.jobs import agreement, choosing, parent, run_text
 from mtkit.jobs.best import Best
+from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
-from mtkit.jobs.preparing.inputs import Corpus, find
-from mtkit.jobs.preprocess import preprocess, with_vocabulary
+from mtkit.jobs.pauses import Pauses
+from mtkit.jobs.preprocess import with_vocabulary
 from mtkit.jobs.signals import Signals
-from mtkit.jobs.validate import Validator
+from mtkit.jobs.validate import Cancelled, Validator
 from mtkit.jobs.view import Facts, View
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS
-from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
-from mtkit.schema import Config, chosen
 from mtkit.store import bundle, checkpoint, log
+from mtkit.store.board import Board
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.train import loop, precision
+from mtkit.train import loop, precision, together
 from mtkit.train.divergence import Divergence
 from mtkit.train.graphs import Graphs
+from mtkit.train.group import ALONE, Group, by_first
 from mtkit.train.loss import Objective
 from mtkit.train.state import Progress, Training
 from mtkit.train.updates import Updates
 
-SAVE_SECONDS = 60.0  # between checkpoints; validations save too
 LOG_SECONDS = 1.0  # between the training steps that are logged
 
 
-class _Cancelled(Exception):
-    """A signal came inside a validation."""
-
-
 def train(
-    loaded: Loaded, view: View, *, device: str = "auto", fresh: bool = False, command: str = "mtkit train"
+    loaded: Loaded,
+    view: View,
+    *,
+    device: str = "auto",
+    fresh: bool = False,
+    command: str = "mtkit train",
+    group: Group = ALONE,
 ) -> Progress:
     """Train the model of a config, going on where an interrupted run stopped.
 
     Args:
         command: what was called, to be noted in the bundle.
+        group: whoever trains together; each of them calls this, with a view of its own.
 
     Raises:
-        RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
+        RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged; or those
+            who train together do not agree.
         Stopped: a signal came; all is saved.
     """
     loaded = resolved(loaded)
-    chosen = choose_device(device)
+    chosen = choose_device(group.place(device))
+    agreement.begin(group, loaded, chosen)
     tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
     folder = loaded.run_folder
-    corpus = find(loaded) if fresh else going_on(loaded)
-    prepared, made = preprocess(loaded, view, corpus)
+    prepared, made = run_text.prepared(loaded, view, fresh, group)
     loaded = with_vocabulary(loaded, prepared)
     if made:
         view.prepared(prepared)
     signals = Signals()
-    job = _Job(loaded, prepared, Run(folder), view, chosen, signals, command)
-    if fresh:  # only now, when nothing of the user's is wrong any more
+    job = _Job(loaded, prepared, Run(folder), view, chosen, signals, command, group)
+    # Only now, when nothing of the user's is wrong any more, and once, however often torchrun starts it again.
+    if fresh and group.rank == 0 and not group.was_done("fresh"):
         with files.lock(folder):
             if aside := Run(folder).set_aside():
-                view.say(f"kept the old run as {aside.name}")
-    with files.lock(folder), signals.caught():
+                view.say(f'kept the old run as {aside.name}; name = "{aside.name}" goes on with it')
+        group.note_done("fresh")
+    with contextlib.ExitStack() as held:
+        if group.rank == 0:
+            held.enter_context(files.lock(folder))
+        held.enter_context(signals.caught())
         progress = job.run()
     if progress.finished and progress.diverged:
         raise DivergedError(
@@ -86,26 +97,6 @@ def train(
             remedy="fresh",
         )
     return progress
-
-
-def going_on(loaded: Loaded) -> Corpus:
-    """The text of a config, as the run that it names was begun on it.
-
-    Raises:
-        RunError: that run is in use, lacks a part, or was begun with other settings or on other text: it is refused
-            before any work.
-    """
-    run = Run(loaded.run_folder)
-    if not run.folder.is_dir():
-        return find(loaded)
-    with files.lock(run.folder):
-        run.check()
-        if not run.begun:
-            return find(loaded)
-        run.agree(loaded.config)
-        corpus = find(loaded).known_as(run.identity)
-        run.agree(loaded.config, corpus.identity)
-    return corpus
 
 
 class _Job:
@@ -120,16 +111,21 @@ class _Job:
         device: torch.device,
         signals: Signals,
         command: str,
+        group: Group,
     ) -> None:
-        self.loaded = loaded
+        self.loaded, self.group = loaded, group
+        if group.rank:
+            run.log = log.Unwritten()
         self.config, self.run_folder, self.log, self.view = loaded.config, run, run.log, view
-        self.device, self.signals = device, signals
+        self.device, self.pauses = device, Pauses(signals, group)
         self.identity = prepared.manifest.identity
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
         source, target = tokenizers[0], tokenizers[-1]
         batcher = Batcher(source.eos, target.bos, target.eos, device=device)
-        self.validator = Validator(self.config, prepared, (source, target), batcher, self.check)
-        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command)
+        self.validator = Validator(self.config, prepared, (source, target), batcher, self.pauses.check, group)
+        self.tokenizers = tokenizers
+        self.parent = parent.describe(loaded, tokenizers) if self.config.train.init_from else None
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command, group, self.parent)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
         self.shaped = is_shaped(device)
@@ -143,6 +139,8 @@ class _Job:
             self.config.seed,
             share,
             (subwords[0], subwords[-1]) if subwords else None,
+            rank=group.rank,
+            world=group.size,
             shaped=self.shaped,
         )
         torch.manual_seed(self.config.seed)
@@ -157,19 +155,14 @@ class _Job:
         choosing.refuse(self.config.train.precision, device, model)
         self.training = Training.begin(model, self.config.train, Progress())
         self.pieces = target.vocab_size
-        self.saved_at = self.logged_at = time.monotonic()
+        self.logged_at = time.monotonic()
 
     def run(self) -> Progress:
         for warning in (*self.validator.warnings, relu_warning(self.config)):
             if warning:
                 self.view.warn(warning)
-        self.run_folder.check()
-        if self.run_folder.begun:
-            self.resume()
-        else:
-            self.run_folder.begin(self.config, self.identity)
-        if self.config.train.init_from and not checkpoint.names(self.run_folder.checkpoints):
-            self.begin_from()
+        by_first(self.group, self.begin)
+        together.begin_alike(self.training, self.group)
         progress = self.training.progress
         measured = progress.validated == progress.update  # and what it said still stands
         if progress.finished and measured and (reached := loop.limit(progress, self.config.train)):
@@ -179,14 +172,22 @@ class _Job:
         if self.log.bytes < progress.log_bytes:
             self.view.warn(f"{self.log.path} has lost what was logged before update {progress.update:,}")
         self.log.cut(progress.log_bytes)
+        self.regroup(progress)
+        board = None
+        if self.group.rank == 0:
+            board = Board(self.run_folder.folder, progress.update, self.view.warn)
+            self.log.heard.append(board.write)
         self.divergence = Divergence(self.config.train, self.pieces, progress)
         if not progress.precision:
+            if self.parent:
+                told = {"parent": self.parent.name, "sha256": self.parent.sha256, "took": self.parent.took}
+                self.log.write(log.Inherited(update=0, **told))
             self.choose_precision(progress)
             self.save()
         if progress.precision != (here := precision.on(self.device, progress.precision)):
             self.view.warn(f"this run computes in {progress.precision}, which is for CUDA devices; here in {here}")
         parameters = sum(p.numel() for p in self.training.model.parameters())
-        per_epoch = math.ceil(self.sampler.batches(0) / self.config.train.accumulate)
+        per_epoch = math.ceil(self.sampler.batches(0) / (self.config.train.accumulate * self.group.size))
         facts = Facts(
             parameters,
             len(self.sampler.split),
@@ -199,13 +200,42 @@ class _Job:
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:
-            for event in loop.train(self.updates(), self.sampler, self.batcher, per_epoch, self.unsaved):
+            for event in loop.train(self.updates(), self.sampler, self.batcher, per_epoch, self.pauses.ask):
                 self.handle(event, progress)
-        except _Cancelled:
+        except Cancelled:
             self.stop()
         finally:
             self.view.end()
+            if board:
+                board.close()
         return progress
+
+    def begin(self) -> None:
+        """Begin the run's folder, or go on with what it holds."""
+        self.run_folder.check()
+        if self.run_folder.begun:
+            self.resume()
+        else:
+            self.run_folder.begin(self.config, self.identity)
+        if self.config.train.init_from and not checkpoint.names(self.run_folder.checkpoints):
+            self.begin_from()
+
+    def regroup(self, progress: Progress) -> None:
+        """Note how many train from here on, where it is not one, as it was."""
+        before, size, threads = progress.processes, self.group.size, torch.get_num_threads()
+        if size > 1:
+            each = f"{threads} threads" if threads > 1 else "1 thread"
+            self.view.say(f"{size} processes train together, {each} each")
+        if before == size:
+            return
+        progress.group(size)
+        self.log.write(log.Processes(update=progress.update, processes=size, before=before))
+        if progress.update:
+            batches = self.config.train.accumulate
+            self.view.say(
+                f"{_processes(before)} made this run's {progress.update:,} updates, {_processes(size)} will make the "
+                f"next ones: of {batches * size} batches each, not {batches * before}"
+            )
 
     def handle(self, event: loop.Event, progress: Progress) -> None:
         match event:
@@ -216,7 +246,7 @@ class _Job:
                     self.view.warn(warning)
                 if not event.settled:
                     return
-                if time.monotonic() - self.saved_at >= SAVE_SECONDS:
+                if self.pauses.saving:
                     self.save()
             case loop.Due():
                 self.validate(progress)
@@ -241,73 +271,68 @@ class _Job:
                 self.log.write(log.Finished(update=progress.update, reason=reason, best=progress.best_scores))
                 self.save()
                 self.view.say(f"finished: {reason} reached")
-                if progress.update < self.config.train.warmup and not reason.startswith("max_updates"):
-                    self.view.warn(
-                        f"training ended at update {progress.update:,}, while its rate was rising (train.warmup = "
-                        f"{self.config.train.warmup}), so little was learnt; set a lower train.warmup and train longer "
-                        "(train.max_epochs, train.max_updates), or give more text"
-                    )
-        if self.signals.received and not progress.finished:
+                if warning := little_learnt(self.config, progress.update, reason):
+                    self.view.warn(warning)
+        if self.pauses.ending and not progress.finished:
             self.stop()
 
     def updates(self) -> Updates:
         """What makes updates on this device."""
         if not self.shaped:
-            return Updates(self.training, self.config.train, self.config.seed)
-        made = Graphs(self.training, self.config.train, self.config.seed)
+            return Updates(self.training, self.config.train, self.config.seed, self.group)
+        made = Graphs(self.training, self.config.train, self.config.seed, group=self.group)
         made.recording = self.config.train.graphs
         return made
-
-    def unsaved(self) -> bool:
-        """Whether all should be looked at, to be saved."""
-        return bool(self.signals.received) or time.monotonic() - self.saved_at >= SAVE_SECONDS
-
-    def check(self) -> None:
-        if self.signals.received:
-            raise _Cancelled
 
     def stop(self) -> None:
         self.training.progress.reopen()  # if it ends inside the average, that is made when the run goes on
         self.save()
+        received = self.pauses.received()
         raise Stopped(
-            f"stopped at update {self.training.progress.update:,} by {self.signals.name}, all is saved; "
-            "mtkit train goes on from here",
-            self.signals.received,
+            f"stopped at update {self.training.progress.update:,} by {signal.Signals(received).name}, all is saved; "
+            f"{' '.join(self.best.command.split()[:2])} goes on from here",
+            received,
         )
 
     def begin_from(self) -> None:
         """Take the weights of another model, with a fresh optimiser."""
-        found = bundle.load(origin.find(self.loaded), torch.device("cpu"))
-        tensors.assign(self.training.model, tensors.named(found.model))
-        weights = found.folder / "model.safetensors"
-        progress = Progress(begun_from={f"{self.config.train.init_from}: {weights.name}": files.sha256(weights)})
+        assert self.parent is not None
+        one, languages = self.parent, (self.config.data.source_lang, self.config.data.target_lang)
+        parent.take_over(self.training.model, self.loaded, self.tokenizers)
+        progress = Progress(begun_from={f"{one.name}: {bundle.WEIGHTS}": one.sha256})
         self.training = Training.begin(self.training.model, self.config.train, progress)
-        languages = (self.config.data.source_lang, self.config.data.target_lang)
-        if languages != (found.source_lang, found.target_lang):
-            self.view.warn(
-                f"train.init_from translates {found.source_lang} to {found.target_lang}, and this run "
-                f"{languages[0]} to {languages[1]}"
-            )
-        self.view.say(f"beginning with the weights of {self.config.train.init_from}")
+        if languages != one.languages:
+            pairs = [" to ".join(pair) for pair in (one.languages, languages)]
+            self.view.warn(f"train.init_from translates {pairs[0]}, and this run {pairs[1]}")
+        took = f": {one.took}" if self.config.train.init_parts else ""
+        self.view.say(f"beginning with the weights of {one.name}{took}")
 
     def resume(self) -> None:
         changed = self.run_folder.resume(self.config, self.identity)
         for key, (old, new) in changed.items():
             self.view.say(f"changed since the last start: {key}: {old!r} -> {new!r}")
+        # Only here: the others are told what stands there.
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.warn(f"{wrong}; going on from the checkpoint before")
         progress = self.training.progress
+        if self.parent and progress.begun_from and self.parent.sha256 not in progress.begun_from.values():
+            self.view.warn(f"{self.parent.name} has changed since this run was begun from it: what it was is not told")
+            self.best.parent = None
         self.best.find(progress)
         self.best.prune(progress)
         progress.begin(self.config.train.max_minutes)
 
     def choose_precision(self, progress: Progress) -> None:
         choice = choosing.choice(self.config.train.precision, self.device, self.training.model)
-        progress.decide_precision(choice.name)
-        self.view.say(f"precision {choice.name} ({choice.reason})")
-        self.log.write(log.Precision(update=0, precision=choice.name, reason=choice.reason))
+        name, reason = by_first(self.group, lambda: (choice.name, choice.reason))
+        progress.decide_precision(name)
+        self.view.say(f"precision {name} ({reason})")
+        self.log.write(log.Precision(update=0, precision=name, reason=reason))
 
     def validate(self, progress: Progress) -> None:
+        if together.differs(self.training, self.group):
+            self.view.warn("processors that round otherwise have led weights apart: all go on with those of the first")
+            together.level(self.training, self.group)
         gain, sample = self.best.validate(self.training)
         diverged, warning = self.divergence.validated(progress.scores[LOSS])
         if warning:
@@ -321,9 +346,11 @@ class _Job:
         self.view.validated(progress, gain and not diverged, sample)
 
     def save(self) -> None:
-        self.training.progress.note_log(self.log.bytes)
-        checkpoint.save(self.run_folder.checkpoints, self.training)
-        self.saved_at = time.monotonic()
+        if self.group.rank == 0:
+            self.training.progress.note_log(self.log.bytes)
+            checkpoint.save(self.run_folder.checkpoints, self.training)
+        self.group.gathered(None)  # nobody goes on before it is written
+        self.pauses.saved()
 
     def log_update(self, event: loop.Updated, progress: Progress) -> None:
         if time.monotonic() - self.logged_at < LOG_SECONDS and progress.update > 1:
@@ -344,21 +371,10 @@ class _Job:
         )
 
 
+def _processes(count: int) -> str:
+    return f"{count} processes" if count > 1 else "one process"
+
+
 def is_shaped(device: torch.device) -> bool:
     """Whether training takes batches of a few shapes there, and records what it does."""
     return device.type == "cuda"
-
-
-def relu_warning(config: Config) -> str:
-    """What to say of a recurrence without bounds; "" where there is none."""
-    sides = (config.model.encoder, config.model.decoder)
-    cells = [name for side in sides for _, kind, name in chosen(side) if kind == "cell"]
-    unbounded = [name for name in cells if registry.choice("cell", name).unbounded]
-    if not unbounded:
-        return ""
-    clips = {f"train.{key}": getattr(config.train, key) for key in ("clip_norm", "clip_value")}
-    on = " and ".join(f"{key} = {value:g}" for key, value in clips.items() if value)
-    bounded = registry.having("cell", unbounded="")[0]
-    state = f"gradients are clipped ({on})" if on else f"clipping is off: set train.clip_norm, or use cell {bounded}"
-    name = unbounded[0]
-    return f"cell {name}: {registry.choice('cell', name).unbounded} have no bound and can explode; {state}"

@@ -1,8 +1,13 @@
-"""Validation: loss on all of dev, and the scores of real, greedy translations of a part of it."""
+"""Validation: loss on all of dev, and the scores of real, greedy translations of a part of it.
 
+The processes of a group share it: each takes its share of the batches and of the lines, and all have the same scores.
+"""
+
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -17,6 +22,7 @@ from mtkit.schema import Config, Decode
 from mtkit.store.prepared import Prepared
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train import loop
+from mtkit.train.group import ALONE, Group
 from mtkit.train.loss import batch_loss
 from mtkit.translator.member import Member
 from mtkit.translator.request import Request
@@ -34,12 +40,17 @@ class Sample:
     reference: str
 
 
+class Cancelled(Exception):
+    """A validation is to end early."""
+
+
 class Validator:
     """Measures a model on the dev set of a prepared corpus.
 
     Args:
         batcher: makes batches on the model's device.
-        check: called between batches; raises to end a validation early.
+        check: called between batches; raises `Cancelled` to end a validation early, in all processes.
+        group: whoever measures together.
     """
 
     def __init__(
@@ -49,20 +60,22 @@ class Validator:
         tokenizers: tuple[Tokenizer, Tokenizer],
         batcher: Batcher,
         check: Callable[[], None],
+        group: Group = ALONE,
     ) -> None:
-        self.config, self.batcher, self.check = config, batcher, check
+        self.config, self.batcher, self.check, self.group = config, batcher, check, group
         self.tokenizers = tokenizers
         self.longest = prepared.split("train").longest_source
         sizes = (tokenizers[0].vocab_size, tokenizers[1].vocab_size)
         dev = prepared.split("dev").within(sizes, config.filter.max_pieces)
-        self.sampler = Sampler(dev, config.train.batch_tokens, seed=0)
+        self.sampler = Sampler(dev, config.train.batch_tokens, seed=0, rank=group.rank, world=group.size)
         sources, references = prepared.dev_text()
         some = min(config.train.validate_lines, len(sources))
         rows = np.linspace(0, len(sources) - 1, some).round().astype(int).tolist()  # spread over dev
         self.sources, self.references = [sources[i] for i in rows], [references[i] for i in rows]
         self.tokenize, warning = tokenizer_for(config.eval.tokenize, config.data.target_lang)
         lengths = [len(ids) for ids in tokenizers[0].encode(self.sources)]
-        self.sample_row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
+        self.by_length = np.argsort(lengths, kind="stable").tolist()
+        self.sample_row = self.by_length[len(lengths) // 2]
         chosen = config.train.metric
         self.metrics = [*ALWAYS, *({chosen} - {LOSS, *ALWAYS})]
         unspaced = cautions(self.metrics, Texts([], [self.references], tokenize=self.tokenize))
@@ -74,7 +87,7 @@ class Validator:
         """The loss of a batch and its tokens; in parts if memory runs out, as in training."""
         total, count = 0.0, 0
         try:
-            for batch in loop.in_parts([pair], self.parts, self.batcher):
+            for batch in loop.in_parts([pair], self.parts, self.batcher)[0]:
                 loss, tokens = batch_loss(model, batch)
                 total, count = total + float(loss), count + tokens
             return total, count
@@ -88,29 +101,51 @@ class Validator:
         """The model as the commands would use it, with what may be said as the config has it, but greedy."""
         member = Member(model, *self.tokenizers, self.longest)
         asked = self.config.decode
-        decode = Decode.model_validate({"beam_size": 1, "max_ratio": asked.max_ratio, "rules": asked.rules})
+        decode = Decode.model_validate(
+            {"beam_size": 1, "max_ratio": asked.max_ratio, "precision": "fp32", "rules": asked.rules}
+        )
         return Translator([member], decode, (self.config.data.source_lang, self.config.data.target_lang))
 
     def measure(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:
         """Loss a target token (no smoothing), metrics by name, and a sample translation."""
         model.eval()
+        own = None
+        with contextlib.suppress(Cancelled):
+            with torch.inference_mode():
+                losses = list(self._losses(model))
+            own = (losses, list(self._translations(model)))
+        shares = self.group.gathered(own)
+        if None in shares:
+            raise Cancelled
         total, count = 0.0, 0
-        with torch.inference_mode():
-            for pair in self.sampler.epoch(0):
-                self.check()
-                loss, tokens = self._loss(model, pair)
-                total, count = total + loss, count + tokens
+        for loss, tokens in chain.from_iterable(zip(*(losses for losses, _ in shares), strict=True)):
+            total, count = total + loss, count + tokens  # in the order of one process
         if not math.isfinite(total):
             raise DivergedError(
                 f"the loss on dev is {total}: training diverged; start anew with a lower train.lr", remedy="fresh"
             )
-        translations = []
-        request = Request(protect=False)  # placeholders and the like as the model says them, not as they are put in
-        for made in self._translator(model).translations(self.sources, request=request):
-            self.check()
-            translations.append(made.text)
+        translations = [""] * len(self.sources)
+        for row, text in chain.from_iterable(found for _, found in shares):
+            translations[row] = text
         scored = scores(self.metrics, Texts(translations, [self.references], self.sources, self.tokenize))
         self.signatures = {one.name: one.signature for one in scored}
         row = self.sample_row
         sample = Sample(self.sources[row], translations[row], self.references[row])
         return {LOSS: total / count} | {one.name: one.score for one in scored}, sample
+
+    def _losses(self, model: Seq2Seq) -> Iterator[tuple[float, int]]:
+        """Of each batch of this process, with its tokens."""
+        for pair in self.sampler.epoch(0):
+            self.check()
+            yield self._loss(model, pair)
+
+    def _translations(self, model: Seq2Seq) -> Iterator[tuple[int, str]]:
+        """Of the lines of this process, each with its row."""
+        rows = range(len(self.sources))
+        if self.group.size > 1:  # of all lengths as many as the others
+            rows = self.by_length[self.group.rank :: self.group.size]
+        request = Request(protect=False)  # placeholders and the like as the model says them, not as they are put in
+        made = self._translator(model).translations([self.sources[row] for row in rows], request=request)
+        for row, one in zip(rows, made, strict=True):
+            self.check()
+            yield row, one.text

@@ -9,7 +9,7 @@ int8 is for translating only: weights are rounded to 8 bits with a scale a row, 
 (`mtkit.ops.native.quantised`); sums are whole numbers, and exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import torch
@@ -29,7 +29,7 @@ _FRESH: dict[str, Callable[[Tensor], Operand]] = {
 _outer_bf16 = operation("outer_bf16", reference.outer)
 
 
-def precision(name: str, kept: dict[int, Operand] | None = None) -> AbstractContextManager[None]:
+def precision(name: str, kept: compute.Kept | None = None) -> AbstractContextManager[None]:
     """Form products in "fp32" (the operands' own type), "bf16" or "int8" while this is entered, in this thread.
 
     Args:
@@ -72,6 +72,16 @@ def operand(weight: Tensor) -> Operand:
     ready: Operand | None = way.kept.get(id(weight))
     # Two threads may both make it: either is as good, and all go on with the one that was first.
     return way.kept.setdefault(id(weight), _FRESH[way.precision](weight)) if ready is None else ready
+
+
+def joined(weights: Sequence[Tensor]) -> Operand:
+    """Several weights (O, I) as one operand, which makes of rows what each of them does, side by side."""
+    way = compute.current()
+    if way.kept is None or not all(isinstance(weight, nn.Parameter) for weight in weights):
+        return _FRESH[way.precision](torch.cat(list(weights)))
+    name = tuple(map(id, weights))
+    ready: Operand | None = way.kept.get(name)
+    return way.kept.setdefault(name, _FRESH[way.precision](torch.cat(list(weights)))) if ready is None else ready
 
 
 def outer(grads: Tensor, x: Tensor, onto: Tensor | None = None) -> Tensor:

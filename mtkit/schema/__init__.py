@@ -9,9 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
-from mtkit.schema.described import described
 from mtkit.schema.model import Attention, Model
-from mtkit.schema.section import Count, Dropped, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
 from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
@@ -169,19 +168,36 @@ class Train(Section):
     """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: by model and processor."""
     init_from: str = ""
     """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
+    init_parts: Parts = []
+    """What is taken of init_from, with a tokenizer of one's own: embeddings go by piece; []: all, and its tokenizer."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
+    reduce: Literal["fp32", "bf16"] = "fp32"
+    """What several processes send each other; bf16: half as much, rounded."""
+    sync_every: Positive = 1
+    """Updates that several processes make each by itself before they come together."""
+    outer: Literal["average", "nesterov"] = "average"
+    """How they do: by their average (local SGD, Stich 2019), or a step beyond it (DiLoCo, Douillard et al. 2023)."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Train":
         if self.average == 1:
             raise ValueError("average = 1 is no average: use 2 or more, or 0")
+        if self.sync_every > 1 and self.ema:
+            raise ValueError(
+                f"ema = {self.ema:g} is of the weights after each update, which with sync_every = {self.sync_every} no "
+                "process knows of the others: leave ema out, or use average"
+            )
+        if self.validate_every % self.sync_every:
+            raise ValueError(
+                f"validate_every = {self.validate_every} is no multiple of sync_every = {self.sync_every}, and between "
+                "these there is no model to validate: make it one, or 0"
+            )
         if not (self.max_epochs or self.max_updates or self.max_minutes):
             raise ValueError("max_epochs, max_updates and max_minutes are all 0: training would never end; set one")
         return self
 
 
-@described
 class Decode(Decoding, Section):
     @field_validator("rules")
     @classmethod

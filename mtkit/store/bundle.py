@@ -26,7 +26,7 @@ from mtkit.reading import Unreadable
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
-from mtkit.store import bundle_config, weights
+from mtkit.store import bundle_config, shipped, weights
 from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
@@ -141,16 +141,19 @@ def _write(
 
 
 def locate(path: Path) -> Path:
-    """The bundle that a path means: itself, or the best one of a run.
+    """The bundle that a path means: itself, or the best one of a run, or the one that ships under this name.
 
     Raises:
         BundleError: there is none.
     """
+    path = shipped.meant(path)
     for folder in (files.standing(path / "best"), files.standing(path)):
         if (folder / files.CHECKSUMS).exists():
             return folder
     if not path.exists():
-        raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train")
+        known = shipped.names()
+        others = f", or name one that comes with mtkit ({', '.join(known)})" if known else ""
+        raise BundleError(f"{path} does not exist; expected a bundle or a run: train one with mtkit train{others}")
     if (path / "checkpoints").is_dir():
         raise BundleError(f"{path} has no best model yet: it comes with the first validation of mtkit train")
     raise BundleError(f"{path} is no bundle: it has no {files.CHECKSUMS}; give a bundle, or a run such as runs/NAME")
@@ -207,10 +210,8 @@ def _model(seal: files.Seal, config: BundleConfig, device: torch.device) -> tupl
             raise Unreadable(
                 f"{path} has {len(found)} tensors, too few for the {layers:,} layers of {bundle_config.FILE}"
             )
-        # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         try:
-            with torch.device("meta"), _NoValues():
-                model = build(config.model, *config.vocab_sizes, config.shared)
+            model = blank(config.model, config.vocab_sizes, config.shared)
         except (RuntimeError, TypeError, ValueError) as error:  # of a plug-in's, say, whose bounds nobody knows here
             raise Unreadable(f"the model of {seal.folder / bundle_config.FILE} cannot be built ({error})") from None
         expected = weights.expected(tensor_files.specs(tensors.named(model)), found)
@@ -238,6 +239,12 @@ def _shortlist(seal: files.Seal, copies: bool, source: int, target: int) -> Shor
             wrong = ids.min() if ids.min() < least else ids.max()
             raise Unreadable(f"{path}, tensor {name}: found the id {wrong}, expected {least} to {target - 1}")
     return Shortlist(table["likely_VN"], table["always"], copies)
+
+
+def blank(model: Model, vocab_sizes: tuple[int, int], shared: bool) -> Seq2Seq:
+    """A model without memory, to be given values or to be looked at: no time goes into values that are replaced."""
+    with torch.device("meta"), _NoValues():
+        return build(model, *vocab_sizes, shared)
 
 
 @contextlib.contextmanager

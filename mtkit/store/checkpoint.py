@@ -28,8 +28,9 @@ from mtkit.train import precision
 from mtkit.train.state import Progress, Training
 
 KEPT = 2
-CHECKPOINT = Format("checkpoint", 3)
-"""Of progress.json. Version 1 did not say its version, version 2 knew of no divergence and no corrected plan."""
+CHECKPOINT = Format("checkpoint", 4)
+"""Of progress.json. Version 1 did not say its version, version 2 knew of no divergence and no corrected plan, version 3
+of one process only."""
 _PROGRESS = TypeAdapter(Progress)
 
 
@@ -41,6 +42,8 @@ def save(folder: Path, training: Training) -> None:
             save_file({name: t.contiguous() for name, t in training.tensors().items()}, path / "optimizer.safetensors")
             if training.ema:
                 save_file(tensors.contiguous(training.ema.model), path / "ema.safetensors")
+            if training.outer:
+                save_file({name: one.contiguous() for name, one in training.outer.items()}, path / "outer.safetensors")
         noted = CHECKPOINT.head() | asdict(training.progress)
         (path / "progress.json").write_text(files.to_json(noted), encoding="utf-8")
         files.seal(path)
@@ -78,12 +81,15 @@ def load(folder: Path, training: Training) -> list[str]:
         try:
             weights = _read(path / "model.safetensors", model)
             means = _read(path / "ema.safetensors", model) if training.ema else {}
+            outer = _outer(path / "outer.safetensors", training.outer)
             state = _optimizer(path / "optimizer.safetensors", kept, progress.update)
         except (reading.Unreadable, OSError) as error:
             raise BundleError(f"{reading.line(str(error))}; start anew", "fresh") from None
         tensors.assign(training.model, weights)
         if training.ema:
             tensors.assign(training.ema.model, means)
+        for name, one in outer.items():
+            (training.outer or {})[name].copy_(one)
         training.progress = progress
         training.restore_tensors(state)
         return wrong
@@ -95,6 +101,10 @@ def load(folder: Path, training: Training) -> list[str]:
 def _read(path: Path, wanted: Mapping[str, Spec]) -> dict[str, Tensor]:
     tensor_files.compare(path, tensor_files.header(path), wanted)
     return tensor_files.load(path)
+
+
+def _outer(path: Path, own: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    return {} if own is None else _read(path, tensor_files.specs(own))
 
 
 def _optimizer(path: Path, wanted: Mapping[str, Spec], update: int) -> dict[str, Tensor]:
@@ -193,8 +203,9 @@ def _check(progress: Progress, where: Path) -> None:
     for number, one in enumerate(progress.kept):
         if not 0 <= one.update <= progress.update:
             refuse(f"kept.{number}.update", one.update, f"0 to the update, {progress.update}")
-    if not 1 <= progress.parts <= 1 << 20:
-        refuse("parts", progress.parts, "1 or more")
+    for key in ("parts", "processes"):
+        if not 1 <= (value := getattr(progress, key)) <= 1 << 20:
+            refuse(key, value, "1 or more")
     if progress.precision and progress.precision not in precision.WAYS:
         refuse("precision", progress.precision, " or ".join(precision.WAYS))
     if progress.first_total and progress.corrected_at >= progress.total_updates:

@@ -37,6 +37,30 @@ class Begin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What another model has learnt was taken over."""
+
+    event: ClassVar[str] = "inherited"
+    update: int
+    parent: str
+    sha256: str
+    """Of its weights."""
+    took: str
+    """In words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Several processes train from here on, or others than did so far."""
+
+    event: ClassVar[str] = "processes"
+    update: int
+    processes: int
+    before: int
+    """How many made the updates so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """What matrix products are computed in was decided."""
 
@@ -129,15 +153,23 @@ class Other:
     values: dict[str, Any]
 
 
-Event = Begin | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
-_KINDS = {kind.event: kind for kind in (Begin, Precision, Update, Validation, Planned, Halved, Average, Finished)}
+Event = Begin | Inherited | Processes | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
+_KINDS = {
+    kind.event: kind
+    for kind in (Begin, Inherited, Processes, Precision, Update, Validation, Planned, Halved, Average, Finished)
+}
 
 
 class Log:
-    """The writer of a run's log."""
+    """The writer of a run's log.
+
+    Attributes:
+        heard: called with each event that was written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.heard: list[Callable[[Event], None]] = []
 
     @property
     def bytes(self) -> int:
@@ -154,11 +186,27 @@ class Log:
         lines.append(_table(event))
         with files.as_os_error(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        for hear in self.heard:
+            hear(event)
 
     def cut(self, length: int) -> None:
         """Forget what was written after the log had this length in bytes."""
         if self.bytes > length:
             os.truncate(self.path, length)
+
+
+class Unwritten(Log):
+    """The log of a process beside the one that writes."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull))
+
+    @property
+    def bytes(self) -> int:
+        return 0
+
+    def write(self, event: Event) -> None:
+        pass
 
 
 def read(path: Path, damaged: Callable[[str], None] | None = None) -> Iterator[Event]:

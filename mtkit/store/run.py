@@ -10,10 +10,11 @@ from mtkit.schema import Config
 from mtkit.store.format import Format
 from mtkit.store.log import Log
 
-# Keys that may change when a run goes on: they say when to stop, to look, how to search or what is made of the weights
-# at the end. (A limit also bends a schedule that ends at zero from there on; of weights to average, those are there
-# that were kept until then.) Whole keys, and tables with a dot at their end, all of whose keys are meant.
+# Keys that may change when a run goes on: they say where it lies, when to stop, to look, how to search or what is made
+# of the weights at the end. (A limit also bends a schedule that ends at zero from there on; of weights to average,
+# those are there that were kept until then.) Whole keys, and tables with a dot at their end, of which all keys count.
 HARMLESS = (
+    "name",
     "train.max_epochs",
     "train.max_updates",
     "train.max_minutes",
@@ -27,8 +28,9 @@ HARMLESS = (
     "eval.",
 )
 
-RUN = Format("run", 3, error=RunError)
-"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from."""
+RUN = Format("run", 4, error=RunError)
+"""Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from, version 3 of one process
+only and of no parts of a model."""
 
 
 def harmless(key: str) -> bool:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from mtkit.errors import DataError
 
@@ -161,7 +161,7 @@ class Unpacker:
         return left
 
 
-def packer(file: BinaryIO, suffix: str) -> Any:
+def packer(file: IO[bytes], suffix: str) -> Any:
     """A file that compresses what is written to it into another; closing it leaves that one open.
 
     Args:

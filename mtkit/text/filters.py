@@ -1,10 +1,7 @@
 """Which pairs of the training text are kept, and a count of what is not. Knows strings and lengths only."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import numpy as np
 
 SAMPLES = 3  # dropped pairs a rule keeps for the report
 RULES = ("empty", "max_chars", "drop_copies", "dedupe", "max_pieces", "max_ratio")
@@ -82,24 +79,3 @@ def key(*sides: str) -> int:
         text = "\0".join([" ".join(side.split()) for side in sides])
     digest = hashlib.blake2b(text.encode(), digest_size=8)
     return int.from_bytes(digest.digest(), "little")
-
-
-def first_of_each(
-    keys: "np.ndarray[tuple[int], np.dtype[np.uint64]]", memory: int = 4_000_000
-) -> Iterator[tuple[int, int]]:
-    """Yield (position, position of its first equal) for every repeated key.
-
-    Works through the key space in slices of about `memory` keys, so that RAM does not grow with their number;
-    `keys` may be memory-mapped.
-    """
-    slices = max(1, -(-len(keys) // memory))
-    for part in range(slices):
-        found = [
-            start + np.flatnonzero(keys[start : start + memory] % np.uint64(slices) == part)
-            for start in range(0, len(keys), memory)
-        ]
-        positions = np.concatenate(found) if found else np.empty(0, np.int64)
-        _, first, inverse = np.unique(keys[positions], return_index=True, return_inverse=True)
-        firsts = positions[first[inverse]]
-        for position, original in zip(positions[positions != firsts], firsts[positions != firsts], strict=True):
-            yield int(position), int(original)

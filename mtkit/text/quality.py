@@ -1,12 +1,12 @@
 """What a data report says of parallel text: lengths, ratios, spelling in bytes. Holds counts only."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mtkit.text.readers.reader import Pair
-from mtkit.text.tokenizer import Tokenizer
 
 LONGEST = 4096  # longer sentences share the last bar of a histogram
 
@@ -14,46 +14,51 @@ LONGEST = 4096  # longer sentences share the last bar of a histogram
 class Lengths:
     """Statistics of a split, one pair at a time."""
 
-    def __init__(self, *tokenizers: Tokenizer) -> None:
-        self._tokenizers = (tokenizers[0], tokenizers[-1])
-        self._bars = [np.zeros(LONGEST + 1, np.int64) for _ in range(2)]
+    def __init__(self) -> None:
+        self._bars: tuple[Counter[int], Counter[int]] = Counter(), Counter()
         self._words, self._pieces, self._bytes = [0, 0], [0, 0], [0, 0]
         self._pairs = 0
 
     @classmethod
     def merged(cls, parts: Sequence["Lengths"]) -> "Lengths":
-        """The statistics of some parts (at least one) as those of one text."""
-        whole = cls(*parts[0]._tokenizers)
+        """The statistics of some parts as those of one text."""
+        whole = cls()
         for part in parts:
-            whole._pairs += part._pairs
-            for side in range(2):
-                whole._bars[side] += part._bars[side]
-                whole._words[side] += part._words[side]
-                whole._pieces[side] += part._pieces[side]
-                whole._bytes[side] += part._bytes[side]
+            whole.merge(part)
         return whole
 
-    def add(self, pair: Pair, source: list[int], target: list[int]) -> None:
-        """Count a pair and its ids."""
+    def merge(self, other: "Lengths") -> None:
+        """Count what another has counted, too."""
+        self._pairs += other._pairs
+        for side in range(2):
+            self._bars[side].update(other._bars[side])
+            self._words[side] += other._words[side]
+            self._pieces[side] += other._pieces[side]
+            self._bytes[side] += other._bytes[side]
+
+    def add(self, pair: Pair, pieces: tuple[int, int], byte_pieces: tuple[int, int]) -> None:
+        """Count a pair: its words, its pieces, and those of them that are single bytes."""
         self._pairs += 1
-        for side, (text, ids) in enumerate(((pair[0], source), (pair[1], target))):
-            self._bars[side][min(len(ids), LONGEST)] += 1
-            self._words[side] += len(text.split())
-            self._pieces[side] += len(ids)
-            self._bytes[side] += self._tokenizers[side].byte_pieces(ids)
+        for side in range(2):
+            self._bars[side][min(pieces[side], LONGEST)] += 1
+            self._words[side] += len(pair[side].split())
+            self._pieces[side] += pieces[side]
+            self._bytes[side] += byte_pieces[side]
 
     def summary(self) -> dict[str, Any]:
         """Numbers of both sides."""
         sides = {}
         for side, name in enumerate(("source", "target")):
-            total = np.cumsum(self._bars[side])
+            bars = np.zeros(LONGEST + 1, np.int64)
+            bars[list(self._bars[side])] = list(self._bars[side].values())
+            total = np.cumsum(bars)
             sides[name] = {
                 "words": self._words[side],
                 "pieces": self._pieces[side],
                 "mean_pieces": self._pieces[side] / max(1, self._pairs),
                 "median_pieces": int(np.searchsorted(total, self._pairs * 0.5)),
                 "p95_pieces": int(np.searchsorted(total, self._pairs * 0.95)),
-                "max_pieces": int(np.flatnonzero(self._bars[side])[-1]) if self._pairs else 0,
+                "max_pieces": int(max(self._bars[side])) if self._pairs else 0,
                 "pieces_per_word": self._pieces[side] / max(1, self._words[side]),
                 "share_of_byte_pieces": self._bytes[side] / max(1, self._pieces[side]),
             }

@@ -48,9 +48,10 @@ class Tokenizer:
             raise DataError(
                 f"{name} has no end-of-sentence piece; train it with one (SentencePiece's eos_id is not to be -1)"
             )
+        self.unk: int = self._pieces.unk_id()
         self.bos: int = self._pieces.bos_id() if self._pieces.bos_id() >= 0 else self.eos
         self.vocab_size: int = self._pieces.get_piece_size()
-        special = {self._pieces.unk_id(), self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
+        special = {self.unk, self._pieces.bos_id(), self._pieces.pad_id()} - {-1, self.eos}
         try:
             self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
         except UnicodeDecodeError:
@@ -60,7 +61,7 @@ class Tokenizer:
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
         self._bytes = frozenset(ids.values())
-        self.unknown: int | None = None if ids else self._pieces.unk_id()
+        self.unknown: int | None = None if ids else self.unk
         """The id of what the vocabulary lacks, of neighbours together; None: it lacks nothing, since bytes spell it."""
         self.spelling: Spelling = self._spelling(ids) if ids else ()
         """How ids that are bytes make characters, none of which is no text; empty: there are no such ids."""

@@ -22,6 +22,7 @@ from mtkit.errors import out_of_memory
 from mtkit.ops.recording import CudaRecorder, Recorded, Recorder
 from mtkit.schema import Train
 from mtkit.train import precision
+from mtkit.train.group import ALONE, Group
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Training
 from mtkit.train.updates import Results, Updates
@@ -102,8 +103,16 @@ class Graphs(Updates):
     look = LOOK
     behind = 1
 
-    def __init__(self, training: Training, settings: Train, seed: int, recorder: Recorder | None = None) -> None:
-        super().__init__(training, settings, seed)
+    def __init__(
+        self,
+        training: Training,
+        settings: Train,
+        seed: int,
+        recorder: Recorder | None = None,
+        group: Group = ALONE,
+    ) -> None:
+        super().__init__(training, settings, seed, group)
+        self.summing.in_place = True
         self.device = self.parameters[0].device
         self.recorder = recorder or CudaRecorder(self.device)
         activations = precision.WAYS[training.progress.precision].activations
@@ -118,12 +127,12 @@ class Graphs(Updates):
         self.met: set[Shape] = set()
         self.recording = True
 
-    def summed(self, batches: list[Batch], tokens: int) -> Tensor:
+    def summed(self, batches: list[list[Batch]], tokens: int) -> Tensor:
         """See Updates.summed."""
         self.loss_sum.zero_()
         self.tokens.fill_(tokens)
         try:
-            for batch in batches:
+            for batch in self.turns(batches):
                 self._one(batch)
         except (RuntimeError, MemoryError) as error:
             if out_of_memory(error):

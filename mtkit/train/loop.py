@@ -3,6 +3,9 @@
 Saving, logging, validating and showing are work of whoever iterates. Nothing here depends on the clock but
 the plan of a time budget (`mtkit.train.plan`) and its hard stop; the randomness of an update is a function of
 (seed, update), the order of the data one of (seed, epoch).
+
+Each process of a group runs this loop, on its own batches of the same updates, and all take the same way: what they
+know by themselves only (their tokens, their memory, the time) they agree on.
 """
 
 import time
@@ -19,6 +22,7 @@ from mtkit.corpus.sampler import Pairs, Sampler
 from mtkit.errors import RunError
 from mtkit.registry import resolve
 from mtkit.schema import Train
+from mtkit.train.group import ALONE, Group, by_first
 from mtkit.train.plan import Plan
 from mtkit.train.state import Progress
 from mtkit.train.updates import Results, Updates, check
@@ -98,14 +102,16 @@ def train(
 
     Args:
         updates: makes them.
+        sampler: yields the batches of this process.
         batcher: (sources, targets) -> batch, with as many copies of a pair as the objective wants.
         per_epoch: about how many updates an epoch has.
-        settle: asked after each update, whether all that was made should now be looked at.
+        settle: asked after each update, whether all that was made should now be looked at; it has one answer in all
+            processes.
 
     Raises:
         RunError: a gradient is not finite, or there is no memory for a single sentence.
     """
-    progress, settings = updates.training.progress, updates.settings
+    progress, settings, group, beside = updates.training.progress, updates.settings, updates.group, updates.beside
     schedule = resolve("schedule", settings.schedule)
     mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
     plan = Plan(settings, mean_tokens, per_epoch, updates.look)
@@ -127,26 +133,35 @@ def train(
             total = total_updates(progress, settings, per_epoch)
             at, end = progress.scheduled(progress.update + 1, total)
             lr = settings.lr * schedule(at, settings.warmup, end, progress.setbacks)
-            tokens = sum(batch.target_tokens for batch in together)  # known beforehand: normalised once, by all of them
+            own = sum(batch.target_tokens for parts in together for batch in parts)
+            tokens = round(sum(told for (told,) in beside.exchange(own)))  # normalised once, by all of them
             once = updates.once
             while (loss_sum := updates.gradients(together, tokens)) is None:
                 updates.clear()
-                halve(progress, pairs)
+                halve(progress, pairs, beside)
                 yield Halved(progress.parts)
                 together = in_parts(pairs, progress.parts, batcher)
             if updates.refused != refused:
                 refused = updates.refused
                 yield Refused(refused)
             made.add(loss_sum, updates.apply(lr), lr, tokens)
-            progress.step(len(pairs), tokens)
+            progress.step(len(pairs) * group.size, 0 if updates.outer else tokens)
             if not following:
                 progress.end_epoch()
             seconds, clock = time.monotonic() - clock, time.monotonic()
             progress.spend(seconds)
             made.spent(seconds, waited)
-            planning = plan.wanted(progress, tokens, seconds - (updates.once - once))
-            over = bool(limit(progress, settings))
-            yield from made.events(planning or over or _is_due(progress, settings) or settle())
+            others = group.size // beside.size  # they have about as many tokens
+            planning = plan.wanted(progress, tokens * others, seconds - (updates.once - once))
+            if updates.outer:
+                if not _comes_together(progress, settings):
+                    continue
+                updates.outer.step()
+                progress.count(made.come_together(group))
+            if settings.max_minutes:  # the clock and the pace that count are those of the first process
+                planning = bool(agree(progress, group, planning))
+            over, asked = bool(limit(progress, settings)), settle()
+            yield from made.events(planning or over or asked or _is_due(progress, settings))
 
             # A validation has a price too: before there is a plan it is paid once, to know it.
             if (planning and not progress.total_updates) or _is_due(progress, settings):
@@ -157,16 +172,27 @@ def train(
             if planning:
                 progress.spend(time.monotonic() - clock)
                 clock, before = time.monotonic(), progress.total_updates
-                if plan.make(progress):
+                changed, planned = by_first(group, lambda: (plan.make(progress), progress.planned))
+                progress.enter(**planned)
+                if changed:
                     yield Planned(progress.total_updates, before)
             progress.spend(time.monotonic() - clock)
             clock = time.monotonic()
+            if settings.max_minutes:
+                agree(progress, group)
             if limit(progress, settings):
                 break
     if progress.validated != progress.update:
         yield Due()
     progress.finish(reason)
     yield Finished(reason)
+
+
+def agree(progress: Progress, group: Group, number: float = 0.0) -> float:
+    """Enter the time by the clock of the first process; returns its number."""
+    seconds, number = group.exchange(progress.seconds, number)[0]
+    progress.enter(seconds=seconds)
+    return number
 
 
 class _Asked(NamedTuple):
@@ -195,6 +221,15 @@ class _Made:
         self.numbers += [loss_sum, grad_norm]
         self.lr = lr
         self.tokens.append(tokens)
+
+    def come_together(self, group: Group) -> int:
+        """Of updates that each process has made by itself, those of all; returns their tokens."""
+        sums = [float(number) for number in self.numbers[::2]]
+        told = group.exchange(*sums, *self.tokens, self.progress.parts)
+        *totals, _ = (sum(some) for some in zip(*told, strict=True))
+        self.numbers[::2], self.tokens = totals[: len(sums)], [round(tokens) for tokens in totals[len(sums) :]]
+        self.progress.enter(parts=max(int(row[-1]) for row in told))
+        return sum(self.tokens)
 
     def spent(self, seconds: float, waited: float) -> None:
         """Note the time that it took."""
@@ -225,28 +260,33 @@ class _Made:
         yield from ready
 
 
-def in_parts(pairs: list[Pairs], parts: int, batcher: Callable[..., Batch]) -> list[Batch]:
+def in_parts(pairs: list[Pairs], parts: int, batcher: Callable[..., Batch]) -> list[list[Batch]]:
     """Batches, each in `parts` parts of about the same lengths."""
     return [
-        batcher(sources[part::parts], targets[part::parts])
+        [batcher(sources[part::parts], targets[part::parts]) for part in range(min(parts, len(sources)))]
         for sources, targets in pairs
-        for part in range(min(parts, len(sources)))
     ]
 
 
-def halve(progress: Progress, pairs: list[Pairs]) -> None:
-    """Take batches in twice as many parts, since memory ran out on these.
+def halve(progress: Progress, pairs: list[Pairs], group: Group = ALONE) -> None:
+    """Take batches in twice as many parts, since memory ran out on these, or on those of another process.
 
     Raises:
         RunError: they are single sentences already.
     """
-    if progress.parts >= max(len(sources) for sources, _ in pairs):
+    if progress.parts >= max(told[0] for told in group.exchange(max(len(sources) for sources, _ in pairs))):
         raise RunError(
             f"memory ran out at update {progress.update + 1}, even with one sentence at a time; "
             "use a smaller model, or leave out long sentences (filter.max_pieces)",
             remedy="fresh",
         )
     progress.halve()
+
+
+def _comes_together(progress: Progress, settings: Train) -> bool:
+    """Whether the processes of a group do so after an update of each by itself: the same in all of them."""
+    ends = {settings.max_updates, progress.total_updates} - {0}
+    return progress.batch == 0 or progress.update % settings.sync_every == 0 or progress.update in ends
 
 
 def _is_due(progress: Progress, settings: Train) -> bool:

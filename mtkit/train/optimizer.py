@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mtkit.registry import resolve
 from mtkit.schema import Train
@@ -31,6 +31,11 @@ def make(model: nn.Module, settings: Train) -> torch.optim.Optimizer:
         [group for group in groups if group["params"]], settings
     )
     return optimizer
+
+
+def momenta(model: nn.Module) -> dict[str, Tensor]:
+    """Of an outer optimiser (`mtkit.train.outer`), by the names of parameters, as they are at first."""
+    return {name: torch.zeros_like(parameter.detach()) for name, parameter in model.named_parameters()}
 
 
 def sgd(groups: Groups, settings: Train) -> torch.optim.Optimizer:

@@ -9,6 +9,8 @@ from mtkit.schema import Train
 from mtkit.train import optimizer
 from mtkit.train.ema import Ema
 
+PLANNED = ("total_updates", "planned_minutes", "first_total", "corrected_at", "corrected_from")
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -45,6 +47,8 @@ class Progress:
     """The update of the last correction."""
     corrected_from: float = 0.0
     """Where that update stands in the schedule of the first plan."""
+    processes: int = 1
+    """How many made the last updates."""
     precision: str = ""
     """A name of `mtkit.train.precision`; decided once."""
     shaped: bool = False
@@ -82,6 +86,10 @@ class Progress:
         self.batch += batches
         self.target_tokens += target_tokens
 
+    def count(self, target_tokens: int) -> None:
+        """Enter target tokens that are known only now."""
+        self.target_tokens += target_tokens
+
     def end_epoch(self) -> None:
         """The next update is of the next pass over the text."""
         self.epoch, self.batch = self.epoch + 1, 0
@@ -98,6 +106,16 @@ class Progress:
         """Enter where a time budget ends."""
         self.total_updates, self.planned_minutes = updates, minutes
         self.first_total, self.corrected_at, self.corrected_from = 0, 0, 0.0
+
+    @property
+    def planned(self) -> dict[str, float]:
+        """All that a plan has entered."""
+        return {key: getattr(self, key) for key in PLANNED}
+
+    def enter(self, **told: float) -> None:
+        """Enter what another process has entered, as the one whose clock counts."""
+        for key, value in told.items():
+            setattr(self, key, value)
 
     def correct(self, updates: int) -> None:
         """Enter that a time budget ends elsewhere: from here on what is left of the schedule is stretched to that."""
@@ -166,6 +184,10 @@ class Progress:
         """Note which validations' weights are on disk, oldest first."""
         self.kept = kept
 
+    def group(self, processes: int) -> None:
+        """Enter how many make the updates from here on."""
+        self.processes = processes
+
     def decide_precision(self, precision: str) -> None:
         """Enter it, for the whole run."""
         self.precision = precision
@@ -185,18 +207,24 @@ class Progress:
 
 @dataclass
 class Training:
-    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one."""
+    """A run: its model, its optimiser, its progress, and the running mean of its weights where there is one.
+
+    Attributes:
+        outer: momenta of an outer optimiser by parameter; None: there is none.
+    """
 
     model: Seq2Seq
     optimizer: torch.optim.Optimizer
     progress: Progress
     ema: Ema | None = None
+    outer: dict[str, torch.Tensor] | None = None
 
     @classmethod
     def begin(cls, model: Seq2Seq, settings: Train, progress: Progress) -> "Training":
         """With a fresh optimiser for a model that is on its device."""
         ema = Ema(model, settings.ema) if settings.ema else None
-        return cls(model, optimizer.make(model, settings), progress, ema)
+        outer = optimizer.momenta(model) if settings.sync_every > 1 else None
+        return cls(model, optimizer.make(model, settings), progress, ema, outer)
 
     @property
     def measured(self) -> Seq2Seq:

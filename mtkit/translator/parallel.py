@@ -26,9 +26,13 @@ def in_parallel(
 
 
 def shared(
-    translator: Translator, work: Callable[[list[Any]], Out], workers: int, threads: int = 1
-) -> Workers[list[Any], Out]:
-    """Processes that do something to windows of numbered lines with a translator.
+    translator: Translator,
+    work: Callable[[Any], Out],
+    workers: int,
+    threads: int = 1,
+    name: Callable[[Any], str] = named,
+) -> Workers[Any, Out]:
+    """Processes that do something with a translator, to windows of numbered lines if `name` says no other.
 
     Raises:
         ConfigError: on a GPU, which one process keeps busy.
@@ -36,7 +40,7 @@ def shared(
     if translator.device != "cpu":
         raise ConfigError(f"{workers} workers are for CPUs, and this is a GPU: use one", remedy="workers")
     translator.warm_up()
-    return Workers(workers, work, named, functools.partial(torch.set_num_threads, threads))
+    return Workers(workers, work, name, functools.partial(torch.set_num_threads, threads))
 
 
 def _window(translator: Translator, request: Request, lines: list[Line]) -> list[Translation]:

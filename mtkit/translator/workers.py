@@ -42,6 +42,7 @@ class Workers(Generic[In, Out]):
         work: what is done to a chunk.
         name: what a chunk is called in the message if its worker dies.
         begin: what each does first.
+        advice: what to do where memory is short.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Workers(Generic[In, Out]):
         count: int,
         work: Callable[[In], Out],
         name: Callable[[In], str],
-        begin: Callable[[], object] = lambda: None,
+        begin: Callable[[], object] = bool,
+        advice: str = "use fewer workers or a smaller decode.batch_tokens",
     ) -> None:
-        self._name = name
+        self._name, self._advice = name, advice
         self._workers: list[_Worker[In]] = []
         self._done: dict[int, tuple[MtkitError | None, Out | None]] = {}
         self._following = 0
@@ -60,7 +62,7 @@ class Workers(Generic[In, Out]):
             ours, theirs = context.Pipe()
             # A worker that held the others' ends would keep their pipes open when this process has gone.
             inherited = [ours, *(worker.end for worker in self._workers)] if METHOD == "fork" else []
-            process = context.Process(target=_serve, args=(work, begin, theirs, inherited), daemon=True)
+            process = context.Process(target=_serve, args=(work, begin, advice, theirs, inherited), daemon=True)
             process.start()
             theirs.close()
             self._workers.append(_Worker(process, ours))
@@ -93,7 +95,7 @@ class Workers(Generic[In, Out]):
             WorkerError: a worker has died.
             MtkitError: what a worker raised, or what `chunks` did, after all results before it.
         """
-        count = 0
+        count = self._following
         source, failure = iter(chunks), None
         while True:
             try:
@@ -156,13 +158,17 @@ class Workers(Generic[In, Out]):
         if others:
             at += f"; not done: {self._name(min(others, key=lambda given: given[0])[1])}"
         return WorkerError(
-            f"a worker died ({how}) {at}; if memory is short, use fewer workers or a smaller decode.batch_tokens",
+            f"a worker died ({how}) {at}; if memory is short, {self._advice}",
             remedy="memory",
         )
 
 
 def _serve(
-    work: Callable[[In], Out], begin: Callable[[], object], pipe: Connection, inherited: list[Connection]
+    work: Callable[[In], Out],
+    begin: Callable[[], object],
+    advice: str,
+    pipe: Connection,
+    inherited: list[Connection],
 ) -> None:
     """A worker's life: until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process ends the others
@@ -188,7 +194,7 @@ def _serve(
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            said = (WorkerError("out of memory; use fewer workers or a smaller decode.batch_tokens", "memory"), None)
+            said = (WorkerError(f"out of memory; {advice}", "memory"), None)
         try:
             pipe.send(said)
         except OSError:  # nobody listens any more

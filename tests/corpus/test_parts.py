@@ -6,7 +6,7 @@ import pytest
 
 from mtkit.corpus import sampler as module
 from mtkit.corpus.sampler import Pairs, Sampler
-from mtkit.corpus.shards import Part, ShardWriter, Split
+from mtkit.corpus.shards import Part, Row, ShardWriter, Split
 from mtkit.text.subwords import Subwords
 from mtkit.text.tokenizer import Tokenizer
 from tests.text.test_tokenizer import make
@@ -28,6 +28,24 @@ def listed(batches: "list[Pairs]") -> Batches:
 
 def epoch(split: Split, epoch: int = 0, skip: int = 0, rank: int = 0, world: int = 1) -> Batches:
     return listed(list(Sampler(split, 40, 1, rank=rank, world=world).epoch(epoch, skip)))
+
+
+def test_many_pairs_at_once_are_written_as_one_by_one(tmp_path: Path) -> None:
+    rows = Row.of(2000), Row.of(2000)
+    for number in range(25):
+        rows[0].add([number] * (number % 7))
+        rows[1].add([number] * (number * 5 % 11))
+    for name in ("one", "many"):
+        writer = ShardWriter(tmp_path, name, (2000, 2000), 9)
+        writer.add([1], [2])
+        if name == "many":
+            writer.extend(*rows)
+        else:
+            for number in range(25):
+                writer.add([number] * (number % 7), [number] * (number * 5 % 11))
+        assert [shard.pairs for shard in writer.close()] == [9, 9, 8]
+    for path in tmp_path.glob("one-*"):
+        assert path.read_bytes() == (tmp_path / path.name.replace("one", "many")).read_bytes()
 
 
 @pytest.fixture

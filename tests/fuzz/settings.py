@@ -103,14 +103,14 @@ FLAGS = {
     "--scores -s -c -v",
     "score": "--length-penalty --batch-tokens --format -m --align --scores -o",
     "eval": "--hyp --ref --src --metrics --tokenize --json -c",
-    "export": "--precision --shortlist -c",
+    "export": "--precision --to --shortlist -c",
     "info": "--list --keys --json -c",
     "preprocess": "-s -q -v",
     "train": "-s --device --threads --fresh -v",
 }
 GIVEN = (
     "0 1 2 3 -1 0.5 1e9 nan inf 99999999999999999999 bf16 jsonl cpu cuda cuda:9 cuda:-1 lines.txt test.de int8 demo "
-    "no/such/x . /dev/null /dev/full - bleu bleu,,chrf 13a ja-mecab made é [red] runs/toy"
+    "no/such/x . /dev/null /dev/full - bleu bleu,,chrf 13a ja-mecab made é [red] runs/toy ctranslate2"
 )
 ALL = (*TEXT, RUN, "int8", "lines.txt", CORPUS)
 

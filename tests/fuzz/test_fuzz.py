@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[2]
 TRANSLATED = Try("model/config.json", b"", "", ("translate", "-q"), (), stdin=b"a\nb\n")
 
 
-def test_three_hundred_tries() -> None:
-    command = [sys.executable, "-m", "tests.fuzz", "--seed", "28", "--tries", "300"]
+def test_a_hundred_tries() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--seed", "28", "--tries", "100"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "all                300" in done.stdout
+    assert "all                100" in done.stdout
 
 
 def performed(

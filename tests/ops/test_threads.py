@@ -53,7 +53,7 @@ def training(model: Seq2Seq, precision: str) -> list[float]:
     for update in range(ROUNDS):
         state.progress.update = update
         batch = Batcher(EOS, BOS, EOS)(SOURCES, TARGETS)
-        loss = Updates(state, settings, seed=5).gradients([batch], batch.target_tokens)
+        loss = Updates(state, settings, seed=5).gradients([[batch]], batch.target_tokens)
         assert loss is not None
         losses.append(float(loss))
         with torch.no_grad():

@@ -76,6 +76,7 @@ def noted(**values: torch.Tensor | None) -> Change:
         (progress(update=None), "progress.json, update: found null"),
         (progress(update=1 << 63), "progress.json, update: found"),
         (progress(parts=0), "progress.json, parts: found 0"),
+        (progress(processes=0), "progress.json, processes: found 0"),
         (progress(best_update=3), "progress.json, best_update: found 3, expected at most the update, 2"),
         (progress(seconds=-1.5), "progress.json, seconds: found -1.5"),
         (progress(seconds=float("nan")), "progress.json, seconds: found nan"),

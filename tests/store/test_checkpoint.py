@@ -31,7 +31,7 @@ def rewritten(path: Path, change: dict[str, Any], *without: str) -> None:
 def test_it_says_its_kind_and_version(tmp_path: Path) -> None:
     path = saved(Bench(tmp_path, max_updates=2), tmp_path / "c", 1)
     table = json.loads((path / "progress.json").read_text())
-    assert (table["kind"], table["format_version"]) == ("checkpoint", 3)
+    assert (table["kind"], table["format_version"]) == ("checkpoint", 4)
 
 
 def test_one_of_before_there_were_versions_goes_on_bit_for_bit(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_progress_of_then_is_read(tmp_path: Path) -> None:
     table = json.loads((DATA / "progress1.json").read_text())
     progress = checkpoint.progress_of(table, tmp_path)
     since: dict[str, Any] = {"shaped": False, "diverged": False, "first_loss": 0.0}
-    since |= {"first_total": 0, "corrected_at": 0, "corrected_from": 0.0, "begun_from": {}}
+    since |= {"first_total": 0, "corrected_at": 0, "corrected_from": 0.0, "begun_from": {}, "processes": 1}
     assert dataclasses.asdict(progress) == table | since
     assert isinstance(progress.kept[0], Kept)
     assert checkpoint.progress_of({"update": 7}, tmp_path) == Progress(update=7)
@@ -60,9 +60,9 @@ def test_a_progress_of_then_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"format_version": 9, "mtkit_version": "8.1"}, "checkpoint format 9, .* 1 to 3; .* wrote it, 8.1$"),
-        ({"new_field": 1, "mtkit_version": "8.1"}, "not know, in checkpoint format 3: new_field; .* wrote it, 8.1$"),
-        ({"kind": "bundle"}, 'is a "bundle" of format 3; expected a checkpoint'),
+        ({"format_version": 9, "mtkit_version": "8.1"}, "checkpoint format 9, .* 1 to 4; .* wrote it, 8.1$"),
+        ({"new_field": 1, "mtkit_version": "8.1"}, "not know, in checkpoint format 4: new_field; .* wrote it, 8.1$"),
+        ({"kind": "bundle"}, 'is a "bundle" of format 4; expected a checkpoint'),
         ({"update": "many"}, 'progress.json, update: found "many", expected a valid integer'),
         ({"kept": [{"update": 1}]}, "progress.json, kept.0.score: "),
     ],

@@ -44,7 +44,7 @@ WRONG = [
     (
         'name=additive"',
         'name=aditive"',
-        "the runs of with: built-in recipe demo: model.attention.name: unknown attention 'aditive'",
+        "the runs of with: built-in recipe demo with what was set: model.attention.name: unknown attention 'aditive'",
     ),
     ("model.embed_dim=16", "model.embed_dmi=16", "unknown key model.embed_dmi, did you mean 'embed_dim'?"),
     (

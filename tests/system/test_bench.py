@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.train import WARM, measured
+from benchmarks.train import WARM, main, measured
 from tests.system.toy import mtkit, ran
 
 ROOT = Path(__file__).parents[2]
@@ -61,12 +61,13 @@ def test_what_is_measured() -> None:
     assert measured(cold) == {"rate": 0.01, "waited": 0.9}
 
 
-def test_wrong_usage(tmp_path: Path) -> None:
+def test_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
         (["C"], "unknown workload C; expected one of A, gnmt, transformer-tiny, demo"),
         (["--peers", str(tmp_path)], "--peers needs --data"),
         (["--data", str(tmp_path)], f"{tmp_path}/train.en.gz does not exist"),
     ):
-        done = bench("--work", str(tmp_path / "work"), *arguments)
-        assert done.returncode == 2
-        assert message in done.stderr
+        monkeypatch.setattr("sys.argv", ["train", "--work", str(tmp_path / "work"), *arguments])
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        assert message in capsys.readouterr().err

@@ -31,6 +31,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.system
 def test_tables_and_figures(tmp_path: Path) -> None:
     done = bench("--work", str(tmp_path), "--device", "cpu", "--toy", "train", "peers", "determinism", "translate")
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,6 @@
 """The guides in docs/: every command and all Python in them runs, top to bottom, and they point at what is there."""
 
+import gzip
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ import pytest
 
 from mtkit.cli.reference import page
 from mtkit.schema.keys import keys
+from mtkit.store import log
+from tests.system.group import free_port
 from tests.system.server import server
 from tests.system.toy import ENVIRONMENT, mtkit, python, ran, write_text
 
@@ -31,7 +34,7 @@ def command(tmp_path: Path) -> Path:
     made.parent.mkdir()
     quick = " ".join(f"--set {one}" for one in QUICK)
     shim = f"{server().shim()}/mtkit"
-    made.write_text(f'#!/bin/sh\ncase $1 in train|eval) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
+    made.write_text(f'#!/bin/sh\ncase $1 in train|eval|adapt) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
     made.chmod(0o755)
     return made.parent
 
@@ -80,6 +83,26 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert re.match(r"-?\d+\.\d+\t", scores)
 
 
+@pytest.mark.system
+def test_bulk(using: Path, command: Path) -> None:
+    """In every way the same files, and the job array of the page is a script that runs."""
+    lines = (using / "test.en").read_text()
+    (using / "one.txt").write_text(lines)
+    (using / "two.txt.gz").write_bytes(gzip.compress(lines[:300].encode()))
+    follow("bulk.md", using, command)
+    (script,) = blocks("bulk.md", "bash")
+    for number in range(1, 5):
+        environment = os.environ | {"PATH": f"{command}:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": str(number)}
+        subprocess.run(["bash", "-c", script], cwd=using, env=environment, capture_output=True, check=True)
+    made = [
+        {path.name: path.read_bytes() for path in (using / folder).iterdir() if path.is_file()}
+        for folder in ("translated", "shared", "slurm")
+    ]
+    assert sorted(made[0]) == ["one.txt", "two.txt.gz"]
+    assert made == [made[0]] * 3
+
+
+@pytest.mark.system
 def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     folder = tmp_path / "seeing"
     shutil.copytree(using, folder, symlinks=True)
@@ -99,6 +122,21 @@ def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     assert [name for name in pages if not (folder / name).exists()] == []
 
 
+def test_adapting(using: Path, command: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapting"
+    shutil.copytree(using, folder, symlinks=True)
+    for language in ("en", "de"):
+        shutil.copy(folder / f"test.{language}", folder / f"mine.{language}")
+    _, translated, *_ = follow("adapting.md", folder, command)
+    assert translated.count("\n") == 1
+    assert [name for name in ("mine", "again") if not (folder / "runs" / name / "best").exists()] == []
+    whole, parts = blocks("adapting.md", "toml")
+    for toml in (whole, whole.partition("[train]")[0] + parts):
+        (folder / "child.toml").write_text(toml)
+        sets = ("name=child", "train.max_updates=1", "train.batch_tokens=600")
+        ran(mtkit(folder, "train", "--fresh", "-c", "child.toml", *(part for one in sets for part in ("--set", one))))
+
+
 def test_python(using: Path) -> None:
     code = "\n".join(blocks("python.md", "python"))
     done = python(code, folder=using, environment=ENVIRONMENT | {"PYTHONPATH": str(ROOT)})
@@ -107,6 +145,29 @@ def test_python(using: Path) -> None:
     assert out.count("->") == 2
 
 
+TORCHRUN = """#!/bin/bash
+[ "$1 $3 $4" = "--nproc-per-node -m mtkit" ] || exit 2
+export WORLD_SIZE=$2 LOCAL_WORLD_SIZE=$2 MASTER_ADDR=127.0.0.1 MASTER_PORT={port}
+shift 4
+for ((rank = 1; rank < WORLD_SIZE; rank++)); do RANK=$rank LOCAL_RANK=$rank mtkit "$@" & done
+RANK=0 LOCAL_RANK=0 mtkit "$@" && wait -n
+"""
+
+
+def test_many_machines(tmp_path: Path, command: Path) -> None:
+    """With a torchrun whose processes have loaded all before they begin."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    write_text(folder)
+    (folder / "mtkit.toml").write_text(CONFIG + "[tokenizer]\nvocab_size = 380\n")
+    (command / "torchrun").write_text(TORCHRUN.format(port=free_port()))
+    (command / "torchrun").chmod(0o755)
+    follow("many-machines.md", folder, command)
+    events = list(log.read(folder / "runs/en-de/log.jsonl"))
+    assert [event.processes for event in events if isinstance(event, log.Processes)] == [2]
+
+
+@pytest.mark.system
 def test_newcomers(tmp_path: Path, command: Path) -> None:
     """In an empty folder, and in both languages the same."""
     folder = tmp_path / "empty"

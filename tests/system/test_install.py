@@ -18,12 +18,17 @@ def test_the_wheel_works_anywhere(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for part in ("train.en.gz", "train.de.gz", "dev.en.gz", "test.de.gz", "README.md"):
-        assert f"mtkit/data/ui.en-de/{part}" in names
+        assert {f"mtkit/data/{domain}.en-de/{part}" for domain in ("ui", "help", "web")} <= set(names)
+    bundles = ROOT / "mtkit/bundles"
+    assert {f"mtkit/bundles/{path.relative_to(bundles)}" for path in bundles.rglob("*") if path.is_file()} <= set(names)
     assert {
         "mtkit/recipes/demo.toml",
         "mtkit/studies/cells.toml",
         "mtkit/report/templates/study.html",
         "mtkit/py.typed",
+        "mtkit/bundles/README.md",
+        "mtkit/data/everyday.en",
+        "mtkit/data/everyday.ko",
     } <= set(names)
     assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE", "LICENSE.MPL-2.0"}
     (metadata,) = [name for name in names if name.endswith("METADATA")]

@@ -99,7 +99,7 @@ def test_fresh_keeps_what_is_left_beside(run: Path) -> None:
     without("checkpoints")(run)
     before = contents(run)
     view = start(run, "train.max_updates=2", fresh=True)
-    assert "kept the old run as toy.1" in view.said
+    assert 'kept the old run as toy.1; name = "toy.1" goes on with it' in view.said
     assert contents(run.with_name("toy.1")) == before
     assert bundle_config.read(run / "best").training.updates == 2  # type: ignore[union-attr]
 

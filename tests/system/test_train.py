@@ -254,6 +254,9 @@ def test_quiet_and_plain(folder: Path) -> None:
         "finished: max_updates = 5",
     ):
         assert part in done.stderr
+    done = mtkit(folder, "train", "-s", "name=toy.1", "-s", "train.max_updates=6")
+    assert "going on from update 5" in done.stderr
+    assert "finished: max_updates = 6" in done.stderr
 
 
 def test_time_budget_on_the_command_line(folder: Path) -> None:

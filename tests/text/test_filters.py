@@ -1,9 +1,8 @@
 """Filters: each rule at its border, and duplicates in little memory."""
 
-import numpy as np
 import pytest
 
-from mtkit.text.filters import Drops, PieceRules, TextRules, first_of_each, key
+from mtkit.text.filters import Drops, PieceRules, TextRules, key
 
 
 @pytest.mark.parametrize(
@@ -41,16 +40,6 @@ def test_copies_may_be_kept() -> None:
 )
 def test_piece_rules(source: int, target: int, rule: str | None) -> None:
     assert PieceRules(max_pieces=50, max_ratio=4.0).broken(source, target) == rule
-
-
-@pytest.mark.parametrize("memory", [1, 3, 1000])
-def test_duplicates_do_not_depend_on_the_memory_given(memory: int) -> None:
-    rng = np.random.default_rng(0)
-    values = rng.integers(0, 40, 100).tolist()
-    keys = np.array([key(str(value)) for value in values], np.uint64)
-    expected = {i: values.index(value) for i, value in enumerate(values) if values.index(value) != i}
-    assert dict(first_of_each(keys, memory=memory)) == expected
-    assert len(expected) > 40
 
 
 def test_keys_are_of_pairs_and_stable() -> None:

@@ -22,6 +22,7 @@ from mtkit.ops.recording import Recorded
 from mtkit.registry import CHOICES
 from mtkit.train import graphs, loop
 from mtkit.train.graphs import Graphs
+from mtkit.train.group import ALONE, Group
 from mtkit.train.loss import Objective, batch_loss
 from mtkit.train.state import Training
 from mtkit.train.updates import Updates
@@ -138,6 +139,7 @@ class FixedBench(Bench):
     """A bench whose updates are recorded."""
 
     recorder: Again
+    group: Group = ALONE
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         super().__init__(folder, **settings)
@@ -149,7 +151,7 @@ class FixedBench(Bench):
 
     def updates(self, training: Training) -> Updates:
         self.recorder = Again()
-        return Graphs(training, self.settings, 1, self.recorder)
+        return Graphs(training, self.settings, 1, self.recorder, self.group)
 
 
 class PackedBench(FixedBench):

@@ -1,44 +1,65 @@
 """The second reading of the training text: ids of train and dev, and the counts of both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from mtkit.corpus.shards import Part, ShardWriter
+from mtkit.corpus.shards import Part, Row, ShardWriter
+from mtkit.errors import DataError
+from mtkit.jobs.preparing.chunks import PAIRS, Chunk, Treatment
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
-from mtkit.jobs.preparing.plan import Plan
+from mtkit.jobs.preparing.plan import Plan, Reading
+from mtkit.jobs.sharing import shared
 from mtkit.text import case, filters
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
-CHUNK = 2000  # pairs encoded at once
-Flags = tuple[Iterator[np.uint8], Iterator[np.uint8]]
-"""Whether the next kept pair, and the next copy, stood before."""
+Repeated = tuple[bytes, bytes]
+"""Flags of the kept pairs of a chunk, and of their copies: whether each stood before."""
+Copies = list[tuple[str, Pair]]
+"""Of a pair, each with the name of its case; if it goes, so do they."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """A training pair and the copies of it: if it goes, so do they."""
+class Marked:
+    """A chunk, and what the first reading has found out about it."""
 
-    pair: Pair
-    copies: list[tuple[str, Pair]]
-    """Each with the name of its case."""
+    chunk: Chunk
+    repeated: Repeated
+
+    def __str__(self) -> str:
+        return str(self.chunk)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tally:
     """Counts of a part, which grow as it is read."""
 
-    lengths: Lengths
+    lengths: Lengths = field(default_factory=Lengths)
     dropped: filters.Drops = field(default_factory=filters.Drops)
     held_out: list[Pair] = field(default_factory=list)
     copies: dict[str, int] = field(default_factory=lambda: dict.fromkeys(case.CASES, 0))
     copies_dropped: filters.Drops = field(default_factory=filters.Drops)
     """Apart, since `dropped` says what is wrong with the text itself."""
+
+    def merge(self, other: "Tally") -> None:
+        """Count what comes next in the text, too."""
+        self.lengths.merge(other.lengths)
+        self.dropped += other.dropped
+        self.held_out += other.held_out
+        for name, count in other.copies.items():
+            self.copies[name] += count
+        self.copies_dropped += other.copies_dropped
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is to be written of a chunk, and its counts."""
+
+    source: Row
+    target: Row
+    tally: Tally
 
 
 @dataclass(frozen=True)
@@ -49,100 +70,161 @@ class Encoded:
     tally: Tally
 
 
+@dataclass(frozen=True)
 class Encoder:
-    """Writes train and dev.
+    """What is done to a chunk in the second reading.
 
-    Args:
-        tokenizers: one for both sides, or the source's and the target's.
+    Attributes:
+        tokenizers: of source and target.
         rules: on lengths in pieces.
         dedupe: whether a pair that stood before goes.
-        folder: where shards are written.
+        held_out: keys of the sources whose pairs make dev.
     """
 
-    def __init__(self, tokenizers: Sequence[Tokenizer], rules: filters.PieceRules, dedupe: bool, folder: Path) -> None:
-        self._source, self._target = tokenizers[0], tokenizers[-1]
-        self._rules, self._dedupe, self._folder = rules, dedupe, folder
+    tokenizers: tuple[Tokenizer, Tokenizer]
+    treatment: Treatment
+    rules: filters.PieceRules
+    dedupe: bool
+    held_out: frozenset[int] = frozenset()
 
-    def train(self, text: TrainingText, plan: Plan) -> list[Encoded]:
-        """Write the training text, a part an entry."""
-        flags = (iter(plan.repeated[: plan.kept]), iter(plan.repeated[plan.kept :]))
-        several = len(text.entries) > 1
-        return [
-            self._part(f"train.{number}" if several else "train", entry, text, plan, flags)
-            for number, entry in enumerate(text.entries, 1)
-        ]
+    def __call__(self, marked: Marked) -> Written:
+        """The ids of what is kept.
 
-    def dev(self, pairs: list[Pair], entry: str) -> tuple[Encoded, list[Pair]]:
-        """Write pairs as dev; returns also which were written.
-
-        A pair far longer than those trained on would take memory, and say little: it is left out.
+        Raises:
+            DataError: it is not the text that the first reading has seen.
         """
-        writer, tally = self._writer("dev"), Tally(self._lengths())
-        written: list[Pair] = []
-        for start in range(0, len(pairs), CHUNK):
-            chunk = pairs[start : start + CHUNK]
-            for pair, source, target in zip(chunk, *self.ids(chunk), strict=True):
-                if self._rules.broken(len(source), len(target)) not in ("empty", "max_pieces"):
-                    written.append(pair)
-                    writer.add(source, target)
-                    tally.lengths.add(pair, source, target)
-        return Encoded(Part.of("dev", entry, writer.close()), tally), written
+        tally, source, target = Tally(), Row.of(self.vocab_sizes[0]), Row.of(self.vocab_sizes[1])
+        items = list(self._items(marked, tally))
+        ids = self.ids([pair for item, copies in items for pair in (item, *(copy for _, copy in copies))])
+        encoded = zip(*ids, strict=True)
 
-    def _part(self, files: str, entry: Entry, text: TrainingText, plan: Plan, flags: Flags) -> Encoded:
-        writer, tally = self._writer(files), Tally(self._lengths())
+        def write(pair: Pair, both: tuple[list[int], list[int]]) -> None:
+            source.add(both[0])
+            target.add(both[1])
+            self.count(tally, pair, both)
 
-        def write(pair: Pair, source: list[int], target: list[int]) -> None:
-            writer.add(source, target)
-            tally.lengths.add(pair, source, target)
-
-        items = self._items(entry, text, plan, flags, tally)
-        while chunk := list(islice(items, CHUNK)):
-            texts = [pair for item in chunk for pair in (item.pair, *(copy for _, copy in item.copies))]
-            ids = zip(*self.ids(texts), strict=True)
-            for item in chunk:
-                original, copies = next(ids), [next(ids) for _ in item.copies]
-                if rule := self._rules.broken(*map(len, original)):
-                    tally.dropped.add(rule, *item.pair)
+        for pair, copies in items:
+            original, others = next(encoded), [next(encoded) for _ in copies]
+            if rule := self.rules.broken(*map(len, original)):
+                tally.dropped.add(rule, *pair)
+                continue
+            write(pair, original)
+            for (name, copy), other in zip(copies, others, strict=True):
+                if rule := self.rules.broken(*map(len, other)):
+                    tally.copies_dropped.add(rule, *copy)
                     continue
-                write(item.pair, *original)
-                for (name, copy), encoded in zip(item.copies, copies, strict=True):
-                    if rule := self._rules.broken(*map(len, encoded)):
-                        tally.copies_dropped.add(rule, *copy)
-                        continue
-                    tally.copies[name] += 1
-                    write(copy, *encoded)
-        return Encoded(Part.of(entry.name, entry.entry, writer.close()), tally)
+                tally.copies[name] += 1
+                write(copy, other)
+        return Written(source, target, tally)
 
-    def _items(self, entry: Entry, text: TrainingText, plan: Plan, flags: Flags, tally: Tally) -> Iterator[Item]:
-        """What is to be encoded of an entry: neither dropped by a rule on text, nor repeated, nor held out."""
-        repeated, copy_repeated = flags
-        for pair, rule in text.judged(entry):
-            if rule:
-                continue  # counted in the first reading
-            again = next(repeated)
-            copies = [(name, copy, next(copy_repeated)) for name, copy in text.copies(pair)]
-            if again and self._dedupe:
-                tally.dropped.add("dedupe", *pair)
-                continue
-            if plan.held_out and filters.key(pair[0]) in plan.held_out:
-                tally.held_out.append(pair)
-                continue
-            kept = []
-            for name, copy, copy_again in copies:
-                if broken := text.rules.broken(*copy):
-                    tally.copies_dropped.add(broken, *copy)
-                elif copy_again and self._dedupe:
-                    tally.copies_dropped.add("dedupe", *copy)
-                elif filters.key(copy[0]) not in plan.held_out:
-                    kept.append((name, copy))
-            yield Item(pair, kept)
+    def _items(self, marked: Marked, tally: Tally) -> Iterator[tuple[Pair, Copies]]:
+        """What is to be encoded: neither dropped by a rule on text, nor repeated, nor held out."""
+        repeated, copy_repeated = map(iter, marked.repeated)
+        try:
+            for pair, rule in self.treatment.judged(marked.chunk.pairs):
+                if rule:
+                    continue  # counted in the first reading
+                again = next(repeated)
+                copies = [(name, copy, next(copy_repeated)) for name, copy in self.treatment.copies(pair)]
+                if again and self.dedupe:
+                    tally.dropped.add("dedupe", *pair)
+                elif self.held_out and filters.key(pair[0]) in self.held_out:
+                    tally.held_out.append(pair)
+                else:
+                    yield pair, list(self._kept(copies, tally))
+            if next(repeated, None) is None and next(copy_repeated, None) is None:
+                return
+        except StopIteration:
+            pass
+        raise _changed(marked.chunk.name)
+
+    def _kept(self, copies: list[tuple[str, Pair, int]], tally: Tally) -> Iterator[tuple[str, Pair]]:
+        for name, copy, again in copies:
+            if broken := self.treatment.rules.broken(*copy):
+                tally.copies_dropped.add(broken, *copy)
+            elif again and self.dedupe:
+                tally.copies_dropped.add("dedupe", *copy)
+            elif filters.key(copy[0]) not in self.held_out:
+                yield name, copy
+
+    @property
+    def vocab_sizes(self) -> tuple[int, int]:
+        """Of source and target."""
+        return self.tokenizers[0].vocab_size, self.tokenizers[1].vocab_size
 
     def ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
         """The ids of both sides of some pairs."""
-        return self._source.encode([left for left, _ in pairs]), self._target.encode([right for _, right in pairs])
+        source, target = self.tokenizers
+        return source.encode([left for left, _ in pairs]), target.encode([right for _, right in pairs])
 
-    def _writer(self, files: str) -> ShardWriter:
-        return ShardWriter(self._folder, files, (self._source.vocab_size, self._target.vocab_size))
+    def count(self, tally: Tally, pair: Pair, ids: tuple[list[int], list[int]]) -> None:
+        """Count a pair that is written."""
+        source, target = self.tokenizers
+        spelled = source.byte_pieces(ids[0]), target.byte_pieces(ids[1])
+        tally.lengths.add(pair, (len(ids[0]), len(ids[1])), spelled)
 
-    def _lengths(self) -> Lengths:
-        return Lengths(self._source, self._target)
+
+def write_train(text: TrainingText, plan: Plan, encoder: Encoder, folder: Path, workers: int = 1) -> list[Encoded]:
+    """Write the training text, a part an entry.
+
+    Raises:
+        DataError: the text cannot be read, or is not what the first reading has seen.
+        WorkerError: a process has died.
+    """
+    encoded = []
+    flags = _Flags(plan)
+    several = len(text.entries) > 1
+    with shared(encoder, workers) as each:
+        for number, (entry, reading) in enumerate(zip(text.entries, plan.readings, strict=True), 1):
+            name = f"train.{number}" if several else "train"
+            writer, tally = ShardWriter(folder, name, encoder.vocab_sizes), Tally()
+            for _, written in each(flags.marked(entry, reading)):
+                writer.extend(written.source, written.target)
+                tally.merge(written.tally)
+            encoded.append(Encoded(Part.of(entry.name, entry.entry, writer.close()), tally))
+    return encoded
+
+
+def write_dev(pairs: list[Pair], entry: str, encoder: Encoder, folder: Path) -> tuple[Encoded, list[Pair]]:
+    """Write pairs as dev; returns also which were written.
+
+    A pair far longer than those trained on would take memory, and say little: it is left out.
+    """
+    writer, tally = ShardWriter(folder, "dev", encoder.vocab_sizes), Tally()
+    written: list[Pair] = []
+    for start in range(0, len(pairs), PAIRS):
+        chunk = pairs[start : start + PAIRS]
+        for pair, source, target in zip(chunk, *encoder.ids(chunk), strict=True):
+            if encoder.rules.broken(len(source), len(target)) not in ("empty", "max_pieces"):
+                written.append(pair)
+                writer.add(source, target)
+                encoder.count(tally, pair, (source, target))
+    return Encoded(Part.of("dev", entry, writer.close()), tally), written
+
+
+class _Flags:
+    """What of the flags on disk belongs to which chunk."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._flags, self._kept, self._copies = plan.repeated, 0, plan.kept
+
+    def marked(self, entry: Entry, reading: Reading) -> Iterator[Marked]:
+        """The chunks of an entry with theirs."""
+        counts = iter(reading.chunks)
+        for chunk in entry.chunks():
+            kept, copies = next(counts, None), next(counts, None)
+            if kept is None or copies is None:
+                raise _changed(chunk.name)
+            yield Marked(chunk, (self._next(self._kept, kept), self._next(self._copies, copies)))
+            self._kept += kept
+            self._copies += copies
+        if next(counts, None) is not None:
+            raise _changed(entry.entry)
+
+    def _next(self, start: int, count: int) -> bytes:
+        flags: bytes = self._flags[start : start + count].tobytes()
+        return flags
+
+
+def _changed(name: str) -> DataError:
+    return DataError(f"{name} has changed while it was being read; run it again when nobody writes it any more")

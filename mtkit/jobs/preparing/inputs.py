@@ -8,10 +8,11 @@ from typing import Any
 from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.errors import DataError
+from mtkit.jobs.preparing.chunks import Chunk, Treatment, cut
 from mtkit.schema import Config
 from mtkit.store.prepared import Prepared
-from mtkit.text import case, filters, fold
-from mtkit.text.readers.reader import Pair, Reader, locate
+from mtkit.text import filters, fold
+from mtkit.text.readers.reader import Reader, locate
 
 PREPARED = 3
 """Of how text is prepared: goes up where the same text and settings come out in another way."""
@@ -27,23 +28,22 @@ class Entry:
     """As the config says it."""
     reader: Reader
 
+    def chunks(self) -> Iterator[Chunk]:
+        """Read it."""
+        return cut(self.reader, self.entry)
+
 
 @dataclass(frozen=True)
 class TrainingText:
-    """The training text, entry by entry, and the rules on it that need no tokenizer."""
+    """The training text, entry by entry, and what is done to each of its pairs."""
 
     entries: tuple[Entry, ...]
-    rules: filters.TextRules
-    case_augment: float
+    treatment: Treatment
 
-    def judged(self, entry: Entry) -> Iterator[tuple[Pair, str | None]]:
-        """Read an entry: each pair, and the rule that it breaks."""
-        for pair in entry.reader.folded():
-            yield pair, self.rules.broken(*pair)
-
-    def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
-        """The copies of a training pair in other cases, each with the name of its case."""
-        return list(case.copies(pair, self.case_augment))
+    @property
+    def files(self) -> list[Path]:
+        """What is read."""
+        return [path for entry in self.entries for path in entry.reader.files]
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ def find(loaded: Loaded) -> Corpus:
     return Corpus(
         TrainingText(
             tuple(Entry(*entry) for entry in entries),
-            filters.TextRules(config.filter.max_chars, config.filter.drop_copies),
-            config.data.case_augment,
+            Treatment(filters.TextRules(config.filter.max_chars, config.filter.drop_copies), config.data.case_augment),
         ),
         dev,
         dict(zip(names(config.data.test), test, strict=True)),

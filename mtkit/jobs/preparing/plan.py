@@ -7,29 +7,87 @@ import heapq
 import itertools
 import random
 import shutil
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtkit.errors import DataError
-from mtkit.jobs.preparing.inputs import Entry, TrainingText
+from mtkit.jobs.preparing.chunks import Chunk, Treatment
+from mtkit.jobs.preparing.inputs import TrainingText
+from mtkit.jobs.preparing.repeated import repeated
+from mtkit.jobs.sharing import shared
 from mtkit.text import case, filters
+from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair
 
 HELD_OUT = (100, 2000)  # pairs of dev taken from train, at least and at most
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What one process finds out about a chunk."""
+
+    kept: bytes
+    """A flag a pair: 1 where it breaks no rule on text."""
+    keys: "array[int]"
+    """A key a kept pair."""
+    copies: "array[int]"
+    """A key a copy of a kept pair."""
+    sources: "array[int]"
+    """A key the source of a kept pair, if some are to be held out."""
+    changed: int
+    """Pairs that folding changed."""
+    dropped: filters.Drops
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is done to a chunk in the first reading."""
+
+    treatment: Treatment
+    hold_out: bool
+
+    def __call__(self, chunk: Chunk) -> Judged:
+        kept, keys, copies, sources = bytearray(), array("Q"), array("Q"), array("Q")
+        changed, dropped = 0, filters.Drops()
+        for raw, (pair, rule) in zip(chunk.pairs, self.treatment.judged(chunk.pairs), strict=True):
+            if pair[0] is not raw[0] or pair[1] is not raw[1]:  # what has nothing to fold is given back
+                changed += pair != raw
+            kept.append(not rule)
+            if rule:
+                dropped.add(rule, *pair)
+                continue
+            keys.append(filters.key(*pair))
+            copies.extend(filters.key(*copy) for _, copy in self.treatment.copies(pair))
+            if self.hold_out:
+                sources.append(filters.key(pair[0]))
+        return Judged(bytes(kept), keys, copies, sources, changed, dropped)
+
+
+@dataclass
 class Reading:
     """What became of an entry."""
 
-    read: int
-    kept: int
+    read: int = 0
+    kept: int = 0
     """Pairs that break no rule on text."""
-    dropped: filters.Drops
+    changed: int = 0
+    """Pairs that folding changed."""
+    dropped: filters.Drops = field(default_factory=filters.Drops)
+    chunks: "array[int]" = field(default_factory=lambda: array("I"))
+    """For each chunk in turn, how many of its pairs are kept, and how many copies these have."""
+
+    def see(self, judged: Judged) -> None:
+        """Count a chunk."""
+        self.read += len(judged.kept)
+        self.kept += len(judged.keys)
+        self.changed += judged.changed
+        self.dropped += judged.dropped
+        self.chunks.extend((len(judged.keys), len(judged.copies)))
 
 
 @dataclass(frozen=True)
@@ -56,58 +114,46 @@ class Plan:
         return [int(self.repeated[a:b].sum()) for a, b in itertools.pairwise(ends)]
 
 
-def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch: Path) -> Plan:
+def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch: Path, workers: int = 1) -> Plan:
     """Read the training text.
 
     Args:
         hold_out: whether dev is made of it.
         sample_pairs: for the tokenizer, at most.
         scratch: a folder for what does not fit into RAM; it must stand as long as the plan is used.
+        workers: processes that share the work.
 
     Raises:
         DataError: no pair is kept, or too few to hold some out; or the text cannot be read.
+        WorkerError: a process has died.
     """
-    copies_a_pair = len(case.CASES) * text.case_augment
+    treatment = text.treatment
+    copies_a_pair = len(case.CASES) * treatment.case_augment
     sample = _Sample(max(1, int(sample_pairs / (1 + copies_a_pair))))  # the rest is for copies of the sample
-    sources = _SmallestSources() if hold_out else None
+    sources = _SmallestSources()
+    readings = tuple(Reading() for _ in text.entries)
     # Keys of copies come after all others, so that of an original and an equal copy it is the copy that goes.
-    with (scratch / "keys").open("wb") as keys, (scratch / "copies").open("w+b") as copies:
-        readings = tuple(_read(entry, text, keys, copies, sample, sources) for entry in text.entries)
+    with (
+        (scratch / "keys").open("wb") as keys,
+        (scratch / "copies").open("w+b") as copies,
+        shared(Judge(treatment, hold_out), workers) as each,
+    ):
+        for entry, reading in zip(text.entries, readings, strict=True):
+            for chunk, judged in each(entry.chunks()):
+                reading.see(judged)
+                judged.keys.tofile(keys)
+                judged.copies.tofile(copies)
+                sample.see(itertools.compress(chunk.pairs, judged.kept))
+                sources.see(judged.sources)
         copies.seek(0)
         shutil.copyfileobj(copies, keys)
     kept = sum(reading.kept for reading in readings)
     if not kept:
         raise _nothing_left(readings)
-    held_out = sources.held_out(kept) if sources else frozenset()
+    held_out = sources.held_out(kept) if hold_out else frozenset()
     pairs = [pair for pair in sample.pairs if filters.key(pair[0]) not in held_out]
-    more = [copy for pair in pairs for _, copy in text.copies(pair) if not text.rules.broken(*copy)]
-    return Plan(readings, held_out, _repeated(scratch), (pairs + more)[:sample_pairs])
-
-
-def _read(
-    entry: Entry,
-    text: TrainingText,
-    keys: BinaryIO,
-    copies: BinaryIO,
-    sample: "_Sample",
-    sources: "_SmallestSources | None",
-) -> Reading:
-    """Read an entry, and show each pair that is kept to all who want to see it."""
-    read = kept = 0
-    dropped = filters.Drops()
-    for pair, rule in text.judged(entry):
-        read += 1
-        if rule:
-            dropped.add(rule, *pair)
-            continue
-        kept += 1
-        sample.see(pair)
-        keys.write(filters.key(*pair).to_bytes(8, "little"))
-        for _, copy in text.copies(pair):
-            copies.write(filters.key(*copy).to_bytes(8, "little"))
-        if sources:
-            sources.see(pair[0])
-    return Reading(read, kept, dropped)
+    more = [copy for pair in pairs for _, copy in treatment.copies(pair) if not treatment.rules.broken(*copy)]
+    return Plan(readings, held_out, repeated(scratch / "keys"), (pairs + more)[:sample_pairs])
 
 
 class _Sample:
@@ -118,12 +164,14 @@ class _Sample:
         self._limit, self._seen = limit, 0
         self._rng = random.Random(0)  # not the run's seed: runs of any seed share a prepared corpus
 
-    def see(self, pair: Pair) -> None:
-        self._seen += 1
-        if len(self.pairs) < self._limit:
-            self.pairs.append(pair)
-        elif (place := self._rng.randrange(self._seen)) < self._limit:
-            self.pairs[place] = pair
+    def see(self, pairs: Iterable[Pair]) -> None:
+        """Look at pairs as they were read; those that are taken are folded."""
+        for source, target in pairs:
+            self._seen += 1
+            if len(self.pairs) < self._limit:
+                self.pairs.append((fold(source), fold(target)))
+            elif (place := self._rng.randrange(self._seen)) < self._limit:
+                self.pairs[place] = fold(source), fold(target)
 
 
 class _SmallestSources:
@@ -133,15 +181,15 @@ class _SmallestSources:
         self._heap: list[int] = []  # of negated keys
         self._pairs_of: dict[int, int] = {}
 
-    def see(self, source: str) -> None:
-        key = filters.key(source)
-        if key in self._pairs_of:
-            self._pairs_of[key] += 1
-        elif len(self._heap) < HELD_OUT[1] or key < -self._heap[0]:
-            self._pairs_of[key] = 1
-            heapq.heappush(self._heap, -key)
-            if len(self._heap) > HELD_OUT[1]:
-                del self._pairs_of[-heapq.heappop(self._heap)]
+    def see(self, keys: Iterable[int]) -> None:
+        for key in keys:
+            if key in self._pairs_of:
+                self._pairs_of[key] += 1
+            elif len(self._heap) < HELD_OUT[1] or key < -self._heap[0]:
+                self._pairs_of[key] = 1
+                heapq.heappush(self._heap, -key)
+                if len(self._heap) > HELD_OUT[1]:
+                    del self._pairs_of[-heapq.heappop(self._heap)]
 
     def held_out(self, total: int) -> frozenset[int]:
         """Keys of whole sources, until there are pairs enough for dev.
@@ -162,15 +210,6 @@ class _SmallestSources:
                 "give more text, or set data.dev"
             )
         return frozenset(chosen)
-
-
-def _repeated(scratch: Path) -> NDArray[np.uint8]:
-    """A flag a key: 1 where an equal one stood before."""
-    keys = np.memmap(scratch / "keys", np.uint64, "r")
-    flags = np.memmap(scratch / "repeated", np.uint8, "w+", shape=keys.shape)
-    for position, _ in filters.first_of_each(keys):
-        flags[position] = 1
-    return flags
 
 
 def _nothing_left(readings: tuple[Reading, ...]) -> DataError:

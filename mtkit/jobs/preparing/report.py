@@ -29,8 +29,9 @@ def make_report(
     Raises:
         DataError: no pair is left to train on, or none for dev.
     """
+    augmented = corpus.train.treatment.case_augment > 0
     parts = [
-        _part(reading, duplicates, one, corpus.train.case_augment > 0)
+        _part(reading, duplicates, one, augmented)
         for reading, duplicates, one in zip(plan.readings, plan.duplicates, train, strict=True)
     ]
     dropped = sum((_dropped(*both) for both in zip(plan.readings, train, strict=True)), filters.Drops())
@@ -56,11 +57,11 @@ def make_report(
         crlf_lines={
             shown(Path(name)): count for entry in corpus.train.entries for name, count in entry.reader.crlf.items()
         },
-        folded=sum(entry.reader.changed for entry in corpus.train.entries),
+        folded=sum(reading.changed for reading in plan.readings),
         splits={split: prepared.Lengths.model_validate(some.summary()) for split, some in lengths.items()},
         train_overlap=overlap,
         vocab_size=vocab_size,
-        case_copies=_copies(train) if corpus.train.case_augment else None,
+        case_copies=_copies(train) if augmented else None,
         parts=tuple(parts),
         warnings=(
             *warnings,

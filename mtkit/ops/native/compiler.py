@@ -121,7 +121,7 @@ def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
     facts = os.stat(compiler[0])
     made_from = [source.read_bytes() for source in SOURCES + HEADERS]
     made_by = f"{shlex.join([*compiler, *flags])} {facts.st_mtime_ns} {facts.st_size}"
-    key = _hash(*made_from, made_by.encode(), _processor())
+    key = _hash(*made_from, made_by.encode(), processor())
     for path, content in cache.find(folder, f"native-{key}"):
         try:
             return _loaded(content, folder)
@@ -158,8 +158,8 @@ def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
     return library
 
 
-def _processor() -> bytes:
-    """Code for one processor may not run on another."""
+def processor() -> bytes:
+    """Which one this is: code for one may not run on another."""
     text = PROCESSOR.read_text(encoding="utf-8", errors="replace")
     lines = {line for line in text.splitlines() if line.startswith(("model name", "flags", "Features"))}
     return " ".join(sorted(lines)).encode()

@@ -33,6 +33,16 @@ def packed(given: tuple[Any, ...]) -> bool:
     return rows(given) and given[0].is_contiguous()
 
 
+def gapless(given: tuple[Any, ...]) -> bool:
+    """All of them, too."""
+    if is_grad_enabled() or not current().native or compiler.compiled() is None:
+        return False
+    for one in given:
+        if isinstance(one, Tensor) and not (one.dtype is _FLOAT and one.is_cpu and one.is_contiguous()):
+            return False
+    return True
+
+
 def loss(given: tuple[Any, ...]) -> bool:
     """The arguments of `softmax_loss`, where every row counts."""
     return rows(given) and _not_given(given, 5)

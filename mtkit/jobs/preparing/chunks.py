@@ -1,0 +1,74 @@
+"""Training text in chunks of pairs, which processes may share.
+
+What is done to a chunk depends on nothing but the chunk, and results come back in the order of the text: what depends
+on all that came before (what is repeated, what is drawn) is decided on these, in one process. So the number of
+processes changes no byte of what is written.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtkit.text import case, filters
+from mtkit.text.fold import fold
+from mtkit.text.readers.reader import Pair
+
+PAIRS = 2000  # of a chunk, at most
+CHARACTERS = 1 << 21  # of a chunk, or one pair
+WORTH_IT = 1 << 23  # bytes of text on disk from which on several processes pay for their start
+USUALLY = 5  # processes at most where nobody says how many: one can read for about so many
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Pairs that stand one after another in a text, as they were read."""
+
+    name: str
+    """Of the text, for messages."""
+    first: int
+    """The number of its first pair, from 0."""
+    pairs: list[Pair]
+
+    def __str__(self) -> str:
+        return f"pairs {self.first + 1:,} to {self.first + len(self.pairs):,} of {self.name}"
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What becomes of a pair before there is a tokenizer: the same in both readings."""
+
+    rules: filters.TextRules
+    case_augment: float
+
+    def judged(self, pairs: Iterable[Pair]) -> Iterator[tuple[Pair, str | None]]:
+        """Each pair as models see it (`fold`), and the rule that it breaks."""
+        for source, target in pairs:
+            pair = fold(source), fold(target)
+            yield pair, self.rules.broken(*pair)
+
+    def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
+        """The copies of a training pair in other cases, each with the name of its case."""
+        return list(case.copies(pair, self.case_augment))
+
+
+def cut(pairs: Iterable[Pair], name: str) -> Iterator[Chunk]:
+    """A text in chunks; the same at each reading."""
+    first, some, size = 0, list[Pair](), 0
+    for pair in pairs:
+        some.append(pair)
+        size += len(pair[0]) + len(pair[1])
+        if len(some) == PAIRS or size >= CHARACTERS:
+            yield Chunk(name, first, some)
+            first, some, size = first + len(some), [], 0
+    if some:
+        yield Chunk(name, first, some)
+
+
+def usual_workers(files: Sequence[Path]) -> int:
+    """How many processes to share a text among where nobody says it: one a core for much text, else this one alone."""
+    if not sys.platform.startswith("linux"):  # elsewhere a process is begun anew, and loads everything again
+        return 1
+    size = sum(path.stat().st_size for path in files)
+    return min(len(os.sched_getaffinity(0)), USUALLY) if size >= WORTH_IT else 1
