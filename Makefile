@@ -2,6 +2,8 @@
 PYTHON ?= python3
 DEMO ?= demo
 MINUTES ?= 6
+PARENT ?= demo
+TEXT ?= mtkit:web.en-de/dev
 RECIPE ?= demo
 TEN ?= $(CURDIR)/data/ui.en-de/test.en.gz $(CURDIR)/data/ui.en-de/test.de.gz
 NAME ?= en-de
@@ -9,7 +11,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(CURDIR)/.venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ship test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
+.PHONY: help setup demo demo-adapt ship test system slow fuzz faults sanitize bench-train bench-translate bench-gpu studies reference check clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +35,11 @@ demo: setup  ## train on the bundled text for 6 minutes, translate ten strings, 
 	@cd $(DEMO) && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ten.sh $(TEN) runs/$(RECIPE)
 	cd $(DEMO) && $(BIN)/mtkit eval --config $(RECIPE)
 
+# PARENT=en-de for the bundle that ships, TEXT=PREFIX for text of yours. A small part of a text that the demo has not read.
+demo-adapt: setup  ## make the demo's model (or PARENT) fit for the messages of a browser (or TEXT), and say what that changed
+	@mkdir -p $(DEMO)
+	cd $(DEMO) && $(BIN)/mtkit adapt $(PARENT) $(TEXT) -o adapted --minutes 1 --fresh
+
 # NAME=en-de or en-ko. The run lies in ships/, where what was interrupted goes on.
 ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 cores, export and score it
 	@mkdir -p ships
@@ -43,8 +50,13 @@ ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 c
 test: setup  ## the tests, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser and not system'
 
-# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names.
-system: setup  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
+# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names. Where an optional package cannot be had,
+# its tests are skipped, and say so.
+.venv/extras: .venv/ready
+	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
+	@touch $@
+
+system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m 'browser or system' -rs
 
 # Speed is measured last and alone, on an idle machine. -rP shows what was measured.

@@ -115,9 +115,10 @@ def grouped(lines: list[str], model: Model, forced: bool) -> Groups:
         return [(None, lines)]
     from mtkit.translator.translator import Translator
 
-    tokenizer = Translator.load(model.folder, device="cpu").members[0].source_tokenizer
-    lengths = [len(ids) + LONGER for ids in tokenizer.encode(lines)]
-    pairs = sorted(zip(lengths, lines, strict=True))
+    member = Translator.load(model.folder, device="cpu").members[0]
+    pieces = [len(ids) for ids in member.source_tokenizer.encode(lines)]
+    # What is longer would be translated in parts, each of which would be so long.
+    pairs = sorted((n + LONGER, line) for n, line in zip(pieces, lines, strict=True) if n <= member.max_pieces)
     return [(length, [line for _, line in some]) for length, some in itertools.groupby(pairs, key=lambda pair: pair[0])]
 
 
@@ -148,7 +149,7 @@ def speed(options: argparse.Namespace, contenders: list[Contender], lines: list[
             if not options.forced:
                 row["bleu"] = score(options.data, process.ask("translate", groups=[(None, tested)])["texts"])
             process.close()
-            row["rate"] = len(lines) / statistics.median(row["seconds"])
+            row["rate"] = sum(len(some) for _, some in groups) / statistics.median(row["seconds"])
             ratios = [theirs / ours for ours, theirs in zip(row["seconds"], found[1]["seconds"], strict=True)]
             row["ratio"], row["ratios"] = statistics.median(ratios), ratios
             setting = " ".join(str(row["settings"][key]) for key in CHOICES[row["engine"]])

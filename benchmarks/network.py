@@ -60,22 +60,26 @@ class Network:
         return int(subprocess.run(shown, capture_output=True, check=True, text=True).stdout)
 
     def train(self, folder: Path, *arguments: str, script: Path | None = None) -> list["subprocess.Popen[str]"]:
-        """`torchrun -m mtkit train` in each, with one process of one thread; `script`: that in its place."""
+        """`torchrun -m mtkit train` in each, with one process of one thread; `script`: that in its place.
+
+        What each tells is written into the folder, as told1 and told2.
+        """
         what = [str(script)] if script else ["-m", "mtkit"]
         started = []
         for number, (space, end) in enumerate(zip(self.spaces, self.ends, strict=True), 1):
             command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
             command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"{ADDRESS.format(1)}:29500", "--rdzv-id", "7"]
             command += ["--rdzv-conf", f"is_host={2 - number}", "--local-addr", ADDRESS.format(number)]
-            process = subprocess.Popen(
-                ["ip", "netns", "exec", space, *command, *what, "train", "--threads", "1", *arguments],
-                cwd=folder,
-                env=os.environ | {"GLOO_SOCKET_IFNAME": end, "PYTHONPATH": str(Path(__file__).parents[1])},
-                stderr=subprocess.PIPE,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                text=True,
-            )
+            with (folder / f"told{number}").open("w", encoding="utf-8") as told:
+                process = subprocess.Popen(
+                    ["ip", "netns", "exec", space, *command, *what, "train", "--threads", "1", *arguments],
+                    cwd=folder,
+                    env=os.environ | {"GLOO_SOCKET_IFNAME": end, "PYTHONPATH": str(Path(__file__).parents[1])},
+                    stderr=told,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    text=True,
+                )
             started.append(process)
         return started
 

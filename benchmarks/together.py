@@ -52,9 +52,8 @@ def apart(options: argparse.Namespace, rate: str, *more: str) -> tuple[float, fl
     network = Network(rate)
     try:
         processes = network.train(options.work, *settings(options, *more))
-        told = [process.communicate()[1] for process in processes]
-        if any(process.returncode for process in processes):
-            raise RuntimeError("\n".join(told))
+        if any([process.wait() for process in processes]):
+            raise RuntimeError((options.work / "told1").read_text() + (options.work / "told2").read_text())
         return pace(options.work), network.sent() / options.updates
     finally:
         network.close()

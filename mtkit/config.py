@@ -4,7 +4,6 @@ Must not know torch. All errors of a config are reported at once, each unknown k
 """
 
 import codecs
-import copy
 import hashlib
 import json
 import os
@@ -95,18 +94,20 @@ def load(where: str | None = None, overrides: list[str] | None = None) -> Loaded
         ConfigError: listing every error found.
     """
     path, origin, folder = _find(where)
-    table = read_toml(path, origin)
+    return made(read_toml(path, origin), overrides or [], origin, folder)
+
+
+def made(table: dict[str, Any], overrides: list[str], origin: str, folder: Path) -> Loaded:
+    """A config of plain values, which overrides change; see `load`."""
     if not overrides:
         return Loaded(config=parse(table, origin), folder=folder, origin=origin)
-    before = copy.deepcopy(table)
+    before = _dead_before(table)
     _override(table, overrides)
     config = parse(table, f"{origin} with what was set", whole=True)
-    dead = effects.without(config)
-    if dead:
-        own = {".".join(_read(override)[0]) for override in overrides}
-        own |= _dead_before(before)
-        mine = {key for key in dead if any(key == one or key.startswith(f"{one}.") for one in own)}
-        _refuse(config, {key: why for key, why in dead.items() if key in mine}, origin)
+    if dead := effects.without(config):
+        own = {".".join(_read(override)[0]) for override in overrides} | before
+        mine = {key: why for key, why in dead.items() if any(key == one or key.startswith(f"{one}.") for one in own)}
+        _refuse(config, mine, origin)
     return Loaded(config=config, folder=folder, origin=origin)
 
 
@@ -260,8 +261,7 @@ def parse_decode(overrides: list[str], origin: str) -> Decode:
 
 def digest(*parts: Any) -> str:
     """Eight hex digits over plain values, for folder names."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:8]
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
@@ -270,8 +270,7 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
     Only one of them has a key where they differ in a table's kind (`model.encoder.name`, say).
     """
     before, after = flat(old.model_dump()), flat(new.model_dump())
-    pairs = {key: (before.get(key), after.get(key)) for key in before | after}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    return {key: (a, b) for key in before | after if (a := before.get(key)) != (b := after.get(key))}
 
 
 def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -32,17 +32,21 @@ class Decoding:
     """No so many pieces in a row come twice; 0: they may."""
     batch_tokens: Annotated[int, Ge(1)] = 4096
     """Source pieces times beam in a batch."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """Of matrix products."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """Of matrix products; auto: the quickest that pays, by processor and model."""
     rules: Settings = {}  # noqa: RUF012  (nobody writes into it, and pydantic copies it)
     """Rules from plug-ins that act: a table [decode.rules.NAME] of what each takes, which may be empty."""
 
 
-def lines(table: type) -> dict[str, str]:
-    """Key -> the line below it, of a class that inherits from this one."""
+def lines(table: type, of: tuple[type, ...] = (Decoding,)) -> dict[str, str]:
+    """Key -> the line below it, of a class that inherits from one of some; of one that was made, and not written, there
+    are none."""
     found: dict[str, str] = {}
-    for part in reversed([part for part in table.__mro__ if issubclass(part, Decoding)]):
-        (node,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+    for part in reversed([part for part in table.__mro__ if issubclass(part, of)]):
+        try:
+            (node,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        except (OSError, TypeError):
+            continue
         assert isinstance(node, ast.ClassDef)
         for key, line in zip(node.body, node.body[1:], strict=False):
             match key, line:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mtkit.errors import ConfigError
-from mtkit.registry import brought_by, nearest
+from mtkit.registry import CHOICES, OURS, brought_by, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -64,6 +64,16 @@ def load(name: str) -> None:
             with brought_by(name):
                 _import(name)
             _loaded.add(name)
+
+
+def brought() -> bool:
+    """Whether there is any choice from outside.
+
+    Raises:
+        ConfigError: as `load_installed`.
+    """
+    load_installed()
+    return any(line.origin != OURS for lines in CHOICES.values() for line in lines.values())
 
 
 def _load_entry(entry: "EntryPoint") -> None:

@@ -361,6 +361,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
     "command": {
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
         "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),
+        "adapt": Choice("mtkit.cli.adapt:command", "a model to one that is fit for a text"),
         "translate": Choice("mtkit.cli.translate:command", "lines to translations"),
         "eval": Choice("mtkit.cli.evaluate:command", "translations to scores"),
         "evaluate": Choice("mtkit.cli.evaluate:command", "the same as eval", hidden=True),

@@ -18,8 +18,7 @@ from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.decoding import Decoding, lines
 from mtkit.errors import ConfigError
 from mtkit.registry import Choice
-from mtkit.schema import Decode
-from mtkit.schema.described import described
+from mtkit.schema import Decode, described
 from mtkit.search.batched import translate_ids
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.rules.rule import Context, Rule
@@ -35,7 +34,6 @@ class Wider(Decoding):
     """No piece below this comes; 0: any may."""
 
 
-@described
 class Wide(Wider, Decode):
     pass
 
@@ -90,8 +88,9 @@ def test_an_option_more_is_a_flag_with_its_help_and_bounds() -> None:
 
 def test_an_option_more_is_a_key_with_its_line_and_bounds() -> None:
     assert Wide.model_validate({"least_piece": 4}).least_piece == 4
-    assert Wide.model_fields["least_piece"].description == "No piece below this comes; 0: any may."
-    assert Wide.model_fields["beam_size"].description == Decode.model_fields["beam_size"].description
+    said = described.lines(Wide)
+    assert said["least_piece"] == "No piece below this comes; 0: any may."
+    assert said["beam_size"] == described.lines(Decode)["beam_size"]
     with pytest.raises(ValidationError, match="less than or equal to 99"):
         Wide.model_validate({"least_piece": 100})
 
@@ -112,7 +111,7 @@ def test_an_option_more_has_its_effect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_key_has_a_line() -> None:
     assert lines(Decoding).keys() == Decode.model_fields.keys()
-    assert all(field.description for field in Decode.model_fields.values())
+    assert all(described.lines(Decode).values())
 
 
 def test_help_needs_neither_pydantic_nor_torch() -> None:

@@ -138,6 +138,10 @@ def _training(info: "Info") -> Rows:
     for name, score in training.scores.items():
         said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {training.signatures.get(name, '')}"
         rows.append((f"dev {shown_metric(name)}", said))
+    for one in training.measured:
+        gone = ", ".join(f"{shown_metric(name)} {one.before[name]:.2f} -> {one.after[name]:.2f}" for name in one.after)
+        rows.append((one.text, f"{gone} ({one.pairs:,} pairs, its parent -> it)"))
+    rows += [("parent", f"{one.name}  {one.sha256}  {one.took}") for one in training.parents]
     return [*rows, *(("text", f"{name}  {digest}") for name, digest in training.hashes.items())]
 
 

@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_added = set[str]()
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,13 +97,13 @@ def _leave(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _add(name: str) -> None:
-    hidden = CHOICES["command"][name].hidden
-    app.command(name, hidden=hidden)(_guarded(with_homes(with_plugins(resolve("command", name)))))
-
-
-for _name in CHOICES["command"]:
-    _add(_name)
+def add(*names: str) -> None:
+    """Give the app commands; none: all. Each imports a file, so that only what is asked for is added."""
+    for name in names or CHOICES["command"]:
+        if name not in _added:
+            _added.add(name)
+            hidden = CHOICES["command"][name].hidden
+            app.command(name, hidden=hidden)(_guarded(with_homes(with_plugins(resolve("command", name)))))
 
 
 @_guarded
@@ -110,10 +111,8 @@ def _add_installed() -> None:
     """Commands that installed plug-ins bring; asked for only where the command is none of ours, since it takes time."""
     from mtkit import plugins
 
-    known = set(CHOICES["command"])
     plugins.load_installed()
-    for name in CHOICES["command"].keys() - known:
-        _add(name)
+    add()
 
 
 def _version(wanted: bool) -> None:
@@ -138,6 +137,8 @@ def main() -> None:
     raised()
     streams.prepare()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-    if asked is not None and asked not in CHOICES["command"]:
+    if asked is None or asked in CHOICES["command"]:
+        add(*filter(None, [asked]))
+    else:
         _add_installed()
     _guarded(app)()

@@ -201,13 +201,14 @@ def load_translator(
     flags: Flags,
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
+    from mtkit import plugins
+    from mtkit.cli import importing
+
+    importing.ahead()
     from mtkit.config import parse_decode
     from mtkit.jobs.trained import trained, without_config
     from mtkit.schema import Decode
-    from mtkit.translator.translator import Translator
 
-    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
-    compute_with(1 if workers > 1 else threads, messages)
     if not models and config is None and (found := without_config(overrides or [])):
         messages.say(
             f"model: {found.name}, which comes with mtkit (there is no mtkit.toml and no run here); "
@@ -221,7 +222,15 @@ def load_translator(
         decode = loaded.config.decode
         if not models:
             models = [trained(loaded.run_folder)]
+    importing.load(whole=plugins.brought())
+    from mtkit.translator.translator import Translator
+
+    # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
+    compute_with(1 if workers > 1 else threads, messages)
     translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    if told := translator.precision.told:
+        messages.say(told)
+    messages.detail(f"precision: {translator.precision.name} ({translator.precision.reason})")
     gc.freeze()  # what is loaded stays, and need not be looked through again and again
     return translator
 

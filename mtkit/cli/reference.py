@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from mtkit.cli.main import app
+from mtkit.cli.main import add, app
 from mtkit.registry import CHOICES
 from mtkit.schema.keys import Key, keys
 
@@ -32,6 +32,7 @@ def page() -> str:
 
 def commands() -> list[str]:
     """A section a command: its line, and a table of its options."""
+    add()
     group: Any = typer.main.get_command(app)
     made = []
     for name, command in group.commands.items():

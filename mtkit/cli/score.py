@@ -1,6 +1,5 @@
 """`mtkit score`: how likely a model finds given translations."""
 
-import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,6 +73,7 @@ def command(
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
 
+    from mtkit.translator import forms
     from mtkit.translator.request import Request
 
     translator.check(translator.decode, Request(align=align))
@@ -87,7 +87,7 @@ def command(
 
     def shown(number: int, scored: "Scored") -> str:
         if form == "jsonl":
-            return json.dumps(scored.as_json(number), ensure_ascii=False) + "\n"
+            return forms.jsonl(number, scored, translator.decode.precision)
         return scored.as_text(scores, align)
 
     from mtkit.text.stream import opened

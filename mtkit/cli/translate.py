@@ -56,6 +56,14 @@ def command(
     prefix: Annotated[
         Path | None, typer.Option("--prefix", metavar="FILE", help="What each translation begins with, one a line.")
     ] = None,
+    memory: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--memory",
+            metavar="TEXT",
+            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -95,8 +103,8 @@ def command(
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
     many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
-    if many and (prefix or interactive):
-        raise typer.BadParameter("--prefix and --interactive go with one FILE, done here alone")
+    if many and (prefix or interactive or memory):
+        raise typer.BadParameter("--prefix, --memory and --interactive go with one FILE, done here alone")
     if interactive and (file or output or prefix or (workers or 1) > 1):
         raise typer.BadParameter("--interactive reads what is typed: it takes no FILE, -o, --prefix or --workers")
     messages = Messages(quiet, verbose)
@@ -112,6 +120,14 @@ def command(
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
+    remembered = None
+    if memory:
+        from mtkit.text.memory import Memory
+        from mtkit.translator.memory import Remembering
+
+        remembered = Memory(memory, (translator.source_lang, translator.target_lang))
+        messages.detail(f"memory: {len(remembered):,} sources")
+        translator = Remembering.of(translator, remembered)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -132,7 +148,7 @@ def command(
 
     def shown(number: int, translation: "Translation") -> str:
         return (
-            forms.jsonl(number, translation)
+            forms.jsonl(number, translation, translator.decode.precision)
             if form == "jsonl"
             else forms.text(number, translation, n_best, scores, align)
         )
@@ -141,12 +157,15 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        work = work_of(translator, source, (request, form, scores, align), prefix) if lined else None
+        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:
-                results: Generator[Iterable[Translation], None, None] = _typed(translator, request, source, messages)
+                results: Generator[Iterable[Translation], None, None] = _typed(
+                    translator, request, source, threads, messages
+                )
             else:
-                processes = (workers or 1, threads or 1)
+                processes = (workers or 1, threads)
                 results = _translations(translator, request, source, prefix, processes, messages, target.done)
             number = write(results, target, source, messages, shown, "translated")
     messages.detail(f"{number:,} lines translated")
@@ -157,7 +176,7 @@ def _translations(
     request: "Request",
     source: "Source",
     prefix: Path | None,
-    processes: tuple[int, int],
+    processes: tuple[int, int | None],
     messages: Messages,
     done: int = 0,
 ) -> Generator[Iterable["Translation"], None, None]:
@@ -166,6 +185,7 @@ def _translations(
     Args:
         done: lines that are not wanted again.
     """
+    from mtkit.ops.device import Threads
     from mtkit.text.lines import lines
     from mtkit.text.stream import windows
     from mtkit.translator.inputs import numbered
@@ -181,27 +201,31 @@ def _translations(
     if source.is_terminal:
         messages.say("type a sentence and Enter; Ctrl-D ends")
     if processes[0] > 1:
-        with in_parallel(translator, request, *processes) as pool:
+        with in_parallel(translator, request, processes[0], processes[1] or 1) as pool:
             yield ()
             yield from pool.in_order(chunk or None for chunk in chunks(*pool.ends))
     else:
         yield ()
+        of_use = Threads(processes[1])
         for chunk in chunks():
+            of_use.fit(translator.multiplications(len(chunk)))
             yield translator.window(chunk, request=request)
 
 
 def _typed(
-    translator: "Translator", request: "Request", source: "Source", messages: Messages
+    translator: "Translator", request: "Request", source: "Source", threads: int | None, messages: Messages
 ) -> Generator[Iterable["Translation"], None, None]:
     """Translations of what is typed at a prompt, or comes down a pipe."""
+    from mtkit.ops.device import Threads
     from mtkit.translator.request import Line
 
     if not source.is_terminal or not sys.stdout.isatty():
-        yield from _translations(translator, request, source, None, (1, 1), messages)
+        yield from _translations(translator, request, source, None, (1, threads), messages)
         return
 
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (input() then has a history and keys to edit with)
+    Threads(threads).fit(translator.multiplications(1))
     list(translator.window([Line("a")], request=request))  # what is made ready once, is made ready before the prompt
     yield ()
     messages.say("type a sentence and Enter; arrow keys bring back what was typed; Ctrl-D ends")

@@ -12,7 +12,7 @@ from mtkit.metrics.metric import told
 from mtkit.model import tensors
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.report.card import card
-from mtkit.report.training import TrainingFacts
+from mtkit.report.training import Parent, TrainingFacts
 from mtkit.schema import Config
 from mtkit.store import bundle, bundle_config
 from mtkit.store.log import Average, Validation
@@ -32,6 +32,7 @@ class Best:
         prepared: what is trained on.
         listener: is told of the average.
         command: what was called.
+        parent: the model that the run was begun from, if there is one.
         group: whoever trains together; the first one writes.
     """
 
@@ -45,7 +46,9 @@ class Best:
         listener: Listener,
         command: str,
         group: Group = ALONE,
+        parent: Parent | None = None,
     ) -> None:
+        self.parent = parent
         self.config, self.validator, self.run_folder, self.group = config, validator, run, group
         self.tokenizers, self.prepared, self.listener, self.command = tokenizers, prepared, listener, command
         self.later: Progress | None = None
@@ -152,6 +155,8 @@ class Best:
         self.later = None
         languages = (self.config.data.source_lang, self.config.data.target_lang)
         longest = self.prepared.split("train").longest_source
+        if self.parent and not self.config.train.init_parts:  # what it has learnt of longer ones it knows still
+            longest = max(longest, self.parent.max_pieces)
         facts = TrainingFacts(
             command=self.command,
             seed=self.config.seed,
@@ -164,6 +169,7 @@ class Best:
             signatures=self.validator.signatures,
             hashes=self.prepared.manifest.inputs | progress.begun_from,
             config=self.config.model_dump(mode="json"),
+            parent=self.parent,
         )
         about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)
         bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

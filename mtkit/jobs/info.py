@@ -270,6 +270,15 @@ def _told(training: TrainingFacts) -> dict[str, Any]:
         "scores": training.scores,
         "signatures": training.signatures,
         "hashes": training.hashes,
+    } | (_of_parents(training) if training.parent else {})
+
+
+def _of_parents(training: TrainingFacts) -> dict[str, Any]:
+    """The models that it comes from, nearest first, and what it gained and lost."""
+    return {
+        "parents": [one.model_dump(exclude={"training"}) for one in training.parents],
+        "share": training.share,
+        "measured": [one.model_dump() for one in training.measured],
     }
 
 

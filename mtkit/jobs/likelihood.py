@@ -71,7 +71,7 @@ def score(translator: Translator, align: bool, pairs: list[Pair]) -> list[Scored
     scored = []
     for pair, found in zip(pairs, translator.forced(pairs, align=align), strict=True):
         if not found.candidates:
-            warnings = ["one side is blank: nothing to score"]
+            warnings = found.warnings or ["one side is blank: nothing to score"]
             scored.append(Scored(pair.text, pair.target, -math.inf, -math.inf, warnings=warnings))
             continue
         (one,) = found.candidates

@@ -1,4 +1,4 @@
-"""The model that a run begins from, `train.init_from`: what it settles in the config, and its weights."""
+"""The model that a run begins from, `train.init_from`: what it settles in the config, and what is taken over of it."""
 
 import os
 from pathlib import Path
@@ -13,16 +13,19 @@ from mtkit.schema import Config, Model, effects
 if TYPE_CHECKING:
     from mtkit.store.bundle_config import BundleConfig
 
+SHOWN = 3  # tensors that a refusal names
+FEW = (8, 8)  # pieces of models that are only held against each other
 FREE = ("model.dropout", "model.word_dropout", "model.variational")
 """Keys of [model] that weights do not depend on."""
 
 
 def resolved(loaded: Loaded) -> Loaded:
-    """A config with what the model that its run begins from settles: [model], and the tokenizers.
+    """A config with what the model that its run begins from settles: [model], and, where all is taken, the tokenizers.
 
     Raises:
-        BundleError: there is no such model, it is damaged, or its weights are rounded to 8 bits.
-        ConfigError: the config sets another model or other tokenizers, or the run would begin from itself.
+        BundleError: there is no such model, or it is damaged.
+        ConfigError: the config sets another model or other tokenizers, what is to be taken over does not fit, or the
+            run would begin from itself.
     """
     if not loaded.config.train.init_from:
         return loaded
@@ -30,15 +33,16 @@ def resolved(loaded: Loaded) -> Loaded:
 
     config, folder = loaded.config, find(loaded)
     found = bundle_config.read(folder)
-    if found.kind == "exported" and found.decode.precision == "int8":
-        raise BundleError(
-            f"{folder} was exported in int8, which is too coarse to train on: set train.init_from to the bundle that "
-            "training wrote"
-        )
     table = config.model_dump()
-    table["model"] = _model(config, found.model, folder)
-    table["tokenizer"] |= _tokenizer(loaded, found, folder)
-    return loaded.model_copy(update={"config": configs.parse(table, loaded.origin, whole=True)})
+    if config.train.init_parts:
+        table["model"] = _like(config, found.model)
+    else:
+        table["model"] = _model(config, found.model, folder)
+        table["tokenizer"] |= _tokenizer(loaded, found, folder)
+    made = loaded.model_copy(update={"config": configs.parse(table, loaded.origin, whole=True)})
+    if config.train.init_parts:
+        _fit(made.config, found, folder)
+    return made
 
 
 def find(loaded: Loaded) -> Path:
@@ -48,9 +52,11 @@ def find(loaded: Loaded) -> Path:
         BundleError: there is none, or it is damaged.
         ConfigError: it is that of the run itself.
     """
-    from mtkit.store import bundle  # with torch, which preparing text needs for nothing else
+    from mtkit.store import bundle, shipped  # with torch, which preparing text needs for nothing else
 
     path = loaded.path(loaded.config.train.init_from)
+    if not os.path.lexists(path):
+        path = loaded.folder / shipped.meant(Path(loaded.config.train.init_from))
     run, there = (Path(os.path.realpath(one)) for one in (loaded.run_folder, path))
     if run in (there, there.parent):
         raise ConfigError(f"train.init_from = {path} is this run itself: give the new run another name")
@@ -76,6 +82,37 @@ def _model(config: Config, found: Model, folder: Path) -> dict[str, Any]:
             f"train.init_from = {folder} is another model ({'; '.join(wrong)}): leave these keys out, or begin anew"
         )
     return table
+
+
+def _like(config: Config, found: Model) -> dict[str, Any]:
+    """The model of a config, where it says nothing else as the one that it takes parts of."""
+    table: dict[str, Any] = found.model_dump()
+    if not config.tokenizer.shared and found.tie in ("inputs", "all"):
+        table["tie"] = config.model.tie
+    for side in ("encoder", "decoder"):
+        if getattr(config.model, side).name != table[side]["name"] and side in config.model.model_fields_set:
+            table[side] = getattr(config.model, side).model_dump()
+    for key in effects.written(config.model, "model."):
+        *path, last = key.split(".")[1:]
+        inner = table
+        for part in path:
+            inner = inner[part]
+        inner[last] = effects.value(config, key)
+    return table
+
+
+def _fit(config: Config, found: "BundleConfig", folder: Path) -> None:
+    """Refuse a model into which the parts of another do not fit."""
+    from mtkit.model.inherit import misfits
+    from mtkit.store.bundle import blank
+
+    own, there = blank(config.model, FEW, config.tokenizer.shared), blank(found.model, FEW, found.shared)
+    if wrong := misfits(own, there, config.train.init_parts):
+        shown = "; ".join(wrong[:SHOWN]) + (f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
+        raise ConfigError(
+            f"train.init_from = {folder} does not fit this model: {shown}.\n"
+            "Leave out the keys of [model] that differ, or the part from train.init_parts"
+        )
 
 
 def _value(model: Model, key: str) -> Any:
@@ -104,5 +141,8 @@ def _tokenizer(loaded: Loaded, found: "BundleConfig", folder: Path) -> dict[str,
         )
     # As the config says it, so that both may be moved together.
     base = Path(loaded.config.train.init_from)
-    base = base if folder == loaded.path(str(base)) else base / folder.name
+    if not os.path.lexists(loaded.path(str(base))):
+        base = folder  # one that was named
+    elif folder != loaded.path(str(base)):
+        base = base / folder.name
     return {"shared": found.shared, "model": [str(base / name) for name in found.tokenizers]}

@@ -17,7 +17,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, Stopped
-from mtkit.jobs import agreement, choosing, origin, run_text
+from mtkit.jobs import agreement, choosing, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
@@ -28,7 +28,6 @@ from mtkit.jobs.validate import Cancelled, Validator
 from mtkit.jobs.view import Facts, View
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import LOSS
-from mtkit.model import tensors
 from mtkit.model.build import build
 from mtkit.ops import native
 from mtkit.ops.device import choose_device
@@ -124,7 +123,9 @@ class _Job:
         source, target = tokenizers[0], tokenizers[-1]
         batcher = Batcher(source.eos, target.bos, target.eos, device=device)
         self.validator = Validator(self.config, prepared, (source, target), batcher, self.pauses.check, group)
-        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command, group)
+        self.tokenizers = tokenizers
+        self.parent = parent.describe(loaded, tokenizers) if self.config.train.init_from else None
+        self.best = Best(self.config, self.validator, run, tokenizers, prepared, view, command, group, self.parent)
         self.objective = Objective.of(self.config.train)
         self.batcher = replace(batcher, copies=self.objective.copies)
         self.shaped = is_shaped(device)
@@ -178,6 +179,9 @@ class _Job:
             self.log.heard.append(board.write)
         self.divergence = Divergence(self.config.train, self.pieces, progress)
         if not progress.precision:
+            if self.parent:
+                told = {"parent": self.parent.name, "sha256": self.parent.sha256, "took": self.parent.took}
+                self.log.write(log.Inherited(update=0, **told))
             self.choose_precision(progress)
             self.save()
         if progress.precision != (here := precision.on(self.device, progress.precision)):
@@ -286,24 +290,22 @@ class _Job:
         received = self.pauses.received()
         raise Stopped(
             f"stopped at update {self.training.progress.update:,} by {signal.Signals(received).name}, all is saved; "
-            "mtkit train goes on from here",
+            f"{' '.join(self.best.command.split()[:2])} goes on from here",
             received,
         )
 
     def begin_from(self) -> None:
         """Take the weights of another model, with a fresh optimiser."""
-        found = bundle.load(origin.find(self.loaded), torch.device("cpu"))
-        tensors.assign(self.training.model, tensors.named(found.model))
-        weights = found.folder / "model.safetensors"
-        progress = Progress(begun_from={f"{self.config.train.init_from}: {weights.name}": files.sha256(weights)})
+        assert self.parent is not None
+        one, languages = self.parent, (self.config.data.source_lang, self.config.data.target_lang)
+        parent.take_over(self.training.model, self.loaded, self.tokenizers)
+        progress = Progress(begun_from={f"{one.name}: {bundle.WEIGHTS}": one.sha256})
         self.training = Training.begin(self.training.model, self.config.train, progress)
-        languages = (self.config.data.source_lang, self.config.data.target_lang)
-        if languages != (found.source_lang, found.target_lang):
-            self.view.warn(
-                f"train.init_from translates {found.source_lang} to {found.target_lang}, and this run "
-                f"{languages[0]} to {languages[1]}"
-            )
-        self.view.say(f"beginning with the weights of {self.config.train.init_from}")
+        if languages != one.languages:
+            pairs = [" to ".join(pair) for pair in (one.languages, languages)]
+            self.view.warn(f"train.init_from translates {pairs[0]}, and this run {pairs[1]}")
+        took = f": {one.took}" if self.config.train.init_parts else ""
+        self.view.say(f"beginning with the weights of {one.name}{took}")
 
     def resume(self) -> None:
         changed = self.run_folder.resume(self.config, self.identity)
@@ -313,6 +315,9 @@ class _Job:
         for wrong in checkpoint.load(self.run_folder.checkpoints, self.training):
             self.view.warn(f"{wrong}; going on from the checkpoint before")
         progress = self.training.progress
+        if self.parent and progress.begun_from and self.parent.sha256 not in progress.begun_from.values():
+            self.view.warn(f"{self.parent.name} has changed since this run was begun from it: what it was is not told")
+            self.best.parent = None
         self.best.find(progress)
         self.best.prune(progress)
         progress.begin(self.config.train.max_minutes)

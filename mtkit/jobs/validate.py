@@ -101,7 +101,9 @@ class Validator:
         """The model as the commands would use it, with what may be said as the config has it, but greedy."""
         member = Member(model, *self.tokenizers, self.longest)
         asked = self.config.decode
-        decode = Decode.model_validate({"beam_size": 1, "max_ratio": asked.max_ratio, "rules": asked.rules})
+        decode = Decode.model_validate(
+            {"beam_size": 1, "max_ratio": asked.max_ratio, "precision": "fp32", "rules": asked.rules}
+        )
         return Translator([member], decode, (self.config.data.source_lang, self.config.data.target_lang))
 
     def measure(self, model: Seq2Seq) -> tuple[dict[str, float], Sample]:

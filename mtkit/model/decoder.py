@@ -34,13 +34,16 @@ class DecoderState:
     def reorder(self, parents_BK: Tensor) -> Any:
         """The state in which hypothesis k of a sentence goes on from its hypothesis parents[k]."""
         B, K = parents_BK.shape
-        steps_B1 = torch.arange(B, device=parents_BK.device).unsqueeze(1)
+        rows: dict[int, Tensor] = {}  # by the number of hypotheses that there were, which all tensors have in common
 
         def pick(x: Tensor) -> Tensor:
-            if x.shape[1] == 1:  # all have the same parent
-                return x.expand(-1, K, *x.shape[2:])
-            rows = (parents_BK + steps_B1 * x.shape[1]).flatten()
-            return x.flatten(0, 1).index_select(0, rows).view(B, K, *x.shape[2:])
+            before = x.shape[1]
+            if before == 1:  # all have the same parent
+                return x if K == 1 else x.expand(-1, K, *x.shape[2:])
+            if before not in rows:
+                firsts_B1 = torch.arange(0, B * before, before, device=parents_BK.device).unsqueeze(1)
+                rows[before] = (parents_BK + firsts_B1).flatten()
+            return x.flatten(0, 1).index_select(0, rows[before]).view(B, K, *x.shape[2:])
 
         return self.each(lambda x: x, pick)
 

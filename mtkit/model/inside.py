@@ -26,6 +26,7 @@ from mtkit.model.recurrent.encoder import RecurrentEncoder
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.model.transformer import decoder as transformer
 from mtkit.model.transformer.blocks import MultiHead, SelfAttention
+from mtkit.model.transformer.state import TransformerState
 from mtkit.ops.packing import Packing
 
 Kind = Literal["source", "encoder", "decoder"]
@@ -199,7 +200,7 @@ class _Listened:
 
         return heard
 
-    def _blocks(self, decoder: transformer.TransformerDecoder, state: transformer.TransformerState) -> None:
+    def _blocks(self, decoder: transformer.TransformerDecoder, state: TransformerState) -> None:
         """Listen to the attention of each block, whose queries are made of what its norm says."""
         for layer, (block, (keys_BASD, _)) in enumerate(zip(decoder.blocks, state.memories, strict=True), 1):
             assert isinstance(block, transformer.Block)

@@ -13,6 +13,9 @@ from typing import Any
 
 import torch
 
+Kept = dict[int | tuple[int, ...], Any]
+"""Operands by the id of the parameter that they are made of, or by those of several."""
+
 
 @dataclass(frozen=True)
 class Compute:
@@ -20,8 +23,8 @@ class Compute:
 
     precision: str = "fp32"
     """Of products: "fp32" (the operands' own type), "bf16" or "int8"."""
-    kept: dict[int, Any] | None = None
-    """Where parameters that do not change any more are kept as operands, by id; there is no autograd then."""
+    kept: Kept | None = None
+    """Where parameters that do not change any more are kept as operands; there is no autograd then."""
     native: bool = True
     """Whether forms in C and in Triton may be taken."""
     generator: torch.Generator | None = None

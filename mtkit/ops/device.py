@@ -8,6 +8,9 @@ import torch
 
 from mtkit.errors import ConfigError
 
+ALONE = 1 << 25
+"""Multiplications of a step of search below which a second thread is woken up for longer than it helps."""
+
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -33,6 +36,26 @@ def set_threads(count: int | None) -> None:
     """Compute with so many threads; None: as torch finds best."""
     if count is not None:
         torch.set_num_threads(count)
+
+
+class Threads:
+    """As many threads as each piece of work is worth, which are told torch.
+
+    Args:
+        count: always so many; None: as torch finds best where that helps, and else one.
+    """
+
+    def __init__(self, count: int | None) -> None:
+        self._fixed, self._most = count is not None, torch.get_num_threads()
+
+    def fit(self, multiplications: int) -> None:
+        """Compute with what is right for steps of so many multiplications.
+
+        For one line a GRU of 256 makes six million in a step, a tenth of a millisecond; where other processes are at
+        work, too, waiting for a second thread took ten times as long.
+        """
+        if not self._fixed:
+            torch.set_num_threads(1 if multiplications < ALONE else self._most)
 
 
 def whole_cores() -> int:

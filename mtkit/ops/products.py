@@ -9,16 +9,17 @@ int8 is for translating only: weights are rounded to 8 bits with a scale a row, 
 (`mtkit.ops.native.quantised`); sums are whole numbers, and exact.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 
 from mtkit.ops import compute
+from mtkit.ops.native import units
 from mtkit.ops.operand import Operand
 from mtkit.ops.reference import operands as reference
-from mtkit.ops.table import operation
+from mtkit.ops.table import form, operation
 
 _FRESH: dict[str, Callable[[Tensor], Operand]] = {
     "fp32": Operand,
@@ -28,7 +29,7 @@ _FRESH: dict[str, Callable[[Tensor], Operand]] = {
 _outer_bf16 = operation("outer_bf16", reference.outer)
 
 
-def precision(name: str, kept: dict[int, Operand] | None = None) -> AbstractContextManager[None]:
+def precision(name: str, kept: compute.Kept | None = None) -> AbstractContextManager[None]:
     """Form products in "fp32" (the operands' own type), "bf16" or "int8" while this is entered, in this thread.
 
     Args:
@@ -43,6 +44,20 @@ def entered() -> str:
     return compute.current().precision
 
 
+def slow(precision: str, device: torch.device | str = "cpu") -> str:
+    """Why a precision is not quicker than fp32 on a device here, in words that go on after "since"; "": it may well be.
+
+    Whether it is depends on the model, too. On a CPU the compiled code is made for this, if it is not there yet.
+    """
+    if precision == "fp32":
+        return ""
+    if torch.device(device).type != "cpu":
+        return "" if precision == "bf16" else "products in 8 bits are for CPUs"
+    if form(f"operand_{precision}", torch.empty(1, 1)) != "torch":
+        return ""
+    return units.lacking(precision)
+
+
 def operand(weight: Tensor) -> Operand:
     """A weight as the products of the entered precision take it."""
     way = compute.current()
@@ -51,6 +66,16 @@ def operand(weight: Tensor) -> Operand:
     ready: Operand | None = way.kept.get(id(weight))
     # Two threads may both make it: either is as good, and all go on with the one that was first.
     return way.kept.setdefault(id(weight), _FRESH[way.precision](weight)) if ready is None else ready
+
+
+def joined(weights: Sequence[Tensor]) -> Operand:
+    """Several weights (O, I) as one operand, which makes of rows what each of them does, side by side."""
+    way = compute.current()
+    if way.kept is None or not all(isinstance(weight, nn.Parameter) for weight in weights):
+        return _FRESH[way.precision](torch.cat(list(weights)))
+    name = tuple(map(id, weights))
+    ready: Operand | None = way.kept.get(name)
+    return way.kept.setdefault(name, _FRESH[way.precision](torch.cat(list(weights)))) if ready is None else ready
 
 
 def outer(grads: Tensor, x: Tensor, onto: Tensor | None = None) -> Tensor:

@@ -107,6 +107,10 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
         cuda("search:best_pieces", "search"),
         torch("logits:best_pieces"),
     ),
+    "add_norm": (c("steps:add_norm", "gapless"), torch("steps:add_norm")),
+    "attend_rows": (c("steps:attend_rows"), torch("steps:attend_rows")),
+    "attend_memory": (c("steps:attend_memory", "gapless"), torch("steps:attend_memory")),
+    "attend_dots": (c("steps:attend_dots", "gapless"), torch("attention:attend_dots")),
     "fill_mask": (c("elementwise:fill_mask", "in_any_mode"), torch("dropout:fill_mask")),
     "operand_bf16": (c("operands:Tiles", "bf16_units"), torch("operands:Rounded")),
     "outer_bf16": (c("operands:outer", "bf16_units"), torch("operands:outer")),
@@ -135,6 +139,11 @@ def operation(name: str, reference: Callable[P, R]) -> Callable[P, R]:
 
     done.__doc__, done.__name__ = reference.__doc__, name
     return done
+
+
+def form(name: str, *arguments: Any) -> str:
+    """The name of the backend that does an operation with these arguments."""
+    return next(one.name for one in OPERATIONS[name] if not one.takes or _found(one.takes)(arguments))
 
 
 def _found(where: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from mtkit.ops.operand import Operand
+from mtkit.ops.compute import Kept
 from mtkit.ops.reference.operands import Rounded
 
 
@@ -27,7 +27,7 @@ def in_fp32(x: Tensor, y: Tensor) -> Tensor:
     return (torch.bmm if x.dim() == 3 else torch.mm)(x, y, out_dtype=torch.float32)
 
 
-def operands(parameters: Iterable[nn.Parameter]) -> dict[int, Operand]:
+def operands(parameters: Iterable[nn.Parameter]) -> Kept:
     """Those that are matrices of fp32 on CUDA, ready for products, by id; where torch is too old none."""
     able = "dtype" in torch.ops.aten.mm.overloads()
     return {

@@ -8,6 +8,7 @@ from mtkit.schema import Config
 def card(config: Config, facts: TrainingFacts) -> str:
     """Markdown that says what the model is, what it scored and on which data."""
     data, parts, scores = config.data, architecture(config.model), facts.scores
+    command = " ".join(facts.command.split()[:2])
     lines = [
         f"# {config.run_name}: {data.source_lang} to {data.target_lang}",
         "",
@@ -29,11 +30,13 @@ def card(config: Config, facts: TrainingFacts) -> str:
         "",
         "## Training",
         "",
-        f"`mtkit train`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
+        f"`{command}`, seed {facts.seed}, {facts.updates:,} updates, {facts.minutes:.1f} minutes"
         f"{f', the weights of {facts.averaged} validations averaged' if facts.averaged else ''}"
         f"{f', computed in {facts.precision}' if facts.precision else ''}; "
         "the whole config follows.",
         *(["", f"Begun with the weights of `{config.train.init_from}`."] if config.train.init_from else []),
+        *_parents(facts),
+        *_measured(facts),
         "",
         "```json",
         config.model_dump_json(indent=1),
@@ -46,3 +49,34 @@ def card(config: Config, facts: TrainingFacts) -> str:
         *(f"| {name} | `{value}` |" for name, value in sorted(facts.hashes.items())),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _parents(facts: TrainingFacts) -> list[str]:
+    """The line of models that it comes from, and what it and its parent score."""
+    lines = ["", "| parent | | taken over | training | its text |", "|---|---|---|---|---|"] if facts.parents else []
+    for one in facts.parents:
+        known = one.training
+        rounded = f", exported in {one.exported}" if one.exported else ""
+        training = (
+            f"{known.updates:,} updates, {known.minutes:.1f} minutes, `{known.command}`" if known else "not known"
+        )
+        texts = ", ".join(f"`{name}`" for name in known.hashes) if known else "not known"
+        took = one.took.replace("|", "\\|")
+        lines.append(f"| `{one.name}` | {' to '.join(one.languages)}{rounded} | {took} | {training} | {texts} |")
+    return lines
+
+
+def _measured(facts: TrainingFacts) -> list[str]:
+    """What it and its parent score."""
+    if not facts.measured:
+        return []
+    share = (
+        f", with {facts.share:.0%} of what was learnt and the rest of the parent's weights" if facts.share < 1 else ""
+    )
+    lines = ["", f"Its parent and it, translating greedily{share}:", ""]
+    lines += ["| text | pairs | metric | parent | this | signature |", "|---|---|---|---|---|---|"]
+    for one in facts.measured:
+        for name, now in one.after.items():
+            signature = f"`{one.signatures[name]}` " if name in one.signatures else ""
+            lines.append(f"| {one.text} | {one.pairs:,} | {name} | {one.before[name]:.2f} | {now:.2f} | {signature}|")
+    return lines

@@ -9,9 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
-from mtkit.schema.described import described
 from mtkit.schema.model import Attention, Model
-from mtkit.schema.section import Count, Dropped, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
 from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
@@ -169,6 +168,8 @@ class Train(Section):
     """Of products (tf32: on CUDA), or, for Transformers, of all but parameters (amp); auto: by model and processor."""
     init_from: str = ""
     """A bundle or a run to begin from, with its weights and its tokenizer; "": from nothing."""
+    init_parts: Parts = []
+    """What is taken of init_from, with a tokenizer of one's own: embeddings go by piece; []: all, and its tokenizer."""
     graphs: bool = True
     """On CUDA, record the pass of a batch once a shape and play it back."""
     reduce: Literal["fp32", "bf16"] = "fp32"
@@ -197,7 +198,6 @@ class Train(Section):
         return self
 
 
-@described
 class Decode(Decoding, Section):
     @field_validator("rules")
     @classmethod

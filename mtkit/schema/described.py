@@ -1,16 +1,14 @@
-"""Lines on keys that a table of the config inherits from a plain class. Must not know what any key does."""
+"""The line on each key of a table of the config: what stands below it in the source, inherited keys among them.
 
-from typing import TypeVar
+Must not know what any key does.
+"""
 
 from mtkit import decoding
+from mtkit.decoding import Decoding
 from mtkit.schema.section import Section
 
-Table = TypeVar("Table", bound=Section)
 
-
-def described(table: type[Table]) -> type[Table]:
-    """The table, each key with the line that stands below it; pydantic reads those of its own classes only."""
-    for key, line in decoding.lines(table).items():
-        if key in table.model_fields:
-            table.model_fields[key].description = line
-    return table
+def lines(table: type[Section]) -> dict[str, str]:
+    """Key -> line, of a table whose class is written in a file or has descriptions."""
+    written = decoding.lines(table, (Section, Decoding))
+    return {key: field.description or written.get(key, "") for key, field in table.model_fields.items()}

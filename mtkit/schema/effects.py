@@ -45,10 +45,15 @@ def value(config: Config, key: str) -> Any:
     return found
 
 
+def _begun_whole(config: Config) -> bool:
+    """Whether all of a model is taken from another one."""
+    return bool(config.train.init_from) and not config.train.init_parts
+
+
 def _of_training_tokenizer(config: Config) -> str:
     if config.tokenizer.model:
         return "beside tokenizer.model, whose files are taken as they are: leave it out"
-    return "beside train.init_from, whose tokenizer is taken: leave it out" if config.train.init_from else ""
+    return "beside train.init_from, whose tokenizer is taken: leave it out" if _begun_whole(config) else ""
 
 
 def _tokenizer_kind(config: Config) -> str:
@@ -70,11 +75,11 @@ def _variational(config: Config) -> str:
 
 
 def _init(config: Config) -> str:
-    return "beside train.init_from, whose weights are taken: leave it out" if config.train.init_from else ""
+    return "beside train.init_from, whose weights are taken: leave it out" if _begun_whole(config) else ""
 
 
 def _recurrent_init(config: Config) -> str:
-    if config.train.init_from:
+    if _begun_whole(config):
         return _init(config)
     model = config.model
     if not model.recurrent:
@@ -107,6 +112,10 @@ def _cut(config: Config) -> str:
     if config.train.consistency == "simcut":
         return ""
     return f'with train.consistency = "{config.train.consistency}": leave it out, or use "simcut"'
+
+
+def _init_parts(config: Config) -> str:
+    return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
 
 
 def _outer(config: Config) -> str:
@@ -159,6 +168,7 @@ EFFECTS: dict[str, Condition] = {
     "train.cut": _cut,
     **_all("train.", "max_epochs", "max_updates", "max_minutes", "validate_every", "validate_lines", "patience"),
     **_all("train.", "metric", "average", "ema", "precision", "init_from", "graphs", "reduce", "sync_every"),
+    "train.init_parts": _init_parts,
     "train.average_of": _average_of,
     "train.outer": _outer,
     **_all("decode.", *Decode.model_fields),

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from mtkit import registry
 from mtkit.errors import ConfigError
-from mtkit.schema import Config
+from mtkit.schema import Config, described
 from mtkit.schema.kinds import ByName
 from mtkit.schema.section import ChoiceOf
 
@@ -44,6 +44,7 @@ def keys(prefix: str = "") -> list[Key]:
 
 
 def _keys(table: Any, prefix: str, of: str) -> Iterator[Key]:
+    said = described.lines(table)
     for key, field in table.model_fields.items():
         name = prefix + key
         by_name = next((mark for mark in field.metadata if isinstance(mark, ByName)), None)
@@ -53,7 +54,7 @@ def _keys(table: Any, prefix: str, of: str) -> Iterator[Key]:
         elif hasattr(field.annotation, "model_fields"):
             yield from _keys(field.annotation, f"{name}.", of)
         else:
-            yield Key(name, of, _said(field.annotation, field.metadata), _default(field), field.description or "")
+            yield Key(name, of, _said(field.annotation, field.metadata), _default(field), said[key])
             if hasattr(inner, "model_fields"):
                 yield from _keys(inner, f"{name}[].", of)
 

@@ -92,6 +92,7 @@ def _table(kind: str, name: str, line: registry.Choice) -> type[Side]:
         fields.setdefault("conv", (Conv, []))
     try:
         made: type[Side] = create_model(built.__name__, __base__=Side, __module__=built.__module__, **fields)
+        made.model_rebuild(force=True)  # now, so that what cannot be said is refused here
     except (PydanticUserError, NameError) as error:
         raise ConfigError(
             f"{kind} {name!r} of {line.origin}: {line.where} takes what a config cannot say: "

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -12,11 +12,10 @@ from mtkit.errors import ConfigError
 
 
 class Section(BaseModel):
-    """Base of every table of the config: frozen, strict, no unknown keys."""
+    """Base of every table of the config: frozen, strict, no unknown keys. What is below a key says what it does; it is
+    read where somebody asks (`described`), and what checks a table is made when there is one to check."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ def _as_list(value: Any) -> Any:
 
 
 Paths = Annotated[list[str], BeforeValidator(_as_list)]
+Parts = Annotated[list[Literal["encoder", "decoder", "embeddings"]], BeforeValidator(_as_list)]
+"""Of a model."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 Dropped = Annotated[float, Field(ge=0, le=0.95)]
 Count = Annotated[int, Field(ge=0)]

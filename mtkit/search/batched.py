@@ -169,7 +169,7 @@ def _batch(
     if in_tables(device):
         yield lambda: True
     encoded = ensemble.encode(padded, listed)
-    given = encoded.step, encoded.state, made, ranking, selection
+    given = encoded.state, made, ranking, selection
     asked: dict[str, Any] = {
         "bos": context.bos,
         "n_best": wanted.n_best,
@@ -179,9 +179,10 @@ def _batch(
     }
     found: Found
     if in_tables(device):
-        found = yield from search_in_tables(*given, **asked, device=device, recorder=recorder(device))
+        found = yield from search_in_tables(encoded.step, *given, **asked, device=device, recorder=recorder(device))
     else:
-        found = search(*given, **asked).__getitem__
+        with ensemble.entered():
+            found = search(encoded.step_within, *given, **asked).__getitem__
 
     def checked(part: slice) -> list[list[Hypothesis]]:
         some = found(part)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mtkit.corpus.batch import pad
 from mtkit.model.seq2seq import Seq2Seq, ToLogits
-from mtkit.ops.operand import Operand
+from mtkit.ops.compute import Kept
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import precision
 from mtkit.ops.wide import operands
@@ -33,7 +33,7 @@ class EnsembleState:
 
     def reorder(self, parents_BK: Tensor) -> "EnsembleState":
         """See search.State."""
-        return replace(self, parts=tuple(part.reorder(parents_BK) for part in self.parts))
+        return EnsembleState(tuple(part.reorder(parents_BK) for part in self.parts), self.ruled_out_BC)
 
     def keep(self, sentences: Tensor) -> "EnsembleState":
         """See search.State."""
@@ -88,7 +88,7 @@ class Ensemble:
 
     def __init__(self, models: list[Seq2Seq], source_eos: list[int], precision: str = "fp32") -> None:
         self.models, self.source_eos, self.precision = models, source_eos, precision
-        self._kept: dict[int, Operand] = {}
+        self._kept: Kept = {}
         if precision == "bf16":
             self._kept |= operands(parameter for model in models for parameter in model.parameters())
 
@@ -143,17 +143,21 @@ class Encoded:
     def step(self, last_BK: Tensor, state: EnsembleState) -> tuple[Tensor, EnsembleState, Tensor]:
         """See search.Step; the attention is the first model's."""
         with self.ensemble.entered():
-            if self.listed is not None:
-                last_BK = self.listed.pieces_C[last_BK]
-            made = []
-            for i, (model, part) in enumerate(zip(self.ensemble.models, state.parts, strict=True)):
-                output = None if self.outputs is None else self.outputs[i]
-                logits_BKC, part, weights_BKS = model.step(last_BK, part, output)
-                if state.ruled_out_BC is not None:
-                    logits_BKC += state.ruled_out_BC.unsqueeze(1)
-                made.append((logits_BKC, part, weights_BKS))
-            logits_BKC = made[0][0]
-            if len(made) > 1:
-                logprobs = torch.stack([logits.float().log_softmax(-1) for logits, _, _ in made])
-                logits_BKC = logprobs.logsumexp(0) - log(len(made))
-            return logits_BKC, replace(state, parts=tuple(part for _, part, _ in made)), made[0][2]
+            return self.step_within(last_BK, state)
+
+    def step_within(self, last_BK: Tensor, state: EnsembleState) -> tuple[Tensor, EnsembleState, Tensor]:
+        """The same for whoever has entered the ensemble's precision for all steps."""
+        if self.listed is not None:
+            last_BK = self.listed.pieces_C[last_BK]
+        made = []
+        for i, (model, part) in enumerate(zip(self.ensemble.models, state.parts, strict=True)):
+            output = None if self.outputs is None else self.outputs[i]
+            logits_BKC, part, weights_BKS = model.step(last_BK, part, output)
+            if state.ruled_out_BC is not None:
+                logits_BKC += state.ruled_out_BC.unsqueeze(1)
+            made.append((logits_BKC, part, weights_BKS))
+        logits_BKC = made[0][0]
+        if len(made) > 1:
+            logprobs = torch.stack([logits.float().log_softmax(-1) for logits, _, _ in made])
+            logits_BKC = logprobs.logsumexp(0) - log(len(made))
+        return logits_BKC, EnsembleState(tuple(part for _, part, _ in made), state.ruled_out_BC), made[0][2]

@@ -126,27 +126,33 @@ def search(
     B = len(rules.limits_B)
     longest = rules.limits_B.tolist()
     found: list[list[Hypothesis]] = [[] for _ in range(B)]
+    worst = [-inf] * B  # the score to be beaten: that of the last of n_best; minus infinity: there are fewer
     sentences = list(range(B))  # numbers of those still searched
     ended_B = torch.zeros(B, dtype=torch.long)
     totals_BK = torch.zeros(B, 1)
-    pieces_BKL = torch.full((B, 1, 1), bos)
+    last_BK = torch.full((B, 1), bos)
+    pieces_BKL = torch.empty(B, 1, 0, dtype=torch.long)
     history = _History(details, attention or bool(ranking.coverage_penalty))
 
     for length in range(1, max(longest) + 2):  # of the hypotheses after this step, their end included
-        logits_BKV, state, weights_BKS = step(pieces_BKL[:, :, -1], state)
+        logits_BKV, state, weights_BKS = step(last_BK, state)
         logits_BKV = logits_BKV.float()
         added_BK = totals_BK - log_sums(logits_BKV)
-        rules.apply(logits_BKV, pieces_BKL[:, :, 1:])
+        rules.apply(logits_BKV, pieces_BKL)
         best_BK, parents_BK, last_BK = selection(logits_BKV, added_BK, ended_B, length)
 
         pieces_BKL = torch.cat([pick(pieces_BKL, parents_BK), last_BK.unsqueeze(2)], 2)
         history = history.grown(best_BK, weights_BKS, parents_BK)
-        ends_BK = (last_BK == rules.eos) & (best_BK > -inf)
-        ended = _Ended(ends_BK, best_BK, pieces_BKL, history)
-        for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, attention):
-            found[sentences[b]].append(hypothesis)
-        ended_B = ended_B + ends_BK.sum(1)
-        totals_BK = best_BK.masked_fill(last_BK == rules.eos, -inf)
+        totals_BK, eos_BK = best_BK, last_BK == rules.eos
+        if eos_BK.any():
+            totals_BK, ends_BK = best_BK.masked_fill(eos_BK, -inf), eos_BK & (best_BK > -inf)
+            ended_B = ended_B + ends_BK.sum(1)
+            ended = _Ended(ends_BK, best_BK, pieces_BKL, history)
+            for b, hypothesis in ended.hypotheses(ranking, sentences, source_lengths, attention):
+                mine = found[sentences[b]]
+                mine.append(hypothesis)
+                if len(mine) >= n_best:
+                    worst[sentences[b]] = sorted(h.score for h in mine)[-n_best]
         state, rules = state.reorder(parents_BK), rules.reorder(parents_BK, last_BK)
 
         alive_B = totals_BK.max(1).values.tolist()
@@ -154,24 +160,23 @@ def search(
             b
             for b, sentence in enumerate(sentences)
             if alive_B[b] > -inf
-            and not (
-                len(found[sentence]) >= n_best
-                and sorted(h.score for h in found[sentence])[-n_best]
-                >= ranking.bound(alive_B[b], length, longest[sentence])
-            )
+            and (worst[sentence] == -inf or not worst[sentence] >= ranking.bound(alive_B[b], length, longest[sentence]))
         ]
         if not left:
             break
         gone = len(sentences) - len(left)
+        if not gone:
+            continue
         rows = torch.tensor(left)
-        if 0 < gone < WORTHWHILE * len(sentences):
+        if gone < WORTHWHILE * len(sentences):
             still_B1 = torch.zeros(len(sentences), 1, dtype=torch.bool).index_fill_(0, rows, True)
             totals_BK = totals_BK.masked_fill(~still_B1, -inf)
-        elif gone:
+        else:
             sentences = [sentences[b] for b in left]
             state, rules = state.keep(rows), rules.keep(rows, rows)
             selection, history = selection.keep(rows), history.keep(rows)
-            ended_B, totals_BK, pieces_BKL = ended_B[rows], totals_BK[rows], pieces_BKL[rows]
+            ended_B, totals_BK, last_BK = ended_B[rows], totals_BK[rows], last_BK[rows]
+            pieces_BKL = pieces_BKL[rows]
     return [sorted(hypotheses, key=lambda h: -h.score)[:n_best] for hypotheses in found]
 
 
@@ -185,6 +190,8 @@ class _History:
     weights_BKLS: Tensor | None = None
 
     def grown(self, totals_BK: Tensor, weights_BKS: Tensor, parents_BK: Tensor) -> "_History":
+        if not (self.scored or self.looked):
+            return self
         totals_BKL, weights_BKLS = None, None
         if self.scored:
             totals_BKL = _longer(self.totals_BKL, totals_BK, parents_BK)
@@ -228,8 +235,8 @@ class _Ended:
             if self.history.weights_BKLS is not None:
                 assert source_lengths is not None
                 weights_LS = self._of(self.history.weights_BKLS, at, i)[:, : source_lengths[sentences[b]]]
-            score = ranking.score(total, len(line) - 1, weights_LS)
-            made.append((b, Hypothesis(line[1:-1], total, score, parts, weights_LS if attention else None)))
+            score = ranking.score(total, len(line), weights_LS)
+            made.append((b, Hypothesis(line[:-1], total, score, parts, weights_LS if attention else None)))
         return made
 
     @staticmethod

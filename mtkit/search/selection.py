@@ -60,10 +60,15 @@ class Beam:
         """See Selection."""
         _, K, V = logits_BKV.shape
         best_BM, places_BM = best_pieces(logits_BKV, added_BK, min(self.size, K * V))
+        if K == 1:
+            parents_BM, last_BM = torch.zeros_like(places_BM), places_BM
+        else:
+            parents_BM = places_BM // V
+            last_BM = places_BM - parents_BM * V
         if self.size > 1:
             ranks_M = torch.arange(best_BM.shape[1], device=best_BM.device)
             best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), -inf)
-        return best_BM, places_BM // V, places_BM % V
+        return best_BM, parents_BM, last_BM
 
     def keep(self, sentences: Tensor) -> "Beam":
         """See Selection."""

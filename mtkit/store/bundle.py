@@ -210,10 +210,8 @@ def _model(seal: files.Seal, config: BundleConfig, device: torch.device) -> tupl
             raise Unreadable(
                 f"{path} has {len(found)} tensors, too few for the {layers:,} layers of {bundle_config.FILE}"
             )
-        # Built without memory, then given the file's tensors: no time goes into values that are replaced.
         try:
-            with torch.device("meta"), _NoValues():
-                model = build(config.model, *config.vocab_sizes, config.shared)
+            model = blank(config.model, config.vocab_sizes, config.shared)
         except (RuntimeError, TypeError, ValueError) as error:  # of a plug-in's, say, whose bounds nobody knows here
             raise Unreadable(f"the model of {seal.folder / bundle_config.FILE} cannot be built ({error})") from None
         expected = weights.expected(tensor_files.specs(tensors.named(model)), found)
@@ -241,6 +239,12 @@ def _shortlist(seal: files.Seal, copies: bool, source: int, target: int) -> Shor
             wrong = ids.min() if ids.min() < least else ids.max()
             raise Unreadable(f"{path}, tensor {name}: found the id {wrong}, expected {least} to {target - 1}")
     return Shortlist(table["likely_VN"], table["always"], copies)
+
+
+def blank(model: Model, vocab_sizes: tuple[int, int], shared: bool) -> Seq2Seq:
+    """A model without memory, to be given values or to be looked at: no time goes into values that are replaced."""
+    with torch.device("meta"), _NoValues():
+        return build(model, *vocab_sizes, shared)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from mtkit.store import earlier
 from mtkit.store.format import Format
 from mtkit.store.typed import FileName, Language, Pieces, parsed
 
-BUNDLE = Format("bundle", 4, oldest=2, kinds=("trained", "exported"))
-"""Versions 2 and 3 said with their number what kind they are, and noted no training."""
+BUNDLE = Format("bundle", 5, oldest=2, kinds=("trained", "exported"))
+"""Versions 2 and 3 said with their number what kind they are, and noted no training; version 4 knew of no parents."""
 FILE = "config.json"
 LONGEST = 1 << 20  # pieces of a sentence
 
@@ -24,7 +24,7 @@ LONGEST = 1 << 20  # pieces of a sentence
 class Record(BaseModel):
     """Base of all that is noted here: frozen, and no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ShortlistFacts(Record):
@@ -86,9 +86,9 @@ def read(folder: Path) -> BundleConfig:
     except reading.Unreadable as error:
         raise BundleError(f"{path} cannot be read: {error}; copy the bundle again") from None
     version = BUNDLE.check(table, path)
-    if version < BUNDLE.version:
-        table = earlier.upgraded(table, card(folder), BUNDLE.version)
-    return _parsed(table, path)
+    if version < 4:
+        table = earlier.upgraded(table, card(folder))
+    return _parsed({**table, "format_version": BUNDLE.version}, path)
 
 
 def card(folder: Path) -> str:

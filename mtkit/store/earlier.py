@@ -16,10 +16,10 @@ _PARAMETERS = re.compile(r"([\d,]+) parameters\.$", re.MULTILINE)
 _CONFIG = re.compile(r"^```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
 
-def upgraded(table: Mapping[str, Any], card: str, version: int) -> dict[str, Any]:
-    """The config.json of a bundle of format 2 or 3 as one of `version`: their number said what kind they are."""
+def upgraded(table: Mapping[str, Any], card: str) -> dict[str, Any]:
+    """The config.json of a bundle of format 2 or 3 as one of format 4: their number said what kind they are."""
     kind = "exported" if table["format_version"] == 3 else "trained"
-    return {**table, "kind": kind, "format_version": version, "training": training_of(card)}
+    return {**table, "kind": kind, "training": training_of(card)}
 
 
 def training_of(card: str) -> dict[str, Any] | None:

@@ -37,6 +37,19 @@ class Begin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inherited:
+    """What another model has learnt was taken over."""
+
+    event: ClassVar[str] = "inherited"
+    update: int
+    parent: str
+    sha256: str
+    """Of its weights."""
+    took: str
+    """In words."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Processes:
     """Several processes train from here on, or others than did so far."""
 
@@ -140,9 +153,10 @@ class Other:
     values: dict[str, Any]
 
 
-Event = Begin | Processes | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
+Event = Begin | Inherited | Processes | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
 _KINDS = {
-    kind.event: kind for kind in (Begin, Processes, Precision, Update, Validation, Planned, Halved, Average, Finished)
+    kind.event: kind
+    for kind in (Begin, Inherited, Processes, Precision, Update, Validation, Planned, Halved, Average, Finished)
 }
 
 

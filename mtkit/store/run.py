@@ -30,7 +30,7 @@ HARMLESS = (
 
 RUN = Format("run", 4, error=RunError)
 """Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from, version 3 of one process
-only."""
+only and of no parts of a model."""
 
 
 def harmless(key: str) -> bool:

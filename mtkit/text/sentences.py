@@ -5,12 +5,14 @@ Knows strings and how many pieces each has, from a function that counts; must no
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from mtkit.text import languages
 
 Count = Callable[[list[str]], list[int]]
+LONG = 1 << 16
+"""Characters that are counted at once, at most: to count takes thirty times as much memory as what is counted."""
 
 # Where a line may break: all white space but no-break spaces, and the zero-width space between Thai or Khmer words.
 SPACE = " \t-\r\x1c-\x1f\x85\u1680\u2000-\u2006\u2008-\u200b\u2028\u2029\u205f\u3000"
@@ -25,6 +27,7 @@ SHORT = re.compile(r"(?:^|[\s.(\[\"'„“‘«-])(?:\d\d?|[^\W\d_])$")
 FOLLOWING = re.compile(
     "[\u0e33\u0eb3\u1160-\u11ff\u200c\u200d\ud7b0-\ud7fb\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 )
+_LAST = re.compile(rf".*[{SPACE}]", re.DOTALL)
 FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
 
@@ -35,9 +38,41 @@ def split(line: str, most: int, count: Count) -> list[str]:
     as fit; a word still too long into equal parts, accents and the like left with their letter where that can be. White
     space stays at the end of the part before it. Only a single character can have more than `most` pieces.
 
-    Takes time near linear in the length of the line, if `count` does.
+    Takes time near linear in the length of the line, if `count` does, and never has it count more than `LONG`.
     """
-    return _fit(line, count([line])[0], most, count, 0)
+    if len(line) <= LONG:
+        return _fit(line, count([line])[0], most, count, 0)
+    units = [block for unit in _sentences(line) for block in blocks(unit)]
+    sizes = (size for some in groups(units, LONG) for size in count(some))
+    return [fine for unit, size in zip(units, sizes, strict=True) for fine in _fit(unit, size, most, count, 1)]
+
+
+def blocks(text: str) -> Iterator[str]:
+    """A text in blocks of at most `LONG` characters: cut after white space, else between characters, else anywhere."""
+    start = 0
+    while len(text) - start > LONG:
+        found = _LAST.match(text, start, start + LONG)
+        end = found.end() if found else start + LONG
+        while not found and end > start + 1 and _belongs(text, end):
+            end -= 1
+        end = end if end > start + 1 else start + LONG
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def groups(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Neighbours, as many together as have at most so many characters, or one."""
+    group: list[str] = []
+    room = most
+    for text in texts:
+        if group and len(text) > room:
+            yield group
+            group, room = [], most
+        group.append(text)
+        room -= len(text)
+    if group:
+        yield group
 
 
 def join(parts: list[str], language: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from mtkit.translator.request import Candidate, Translation
 
@@ -27,6 +28,13 @@ def links(alignment: Sequence[tuple[int, int]] | None) -> str:
     return " ".join(f"{source}-{target}" for source, target in alignment or [])
 
 
-def jsonl(number: int, translation: Translation) -> str:
-    """A translation as a line of JSON."""
-    return json.dumps(translation.as_json(number), ensure_ascii=False) + "\n"
+class Told(Protocol):
+    """A translation, or what a model says of a pair."""
+
+    def as_json(self, number: int) -> dict[str, Any]:
+        """Plain values."""
+
+
+def jsonl(number: int, told: Told, precision: str) -> str:
+    """What is told of a line as a line of JSON, with the precision that it was made in."""
+    return json.dumps(told.as_json(number) | {"precision": precision}, ensure_ascii=False) + "\n"

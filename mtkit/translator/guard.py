@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 from mtkit.text import spans
 from mtkit.text.fold import fold
@@ -24,9 +25,12 @@ from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
 CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
 LOOPS, LOOPS_MORE = 2, 10  # more than so many pieces a source piece, and these, are no translation
+TOGETHER = 1 << 16  # characters that are searched again at once, about: attention to more might not fit into memory
 SHOWN = 40  # characters of what a warning is about
 
 Search = Callable[[list[Line], Request], Iterable[Translation]]
+Waiting: TypeAlias = "tuple[int, int, Job, Part, list[Candidate]]"
+"""Line, part, and the translations of it that are not right."""
 
 
 class Guard:
@@ -42,7 +46,7 @@ class Guard:
     def __init__(self, languages: tuple[str, str], request: Request, beam: int, attends: bool) -> None:
         self._request, self._beam, self._attends = request, beam, attends
         self._percent_first, self._in_target = map(spans.percent_first, languages)
-        self._waiting: list[tuple[int, int, Job, Part, list[Candidate]]] = []
+        self._waiting = deque[Waiting]()
 
     def passed(
         self, number: int, place: int, job: Job, line: Line | Pair, candidates: list[Candidate]
@@ -84,15 +88,24 @@ class Guard:
             search: gives translations of lines, in order: first others of what has more of them, then of the bare text
                 of what is left.
         """
-        asked, waiting = replace(self._request, protect=False), self._waiting
+        while self._waiting:
+            some, size = list[Waiting](), 0
+            while self._waiting and size < TOGETHER:
+                some.append(self._waiting.popleft())
+                size += len(some[-1][3].text)
+            yield from self._again(some, search)
+
+    def _again(self, waiting: list[Waiting], search: Search) -> Iterator[tuple[int, int, list[Candidate]]]:
+        asked = replace(self._request, protect=False)
         more = [one for one in waiting if self._has_others(*one)]
         lines = [part.line(part.text) for *_, part, _ in more]
         others = search(lines, replace(asked, n_best=self._beam)) if more else ()
-        for one, translation in zip(more, others, strict=True):
-            number, place, _, part, _ = one
-            if right := part.mended(_unframed(translation)):
-                waiting = [other for other in waiting if other is not one]
-                yield number, place, right[:1]
+        right = set[tuple[int, int]]()
+        for (number, place, _, part, _), translation in zip(more, others, strict=True):
+            if mended := part.mended(_unframed(translation)):
+                right.add((number, place))
+                yield number, place, mended[:1]
+        waiting = [one for one in waiting if one[:2] not in right]
         lines = [part.line(part.bare[0]) for *_, part, _ in waiting]
         bare = search(lines, replace(asked, align=self._attends)) if waiting else ()
         for (number, place, job, part, first), translation in zip(waiting, bare, strict=True):

@@ -18,8 +18,12 @@ def wordless(line: str, protect: bool = True) -> bool:
     Args:
         protect: those of placeholders, tags and addresses do not count.
     """
-    found = spans.find(line) if protect else []
-    return not any(map(str.isalpha, fold(spans.without(line, found)[0]) if found else line))
+    at = 0
+    for span in spans.find(line) if protect else []:
+        if any(map(str.isalpha, fold(line[at : span.start]))):
+            return False
+        at = span.end
+    return not any(map(str.isalpha, line[at:]))
 
 
 def as_it_is(line: str, request: Request) -> Translation:

@@ -144,12 +144,14 @@ def look(translator: Translator, one: Line | Pair) -> Look:
     if len(translator.members) > 1:
         raise ConfigError("one model at a time can be looked into")
     (member,), align, decode = translator.members, translator.attends, translator.decode
+    if translator.asked.precision == "auto":  # nothing is seen that only rounding makes
+        decode = decode.model_copy(update={"precision": "fp32"})
     segmenter = Segmenter([member], spans.percent_first(translator.source_lang))
     if isinstance(one, Pair):
-        (made,), jobs = translator.forced([one], align=align), segmenter.forced([one])
+        (made,), jobs = translator.forced([one], decode, align), segmenter.forced([one])
         decode = decode.model_copy(update={"beam_size": 1})
     else:
-        (made,), jobs = translator.window([one], request=Request(align=align)), segmenter.jobs([one])
+        (made,), jobs = translator.window([one], decode, Request(align=align)), segmenter.jobs([one])
     notes = list(made.warnings)
     if not align:
         notes.append("this model has no attention: how it moves with the source is seen by its gradients alone")

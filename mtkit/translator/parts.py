@@ -17,6 +17,7 @@ class Job:
 
     Attributes:
         given: what models are given of each part; default: all of it.
+        found: the translations of each part; [] where they are missing.
         kept: what must not change in the line; None: nobody has looked for it.
     """
 
@@ -25,11 +26,18 @@ class Job:
     warnings: list[str]
     given: list[str] = field(default_factory=list)
     found: list[list[Candidate]] = field(init=False)
+    missing: int = field(init=False)
     kept: list[Span] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.given = self.given or self.parts
         self.found = [[]] * len(self.parts)  # each is replaced, none is written into
+        self.missing = len(self.parts)
+
+    def put(self, place: int, candidates: list[Candidate]) -> None:
+        """Take the translations of a part."""
+        self.missing += bool(self.found[place]) - bool(candidates)
+        self.found[place] = candidates
 
     @cached_property
     def bounds(self) -> list[int]:

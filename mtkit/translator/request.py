@@ -47,6 +47,8 @@ class Translation:
     """Best first, no text twice but among draws; empty for a blank line."""
     warnings: list[str] = field(default_factory=list)
     """What was done with the line that its writer may not expect."""
+    origin: str = "model"
+    """Who says so: the model, or a memory."""
 
     @property
     def text(self) -> str:
@@ -78,6 +80,7 @@ class Translation:
             "source_tokens": best.source_tokens if best else None,
             "stride": best.stride if best else 1,
             "warnings": self.warnings,
+            "origin": self.origin,
         }
 
 

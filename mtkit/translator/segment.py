@@ -4,6 +4,7 @@ A blank line, one that the tokenizers make nothing of, and one that has nothing 
 Tokenizers are given folded text alone.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -16,8 +17,13 @@ from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator import kept, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
-from mtkit.translator.request import Line, Pair
+from mtkit.translator.request import Line, Pair, Request, Translation
 
+SPACES = re.compile(" {2,}")
+TOGETHER = 1 << 18  # characters whose ids are made at once
+PER_PIECE = 16  # characters, at most, of nearly all
+FORCED = 4096  # pieces of a side that is only scored, or so many times those of the longest training sentence:
+TIMES_LONGEST = 16  # all of it is looked at in one go, which a Transformer needs the square of it for
 PART = 0x85EBCA6B  # what numbers of a line's parts are apart, far from those of other lines
 
 
@@ -59,8 +65,8 @@ class Segmenter:
             if not prefix and kept.wordless(line.text, protect):
                 continue
             given, whole = self._given(line.text, whole, protect)
-            length = self._length(whole)
-            if length <= self.longest:
+            length = self._length(whole) if whole else self._length_of(line.text)
+            if whole and length <= self.longest:
                 made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], [given])
                 continue
             if prefix:
@@ -72,15 +78,36 @@ class Segmenter:
         return made
 
     def forced(self, pairs: Sequence[Pair]) -> dict[int, Job]:
-        """The same for pairs of which no side is blank: the whole target and its end are the prefix."""
+        """The same for pairs of which no side is blank, or too long (`too_long`): the whole target and its end are the
+        prefix."""
         made = {}
         for number, whole in self._encoded([pair.text for pair in pairs]).items():
             pair = pairs[number]
             target = fold(pair.target)
-            if target.strip():
+            if target.strip() and not self.too_long(pair, whole):
                 prefix = [*self.target.encode([target])[0], self.target.eos]
                 made[number] = Job([pair.text], [Sentence(whole, prefix, pair.number)], [])
         return made
+
+    def too_long(self, pair: Pair, source: list[list[int]] | None = None) -> str:
+        """Why a pair is not scored, if a side is too long for it; else "".
+
+        Args:
+            source: its ids, if they are known, of each model.
+        """
+        most = max(FORCED, TIMES_LONGEST * self.longest)
+        for side, text, ids in (("source", pair.text, source), ("target", pair.target, None)):
+            pieces = self._length(ids) if ids else self._length_of(text, self.target if side == "target" else None)
+            if pieces > most:
+                return f"the {side} has {pieces:,} pieces, more than the {most:,} that are scored in one go: split it"
+        return ""
+
+    def without_model(self, line: Line | Pair, request: Request) -> Translation:
+        """What comes of a line or a pair that `jobs` or `forced` left out."""
+        if isinstance(line, Line):
+            return kept.as_it_is(line.text, request)
+        why = self.too_long(line)
+        return Translation(line.text, [], [why] if why else [])
 
     def has_unknown(self, sentence: Sentence) -> bool:
         """Whether there is something in it that the first model, whose attention is told, does not know."""
@@ -88,14 +115,35 @@ class Segmenter:
         return strange is not None and strange in sentence.sources[0]
 
     def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
-        """The ids of each model, of the texts that are more than space to every one of them."""
-        texts = list(map(fold, texts))
-        of_models = enumerate(self._of_models(texts, self.threads))
-        return {number: whole for number, whole in of_models if texts[number].strip() and all(whole)}
+        """The ids of each model, of the texts that are more than space to every one of them; none of a text that is too
+        long to have a look at its ids."""
+        folded = {number: text for number, line in enumerate(texts) if (text := fold(line)).strip()}
+        brief = {number: text for number, text in folded.items() if not self._is_long(text)}
+        found = zip(brief, self._of_models(list(brief.values()), self.threads), strict=True)
+        known = {number: whole for number, whole in found if all(whole)}
+        return {number: known.get(number, []) for number in folded if number in known or number not in brief}
+
+    @property
+    def _most(self) -> int:
+        """Characters of what may be translated as one."""
+        return max(sentences.LONG, PER_PIECE * self.longest)
+
+    def _is_long(self, text: str) -> bool:
+        """Whether a folded text is longer than any that could be translated as one, by its characters."""
+        return len(text) > self._most and len(SPACES.sub(" ", text)) > self._most
 
     def _of_models(self, texts: list[str], threads: int = 1) -> Iterator[list[list[int]]]:
         """Of each folded text, the ids of each model."""
-        return map(list, zip(*(self._ids(one.source_tokenizer, texts, threads) for one in self.members), strict=True))
+        for some in sentences.groups(texts, TOGETHER):
+            ids = (self._ids(one.source_tokenizer, some, threads) for one in self.members)
+            yield from map(list, zip(*ids, strict=True))
+
+    def _length_of(self, text: str, tokenizer: Tokenizer | None = None) -> int:
+        """The pieces of a text, counted block by block; None: of sources."""
+        parts = sentences.blocks(fold(text))
+        if tokenizer is not None:
+            return sum(len(tokenizer.encode([part])[0]) for part in parts)
+        return sum(self._lengths([part])[0] for part in parts)
 
     @staticmethod
     def _ids(tokenizer: Tokenizer, texts: list[str], threads: int) -> list[list[int]]:
@@ -120,7 +168,9 @@ class Segmenter:
     def _in_parts(self, line: Line, length: int, protect: bool) -> Job:
         parts = self._split(line.text, protect)
         wholes = self._of_models(list(map(fold, parts)))
-        given = [self._given(part, whole, protect) for part, whole in zip(parts, wholes, strict=True)]
+        same: dict[int, int] = {}  # of millions of ids each number is kept once
+        kept_once = ([[same.setdefault(i, i) for i in ids] for ids in whole] for whole in wholes)
+        given = [self._given(part, whole, protect) for part, whole in zip(parts, kept_once, strict=True)]
         return Job(
             parts,
             [Sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
@@ -144,10 +194,13 @@ class Segmenter:
         return list(map(self._length, self._of_models(list(map(fold, texts)))))
 
     def _given(self, text: str, ids: list[list[int]], protect: bool) -> tuple[str, list[list[int]]]:
-        """What models are given of a text with these ids: itself, or, where that is too much, what is left of it
-        without what comes out as it went in."""
-        found = spans.find(text, self.percent_first) if protect and self._length(ids) > self.longest else []
-        bare = spans.without(text, spans.quoted(text, found))[0].strip() if found else ""
+        """What models are given of a text with these ids (none: it is too long for them): itself, or, where that is too
+        much, what is left of it without what comes out as it went in."""
+        much = not ids or self._length(ids) > self.longest
+        found = spans.find(text, self.percent_first) if protect and much else []
+        bare = ""
+        if found and len(text) - sum(one.end - one.start for one in found) <= self._most:
+            bare = spans.without(text, spans.quoted(text, found))[0].strip()
         of_models = next(self._of_models([fold(bare)])) if bare else []
         return (bare, of_models) if of_models and all(of_models) else (text, ids)
 

@@ -9,7 +9,6 @@ like.
 
 import logging
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from math import inf
@@ -24,7 +23,6 @@ from mtkit.ops.device import choose_device
 from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import Sampling, translate_ids
-from mtkit.search.ensemble import Ensemble
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store import bundle
@@ -36,6 +34,7 @@ from mtkit.translator.candidates import candidate
 from mtkit.translator.guard import Guard
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
+from mtkit.translator.precision import Choice, Ensembles
 from mtkit.translator.request import Line, Pair, Request, Translation, distinct
 from mtkit.translator.segment import Segmenter
 
@@ -68,12 +67,12 @@ class Translator:
                     f"{other.name} and {first.name} have different target tokenizers: the models of an ensemble "
                     "must share one; train them on the same prepared corpus, or set tokenizer.model"
                 )
-        self._decode = decode
-        self.source_lang, self.target_lang = languages
         self._members = list(members)
+        eos = [one.source_tokenizer.eos for one in members]
+        self._ensembles = Ensembles([one.model for one in members], eos)
+        self._asked, self._decode = decode, self._settled(decode)
+        self.source_lang, self.target_lang = languages
         self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
-        self._ensembles: dict[str, Ensemble] = {}
-        self._making = threading.Lock()
 
     @classmethod
     def load(
@@ -112,8 +111,22 @@ class Translator:
 
     @property
     def decode(self) -> Decode:
-        """How it searches where nothing else is said."""
+        """How it searches where nothing else is said, with the precision that is taken."""
         return self._decode
+
+    @property
+    def asked(self) -> Decode:
+        """The same with the precision that was asked for, which may be "auto"."""
+        return self._asked
+
+    @property
+    def precision(self) -> Choice:
+        """In which precision it forms products where nothing else is said, and why."""
+        return self._ensembles.choice(self._asked.precision)
+
+    def _settled(self, decode: Decode) -> Decode:
+        """Settings with the precision that is taken where one was asked for, or "auto"."""
+        return decode.model_copy(update={"precision": self._ensembles.choice(decode.precision).name})
 
     @property
     def device(self) -> str:
@@ -134,6 +147,10 @@ class Translator:
     def window_lines(self) -> int:
         """Lines that are best given to it together, at most."""
         return WINDOW if self.device == "cpu" else WINDOW_ELSEWHERE
+
+    def multiplications(self, lines: int) -> int:
+        """Of a step of search for so many lines, about."""
+        return self._ensembles.numbers * lines * self.decode.beam_size
 
     @property
     def attends(self) -> bool:
@@ -238,7 +255,7 @@ class Translator:
             ConfigError: a request that cannot be met.
             DataError: a prefix that cannot be obeyed.
         """
-        decode, request = decode or self.decode, request or Request()
+        decode, request = self._settled(decode) if decode else self.decode, request or Request()
         self.check(decode, request)
         yield from self._answers(lines, self._segmenter.jobs(lines, request.protect), decode, request, forced=False)
 
@@ -250,7 +267,8 @@ class Translator:
         Raises:
             ConfigError: align without attention.
         """
-        decode, request = decode or self.decode, Request(align=align, details=True, protect=False)
+        decode = self._settled(decode) if decode else self.decode
+        request = Request(align=align, details=True, protect=False)
         self.check(decode, request)
         greedy = decode.model_copy(update={"beam_size": 1})
         yield from self._answers(pairs, self._segmenter.forced(pairs), greedy, request, forced=True)
@@ -265,13 +283,13 @@ class Translator:
     ) -> Iterator[Translation]:
         sources = [line.text for line in lines]
         others = [number for number in range(len(lines)) if number not in jobs]
-        done = {n: Translation(sources[n], []) if forced else kept.as_it_is(sources[n], request) for n in others}
+        done = {n: self._segmenter.without_model(lines[n], request) for n in others}
         guard = Guard((self.source_lang, self.target_lang), request, decode.beam_size, self.attends)
         ranking, following = Ranking.of(decode), 0
 
         def finish(number: int) -> None:
             job = jobs[number]
-            if all(job.found):
+            if not job.missing:
                 candidates = joined(job, ranking, self.target_lang)
                 if not forced:
                     candidates = kept.framed(sources[number], candidates)
@@ -297,11 +315,11 @@ class Translator:
                 language = self.target_lang if self._copies(job.sentences[place], forced) else None
                 told = job, place, request, language
                 made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
-                job.found[place] = guard.passed(number, place, job, lines[number], made)
+                job.put(place, guard.passed(number, place, job, lines[number], made))
                 finish(number)
             yield from ready()
         for number, place, made in guard.again(lambda some, asked: self.window(some, decode, asked)):
-            jobs[number].found[place] = made
+            jobs[number].put(place, made)
             finish(number)
             yield from ready()
         assert following == len(lines), f"{len(lines)} lines have {following} translations"
@@ -325,7 +343,7 @@ class Translator:
             if not parts:
                 continue
             batches = translate_ids(
-                self._in_precision(decode.precision),
+                self._ensembles.of(decode.precision),
                 [jobs[number].sentences[place] for number, place in parts],
                 decode,
                 Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
@@ -373,13 +391,6 @@ class Translator:
             list(self.window([Line("a")]))
         finally:
             torch.set_num_threads(threads)
-
-    def _in_precision(self, precision: str) -> Ensemble:
-        with self._making:
-            if precision not in self._ensembles:
-                eos = [one.source_tokenizer.eos for one in self._members]
-                self._ensembles[precision] = Ensemble([one.model for one in self._members], eos, precision)
-            return self._ensembles[precision]
 
 
 def _loaded(names: list[str], device: str, decode: Decode) -> Translator:

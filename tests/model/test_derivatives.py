@@ -20,7 +20,8 @@ from mtkit.model.norm import LayerNorm, has_steps
 from mtkit.model.recurrent.decoder import RecurrentState
 from mtkit.model.recurrent.wirings.bahdanau import Bahdanau
 from mtkit.model.seq2seq import Seq2Seq
-from mtkit.model.transformer.decoder import TransformerDecoder, TransformerState
+from mtkit.model.transformer.decoder import TransformerDecoder
+from mtkit.model.transformer.state import TransformerState
 from mtkit.registry import CHOICES, Choice
 from tests.contract.family import assert_same, batch_of, make, outcome
 from tests.contract.toys import ToyAttention, ToyCell

@@ -5,8 +5,8 @@ import threading
 import torch
 
 from mtkit.ops import compute, native, products
+from mtkit.ops.compute import Kept
 from mtkit.ops.dropout import mask_like
-from mtkit.ops.operand import Operand
 
 
 def test_a_precision_is_left_as_it_was_and_seen_by_no_other_thread() -> None:
@@ -71,7 +71,7 @@ def test_masks_come_from_the_generator_that_is_entered() -> None:
 
 
 def test_an_operand_that_is_kept_is_made_once_for_all_threads() -> None:
-    kept: dict[int, Operand] = {}
+    kept: Kept = {}
     weight = torch.nn.Parameter(torch.randn(30, 20))
     found, begin = [], threading.Barrier(4)
 

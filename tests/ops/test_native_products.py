@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from mtkit.ops import native, products
-from mtkit.ops.native import call, compiler, takes, tiles
-from mtkit.ops.quantise import quantise
+from mtkit.ops.native import call, compiler, takes, tiles, units
 from mtkit.ops.reference.operands import Rounded
 
 SHAPES = [(1, 5, 3), (17, 16, 64), (33, 100, 70), (70, 31, 200), (300, 500, 256)]
@@ -31,8 +30,8 @@ def rounded(x: Tensor) -> Tensor:
 @pytest.mark.parametrize("native_form", [True, False])
 def test_products_in_8_bits(shape: tuple[int, int, int], native_form: bool, threads: int) -> None:
     """Sums of whole numbers are exact, so that only the scales round."""
-    if native_form and not native.status().ready:
-        pytest.skip("no C compiler, or no OpenMP in torch, on this machine")
+    if native_form and not units.unit("int8"):
+        pytest.skip(f"not on this machine: {units.lacking('int8')}")
     torch.manual_seed(1)
     m, n, k = shape
     # Some columns of a wider matrix, as a pass cuts them out.
@@ -51,29 +50,6 @@ def test_products_in_8_bits(shape: tuple[int, int, int], native_form: bool, thre
         assert broken.tolist() == [i == m // 2 for i in range(m)]
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
-def test_products_in_8_bits_on_a_processor_without_tiles(tmp_path: Path) -> None:
-    """The other half of quantised.c, which this machine may never take by itself."""
-    source = Path(native.__file__).with_name("quantised.c")
-    made = tmp_path / "plain.so"
-    subprocess.run(["gcc", "-O3", "-fopenmp", "-fPIC", "-shared", str(source), "-o", str(made), "-lm"], check=True)
-    library = ctypes.CDLL(str(made))
-    assert library.quantised_tiles() == 0
-    work = library.quantised_product
-    work.argtypes = [*(ctypes.c_int64,) * 6, *(ctypes.c_void_p,) * 5, ctypes.c_int]
-    torch.manual_seed(1)
-    for m, n, k in SHAPES:
-        x, weight, start = torch.randn(m, k), torch.randn(n, k), torch.randn(m, n)
-        numbers, scales = quantise(weight)
-        for base in (None, start):
-            out = torch.empty(m, n)
-            at = None if base is None else base.data_ptr()
-            pointers = (x.data_ptr(), numbers.data_ptr(), scales.data_ptr(), at, out.data_ptr())
-            assert work(m, n, k, k, 0 if base is None else n, n, *pointers, 2)
-            wanted = rounded(x) @ rounded(weight).T + (0 if base is None else base.double())
-            torch.testing.assert_close(out.double(), wanted, atol=2e-5, rtol=1e-5)
-
-
 TILES = pytest.mark.skipif(not takes.bf16_units((torch.zeros(1),)), reason="this processor has no units for bf16")
 
 
@@ -89,7 +65,7 @@ def without_tiles(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 @pytest.fixture(params=["its own", "vectors"])
-def units(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processor's own form of tiles.c, and that for one without tiles, which it may never take by itself."""
     if request.param == "vectors":
         library = request.getfixturevalue("without_tiles")
@@ -101,7 +77,7 @@ def units(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (16, 16, 32), (5, 37, 70), (100, 300, 2100), (257, 100, 1000), (40, 1, 33)]
 )
-def test_products_on_tiles(shape: tuple[int, int, int], threads: int, units: None) -> None:
+def test_products_on_tiles(shape: tuple[int, int, int], threads: int, form: None) -> None:
     """Against torch in float64 on rounded operands: any stride, any start, in place; sizes that end within a tile."""
     torch.manual_seed(1)
     m, n, k = shape

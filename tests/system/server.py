@@ -26,6 +26,7 @@ LOADED = (
     "torch",
     "torch._dynamo",  # which torch loads with its first optimiser, or to count operations, in two seconds
     "mtkit.cli.main",
+    *(f"mtkit.cli.{name}" for name in ("evaluate", "look", "preprocess", "report", "score", "train", "translate")),
     "mtkit.jobs.train",
     "mtkit.jobs.evaluate",
     "mtkit.jobs.info",

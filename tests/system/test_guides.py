@@ -34,7 +34,7 @@ def command(tmp_path: Path) -> Path:
     made.parent.mkdir()
     quick = " ".join(f"--set {one}" for one in QUICK)
     shim = f"{server().shim()}/mtkit"
-    made.write_text(f'#!/bin/sh\ncase $1 in train|eval) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
+    made.write_text(f'#!/bin/sh\ncase $1 in train|eval|adapt) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
     made.chmod(0o755)
     return made.parent
 
@@ -120,6 +120,21 @@ def test_seeing(using: Path, command: Path, tmp_path: Path) -> None:
     assert "Dropout helps on our text." in printed[10]
     pages = ["look.html", "forced.html", "models.html", "both.html", "report.html", "systems.html", "studies/mine.html"]
     assert [name for name in pages if not (folder / name).exists()] == []
+
+
+def test_adapting(using: Path, command: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapting"
+    shutil.copytree(using, folder, symlinks=True)
+    for language in ("en", "de"):
+        shutil.copy(folder / f"test.{language}", folder / f"mine.{language}")
+    _, translated, *_ = follow("adapting.md", folder, command)
+    assert translated.count("\n") == 1
+    assert [name for name in ("mine", "again") if not (folder / "runs" / name / "best").exists()] == []
+    whole, parts = blocks("adapting.md", "toml")
+    for toml in (whole, whole.partition("[train]")[0] + parts):
+        (folder / "child.toml").write_text(toml)
+        sets = ("name=child", "train.max_updates=1", "train.batch_tokens=600")
+        ran(mtkit(folder, "train", "--fresh", "-c", "child.toml", *(part for one in sets for part in ("--set", one))))
 
 
 def test_python(using: Path) -> None:

@@ -104,12 +104,24 @@ def test_alignment(trained: Path) -> None:
     assert out[1] == " ||| "
 
 
+def test_a_memory_answers_first(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.tsv").write_text(f"{SENTENCE}\tSo und nicht anders\n")
+    text, memory = f"{SENTENCE}\nthe cat\n", ("--memory", str(tmp_path / "mine.tsv"))
+    for more in ((), ("--workers", "2")):
+        first, second = ran(mtkit(trained, "translate", *memory, *more, stdin=text)).splitlines()
+        assert first == "So und nicht anders"
+    told = ran(mtkit(trained, "translate", *memory, "--format", "jsonl", stdin=text)).splitlines()
+    assert [json.loads(line)["origin"] for line in told] == ["memory", "model"]
+    assert json.loads(told[1])["translation"] == second
+    failed(mtkit(trained, "translate", "--memory", "none.tsv", stdin=text), "none.tsv does not exist")
+
+
 def test_jsonl(trained: Path) -> None:
     text = f"{SENTENCE}\n\n"
     out = ran(mtkit(trained, "translate", "--format", "jsonl", "--n-best", "2", "--align", stdin=text))
     first, blank = [json.loads(line) for line in out.split("\n")[:-1]]
     keys = ["id", "source", "translation", "score", "logprob", "tokens", "token_logprobs"]
-    keys += ["nbest", "alignment", "attention", "source_tokens", "stride", "warnings"]
+    keys += ["nbest", "alignment", "attention", "source_tokens", "stride", "warnings", "origin", "precision"]
     assert list(first) == list(blank) == keys
     assert (first["id"], first["source"], first["translation"]) == (0, SENTENCE, EXPECTED)
     assert "".join(first["tokens"]).replace("▁", " ").strip() == EXPECTED

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mtkit.text.sentences import join, split
+from mtkit.text.sentences import LONG, SENTENCE, blocks, groups, join, split
 from mtkit.text.tokenizer import Tokenizer, train
 
 
@@ -169,3 +169,56 @@ def test_parts_are_as_full_as_they_can_be() -> None:
 def test_join(language: str, line: str) -> None:
     assert join(["Eins.", "", "Zwei.", ""], language) == line
     assert join([], language) == join([""], language) == ""
+
+
+def bounded(texts: list[str]) -> list[int]:
+    """`letters` of somebody who cannot count more at once."""
+    assert sum(map(len, texts)) <= LONG
+    return letters(texts)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * 300_000,
+        "the dog sees the cat " * 15_000,
+        "The dog sees it. It barks! " * 12_000,
+        "The dog, " * 40_000,
+        "a\u0301" * 150_000,
+        "\u0301" * 200_000,
+        "今日は晴れです。" * 20_000,
+        "k" * 200_000 + " end. " + "no " * 40_000 + "End.",
+    ],
+    ids=["word", "words", "sentences", "clauses", "accents", "marks", "no spaces", "mixed"],
+)
+def test_of_a_very_long_line_little_is_counted_at_once(line: str) -> None:
+    parts = split(line, 1000, bounded)
+    assert "".join(parts) == line
+    assert max(letters(parts)) <= 1000
+    if SENTENCE.search(line) is None:  # else each sentence is a part
+        assert len(parts) < 1.3 * len(line) / 1000 + 20
+    if "a\u0301" in line:
+        assert all(part.startswith("a") for part in parts)
+
+
+def test_a_very_long_line_is_cut_as_its_sentences_are() -> None:
+    rng = random.Random(1)
+    drawn = [" ".join(rng.choices(["dog,", "sees", "cat"], k=rng.randint(2, 90))) + ". " for _ in range(900)]
+    line = "".join(one.capitalize() for one in drawn)
+    assert len(line) > LONG
+    assert split(line, 100, letters) == [part for one in drawn for part in split(one.capitalize(), 100, letters)]
+
+
+def test_blocks_are_cut_where_it_does_no_harm() -> None:
+    for unit in ("abcde ", "a\u0301", "🇩🇪", "👩\u200d💻"):
+        text = unit * (2 * LONG // len(unit))
+        made = list(blocks(text))
+        assert "".join(made) == text
+        assert 2 <= len(made) <= 4
+        assert all(len(one) <= LONG and one.startswith(unit[:1]) for one in made)
+    assert list(blocks("")) == [""]
+
+
+def test_groups() -> None:
+    assert list(groups(["aaa", "b", "cc", "dddddd", "e"], 4)) == [["aaa", "b"], ["cc"], ["dddddd"], ["e"]]
+    assert list(groups([], 4)) == []

@@ -43,7 +43,7 @@ def together(size: int, folder: Path, work: Callable[[Group], Any]) -> list[Any]
             process.start()
     found = []
     for process, (pipe, _) in zip(processes, pipes, strict=True):
-        multiprocessing.connection.wait([pipe, process.sentinel], timeout=60)
+        multiprocessing.connection.wait([pipe, process.sentinel], timeout=120)
         found.append(pipe.recv() if pipe.poll() else None)
     for process in processes:
         process.join(10)

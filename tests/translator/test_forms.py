@@ -38,12 +38,12 @@ def test_links() -> None:
 
 
 def test_jsonl() -> None:
-    line = forms.jsonl(4, Translation("der\u2028Hund ß", [ONE], ["long"]))
+    line = forms.jsonl(4, Translation("der\u2028Hund ß", [ONE], ["long"]), "bf16")
     assert line.endswith("}\n")
     assert line.count("\n") == 1
     assert "ß" in line  # as it is, not escaped
     made = json.loads(line)
     assert (made["id"], made["source"], made["translation"]) == (4, "der\u2028Hund ß", "der Hund")
     assert made["alignment"] == [[0, 0], [1, 1]]
-    assert made["warnings"] == ["long"]
-    assert json.loads(forms.jsonl(5, BLANK))["nbest"] == []
+    assert (made["warnings"], made["precision"]) == (["long"], "bf16")
+    assert json.loads(forms.jsonl(5, BLANK, "fp32"))["nbest"] == []

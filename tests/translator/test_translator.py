@@ -122,8 +122,8 @@ def test_wrong_settings_of_load(tmp_path: Path, wrong: dict[str, Any], words: li
 
 def test_settings_of_load(tmp_path: Path) -> None:
     folder = written(tmp_path / "b")  # max_ratio = 2 is the bundle's
-    assert Translator.load(folder).decode == decode(max_ratio=2)
-    asked = Translator.load(folder, decode=decode(beam_size=2, min_length=3), min_length=4).decode
+    assert Translator.load(folder).asked == decode(max_ratio=2)
+    asked = Translator.load(folder, decode=decode(beam_size=2, min_length=3), min_length=4).asked
     assert asked == decode(max_ratio=2, beam_size=2, min_length=4)
 
 
@@ -137,6 +137,8 @@ def test_settings_are_of_the_call(small: Translator) -> None:
 def test_it_does_not_change(small: Translator) -> None:
     with pytest.raises(AttributeError, match="decode"):
         small.decode = Decode()  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="asked"):
+        small.asked = Decode()  # type: ignore[misc]
 
 
 def test_without_attention() -> None:
@@ -195,6 +197,7 @@ def test_as_json(small: Translator) -> None:
         "source_tokens": best.source_tokens,
         "stride": 1,
         "warnings": [BROKEN],
+        "origin": "model",
     }
     blank = Translation("", []).as_json()
     assert (blank["id"], blank["translation"], blank["nbest"], blank["tokens"]) == (0, "", [], [])

@@ -1,6 +1,5 @@
 """What is done to the lines of a chunk: translating and scoring. Must not know who does it, nor where."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +75,7 @@ class Translating:
             for line, made in zip(some, translator.window(some, request=self.request), strict=True):
                 warnings += [(line.number, warning) for warning in made.warnings]
                 written.append(
-                    forms.jsonl(line.number, made)
+                    forms.jsonl(line.number, made, translator.decode.precision)
                     if self.form == "jsonl"
                     else forms.text(line.number, made, self.request.n_best, self.scores, self.request.align)
                 )
@@ -98,7 +97,7 @@ class Scoring:
             for pair, made in zip(some, score(translator, self.align, some), strict=True):
                 warnings += [(pair.number, warning) for warning in made.warnings]
                 written.append(
-                    json.dumps(made.as_json(pair.number), ensure_ascii=False) + "\n"
+                    forms.jsonl(pair.number, made, translator.decode.precision)
                     if self.form == "jsonl"
                     else made.as_text(self.scores, self.align)
                 )

@@ -19,7 +19,7 @@ def attention(run: RunFolder, pairs: Sequence[tuple[str, str]]) -> list[Attentio
         BundleError: the model is damaged.
         ConfigError: it has no attention.
     """
-    translator = Translator.load(run.folder, device="cpu")
+    translator = Translator.load(run.folder, device="cpu", precision="fp32")
     numbered = [Pair(source, target, number) for number, (source, target) in enumerate(pairs)]
     return [_picture(one.tokens, one.source_tokens, one.attention) for one in score(translator, True, numbered)]
 

@@ -81,7 +81,7 @@ class Made:
         """Of the sources of the test sets; blank where there is no model."""
         if (best := self.best) is None:
             return [""] * len(self.test)
-        translator = Translator.load(best, device="cpu")
+        translator = Translator.load(best, device="cpu", precision="fp32")
         return [one.text for one in translator.translations(source for source, _ in self.test)]
 
     def fresh(self) -> Seq2Seq:
@@ -175,7 +175,7 @@ def alignment(made: Made, settings: Alignment) -> Found:
     """How often attention looks elsewhere than a lexical model."""
     if (best := made.best) is None:
         return Found({"alignment_error": None, "linked_words": None})
-    translator = Translator.load(best, device="cpu")
+    translator = Translator.load(best, device="cpu", precision="fp32")
     pairs, split = made.test[: settings.sentences], made.prepared.split("train")
     share, linked = alignments.error(translator, made.tokenizers, split, pairs, settings.rank)
     return Found({"alignment_error": share, "linked_words": float(linked)})

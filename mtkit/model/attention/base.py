@@ -101,6 +101,11 @@ class Attention(nn.Module):
         """Whether its `score_steps` are the derivative of its own scores, not of a parent's."""
         return forms.fits(type(self), "score_steps", "scores", "prior")
 
+    def by_dots(self) -> bool:
+        """Whether its scores are products of queries and keys, each head's share of the one and the other, and no more:
+        so that scores, softmax and context can be one operation."""
+        return False
+
     def read_by_scores(self) -> tuple[Tensor, ...]:
         """Parameters that `scored` is given: without a backward by hand all, so that none need be named."""
         return self.score_parameters() if self.by_hand() else tuple(self.parameters())
@@ -137,6 +142,10 @@ class Attention(nn.Module):
             context_BKH; weights_BKS (the mean of the heads), which sum to one and are zero on padding; what to
             remember.
         """
+        if torch.is_inference_mode_enabled() and not self.has_past and self.by_dots():
+            query_BKA = state_BKH if self.query is None else linear(state_BKH, self.query.weight)
+            values_BSH, keys_BSA, bias_BS = source
+            return *ops.attend_dots(query_BKA, keys_BSA, values_BSH, bias_BS, self.heads), ()
         scores_BhKS = self._asked(state_BKH, source, past)
         values_BhSd = self.split(source.values_BSH)
         context_BKH, weights_BKS = ops.attend(scores_BhKS, source.bias_BS, values_BhSd)

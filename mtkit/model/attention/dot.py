@@ -16,6 +16,12 @@ class Dot(Attention):
     def scores(self, query_BKA: Tensor, keys_BSA: Tensor, bias_BS: Tensor) -> Tensor:
         return self.split(query_BKA) @ self.split(keys_BSA).transpose(2, 3)
 
+    def by_dots(self) -> bool:
+        """See Attention.by_dots; not where a subclass has them otherwise."""
+        own = type(self)
+        others = (getattr(own, name) is getattr(Attention, name) for name in ("prior", "shift", "split"))
+        return own.scores is Dot.scores and all(others)
+
     def score_steps(self, keys_BSA: Tensor, bias_BS: Tensor, steps: int, parameters: tuple[Tensor, ...]) -> ScoreSteps:
         return DotSteps(keys_BSA, steps, self.heads)
 

@@ -6,7 +6,7 @@ a test.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -200,4 +200,4 @@ class RecurrentDecoder(Decoder):
 
 def next_state(state: RecurrentState, cells: tuple[State, ...], feed_BKH: Tensor, past: PastWeights) -> RecurrentState:
     """The state after a step."""
-    return replace(state, cells=cells, feed_BKH=feed_BKH, past=past)
+    return RecurrentState(state.source, cells, feed_BKH, past)

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from mtkit.model.transformer.positions import Positions, Turn
+from mtkit.ops.compute import current
 from mtkit.ops.dropout import dropout
+from mtkit.ops.operand import Operand
 from mtkit.ops.packing import Packing
-from mtkit.ops.products import linear
+from mtkit.ops.products import joined, linear
 from mtkit.ops.sentences import attend
 
 Drop = Callable[[Tensor], Tensor]
@@ -91,12 +93,25 @@ class MultiHead(nn.Module):
 
     def all_at_once(self, x_XH: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values XAD of the same rows, by one product."""
-        layers = (self.query, self.key, self.value)
-        nothing = torch.zeros_like(self.query.bias)
-        bias = torch.cat([nothing if layer.bias is None else layer.bias for layer in layers])
-        made = linear(x_XH, torch.cat([layer.weight for layer in layers]), bias)
+        if current().kept is None:
+            made = linear(x_XH, torch.cat([layer.weight for layer in self._asking]), self._bias())
+        else:
+            weights, bias = self.joined()
+            made = weights.times(x_XH, bias)
         queries, keys, values = made.chunk(3, -1)
         return self._split(queries), self._split(keys), self._split(values)
+
+    def joined(self) -> tuple[Operand, Tensor]:
+        """What makes queries, keys and values side by side."""
+        return joined([layer.weight for layer in self._asking]), self._bias()
+
+    @property
+    def _asking(self) -> tuple[nn.Linear, ...]:
+        return self.query, self.key, self.value
+
+    def _bias(self) -> Tensor:
+        nothing = torch.zeros_like(self.query.bias)
+        return torch.cat([nothing if layer.bias is None else layer.bias for layer in self._asking])
 
     def merge(self, context_XAD: Tensor) -> Tensor:
         """What all heads have found -> XH."""

@@ -6,14 +6,13 @@ Dimensions: N packed real target positions, B sentences, K hypotheses of each, L
 E embed_dim, H hidden_dim, A heads, D = H / A.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mtkit.model.decoder import Decoder, DecoderState
+from mtkit.model.decoder import Decoder
 from mtkit.model.encoder import Memory
 from mtkit.model.transformer.blocks import (
     Drop,
@@ -27,43 +26,11 @@ from mtkit.model.transformer.blocks import (
     no_drop,
 )
 from mtkit.model.transformer.positions import Positions, Turn
+from mtkit.model.transformer.state import KeysValues, TransformerState
+from mtkit.model.transformer.stepping import BlockWeights, SteppingState
+from mtkit.ops import steps
 from mtkit.ops.packing import Packing
 from mtkit.ops.sentences import attend
-
-KeysValues = tuple[Tensor, Tensor]
-"""The memory as a block's attention sees it: keys_BASD and values_BASD."""
-
-
-@dataclass(frozen=True)
-class TransformerState(DecoderState):
-    """What a Transformer decoder knows between steps."""
-
-    grows: ClassVar[bool] = True
-    memories: tuple[KeysValues, ...]
-    """Of each block."""
-    bias_BS: Tensor
-    cache: tuple[Tensor, ...]
-    """Of each block, self-attention's keys and values of the pieces so far, BKL2AD."""
-    time_1: Tensor | None = None
-    """Where in a cache that has room the next piece comes, which makes it one more; None: caches have no room."""
-
-    def each(
-        self, of_sentence: Callable[[Tensor], Tensor], of_hypothesis: Callable[[Tensor], Tensor]
-    ) -> "TransformerState":
-        """See DecoderState.each."""
-        return TransformerState(
-            tuple((of_sentence(keys), of_sentence(values)) for keys, values in self.memories),
-            of_sentence(self.bias_BS),
-            tuple(of_hypothesis(cache) for cache in self.cache),
-            self.time_1,
-        )
-
-    def with_room(self, steps: int) -> "TransformerState":
-        """See DecoderState.with_room; what is in the room before a step has written there is seen by nobody."""
-        cache = tuple(nn.functional.pad(one, (0, 0, 0, 0, 0, 0, 0, steps)) for one in self.cache)
-        said = self.cache[0].shape[2]
-        time_1 = torch.full((1,), said, device=self.bias_BS.device) if self.time_1 is None else self.time_1
-        return replace(self, cache=cache, time_1=time_1)
 
 
 class Block(nn.Module):
@@ -77,6 +44,11 @@ class Block(nn.Module):
         self.attention = MultiHead(hidden_dim=hidden_dim, heads=attention_heads)
         self.ffn_norm = nn.LayerNorm(hidden_dim)
         self.ffn = FeedForward(hidden_dim=hidden_dim, ffn_dim=ffn_dim)
+
+    def weights(self) -> BlockWeights:
+        """The same, ready for steps in search."""
+        norms = self.self_norm, self.attention_norm, self.ffn_norm
+        return BlockWeights.of(norms, self.self_attention, self.attention, self.ffn)
 
     def memory(self, memory_NH: Tensor, packing: Packing) -> KeysValues:
         """The memory's keys and values, in the order in which every step reads them."""
@@ -182,8 +154,18 @@ class TransformerDecoder(Decoder):
         cache_BKL2AD = states_BSH.new_empty(B, 1, 0, 2, self.heads, H // self.heads)
         return TransformerState(memories, memory.bias_BS, (cache_BKL2AD,) * len(memories))
 
-    def step(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
+    def step(self, x_BKE: Tensor, state: Any) -> tuple[Tensor, Any, Tensor]:
         """See Decoder.step; the weights are those of the last block. Without dropout, which is for whole sentences."""
+        if isinstance(state, SteppingState):
+            return self._stepped(x_BKE, state)
+        begun = state.time_1 is not None or state.cache[0].shape[2] > 0
+        if begun or torch.is_grad_enabled() or not x_BKE.is_cpu:
+            return self._step_plain(x_BKE, state)
+        parts = [block.weights() for block in self._blocks]
+        return self._stepped(x_BKE, SteppingState.of(parts, state))
+
+    def _step_plain(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
+        """The reference."""
         time_1, room = state.time_1, None
         if time_1 is None:
             time_1 = torch.full((1,), state.cache[0].shape[2], device=x_BKE.device)
@@ -198,6 +180,15 @@ class TransformerDecoder(Decoder):
         if state.time_1 is not None:
             state.time_1.add_(1)
         return self.norm(x_BKH), replace(state, cache=tuple(grown)), weights_BKS
+
+    def _stepped(self, x_BKE: Tensor, state: SteppingState) -> tuple[Tensor, SteppingState, Tensor]:
+        """The same as `step`, without autograd."""
+        time_1 = torch.full((1,), state.rows_BKL.shape[2])
+        x_nH, turn = self.input(x_BKE.flatten(0, 1), time_1)
+        x_nH, still_H, state, weights_nS = state.step(x_nH, turn)
+        y_nH = steps.add_norm(x_nH, still_H, self.norm.weight, self.norm.bias, self.norm.eps)
+        B, K, _ = x_BKE.shape
+        return y_nH.view(B, K, -1), state, weights_nS.view(B, K, -1)
 
     def forward_fast(self, x_NE: Tensor, packing: Packing, state: TransformerState) -> Tensor:
         """All positions of a sentence at once."""

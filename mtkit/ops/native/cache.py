@@ -2,7 +2,7 @@
 
 A library's name is made of what it was compiled from, by and for, and ends with the checksum of its content. It is
 read once, through a handle whose owner and kind are looked at, and what was read is what is loaded: nothing comes
-between. Beside the libraries lie notes on compilers that failed.
+between. Beside the libraries lie notes on compilers that failed, and on how quick products are (`mtkit.ops.paces`).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mtkit import reading
@@ -128,7 +128,13 @@ def add(folder: Path, name: str, content: bytes) -> None:
     _write(folder / f"{name}-{_checksum(content)}.so", content)
 
 
-def _write(path: Path, content: bytes) -> None:
+def keep(folder: Path, name: str, content: bytes) -> None:
+    """Keep a note, unless there is one of this name already."""
+    with contextlib.suppress(FileExistsError):
+        _write(folder / name, content, os.link)
+
+
+def _write(path: Path, content: bytes, give_name: Callable[[str, Path], None] = os.replace) -> None:
     """Write what only the user may read and write, safely on disk before it has its name."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=SCRATCH)
     try:
@@ -136,7 +142,7 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(handle)
-        os.replace(temporary, path)
+        give_name(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

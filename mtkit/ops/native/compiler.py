@@ -33,7 +33,8 @@ if platform.machine() == "x86_64":
     FLAGS.append("-mprefer-vector-width=512")
 FIRST_SECONDS, SECONDS = 5.0, 30.0  # for the first source, which takes a fifth of a second, and for all
 PROCESSOR = Path("/proc/cpuinfo")
-FUNCTIONS = [name for name in PROTOTYPES if not name.startswith("tiles_")]  # those that every processor has
+# Those that every processor has: not the products, but what says whether there are any.
+FUNCTIONS = [name for name in PROTOTYPES if not name.startswith(("tiles_", "quantised_")) or name.endswith("_form")]
 ON = {"", "1", "on", "yes", "true"}
 
 _log = logging.getLogger("mtkit")
@@ -120,7 +121,7 @@ def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
     facts = os.stat(compiler[0])
     made_from = [source.read_bytes() for source in SOURCES + HEADERS]
     made_by = f"{shlex.join([*compiler, *flags])} {facts.st_mtime_ns} {facts.st_size}"
-    key = _hash(*made_from, made_by.encode(), _processor())
+    key = _hash(*made_from, made_by.encode(), processor())
     for path, content in cache.find(folder, f"native-{key}"):
         try:
             return _loaded(content, folder)
@@ -157,8 +158,8 @@ def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:
     return library
 
 
-def _processor() -> bytes:
-    """Code for one processor may not run on another."""
+def processor() -> bytes:
+    """Which one this is: code for one may not run on another."""
     text = PROCESSOR.read_text(encoding="utf-8", errors="replace")
     lines = {line for line in text.splitlines() if line.startswith(("model name", "flags", "Features"))}
     return " ".join(sorted(lines)).encode()

@@ -5,8 +5,6 @@ from torch import Tensor
 
 from mtkit.ops.native import quantised, tiles
 from mtkit.ops.operand import Operand, matrices
-from mtkit.ops.quantise import Quantised as Matrix
-from mtkit.ops.quantise import quantise
 
 
 class Tiles(Operand):
@@ -53,16 +51,16 @@ class Quantised(Operand):
 
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
-        made = [quantise(matrix) for matrix in matrices(weight)]
-        self.ready = [Matrix(quantised.packed(one.numbers_nk), one.scales_n) for one in made]
+        self.ready = [quantised.packed(matrix) for matrix in matrices(weight)]
 
     def times(self, x: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:
         """See Operand."""
+        columns = self.weight.shape[-2]
         if self.weight.dim() == 2:
-            return quantised.product(x, *self.ready[0], start, out)
-        made = x.new_empty(*x.shape[:-1], self.weight.shape[-2]) if out is None else out
+            return quantised.product(x, columns, self.ready[0], start, out)
+        made = x.new_empty(*x.shape[:-1], columns) if out is None else out
         for d, ready in enumerate(self.ready):
-            quantised.product(x[d], *ready, None if start is None else start[d], made[d])
+            quantised.product(x[d], columns, ready, None if start is None else start[d], made[d])
         return made
 
     def back(self, grad: Tensor, start: Tensor | None = None, out: Tensor | None = None) -> Tensor:

@@ -112,8 +112,22 @@ PROTOTYPES = {
     # search.c
     "log_sums": _prototype("n V", "logits(n V) sums(n)"),
     "best_pieces": _prototype("B K V M", "logits(B K V) added(B K) best(B M) places:i64(B M)"),
+    # steps.c
+    "add_norm": _prototype("n H epsilon:float", "x(n H) added(H)? gain(H) shift(H) y(n H)"),
+    "attend_rows": _prototype(
+        "n L A D first room scale:float",
+        "made(n 3A*D)/ table(room 2A*D) rows:i64(n L) weights() context(n A*D)",
+    ),
+    "attend_memory": _prototype(
+        "n K S T A D scale:float",
+        "queries(n A*D) keys(n/K A*T*D) values(n/K S A*D) bias(n/K T) weights(threads T) context(n A*D) told(n T)?",
+    ),
+    "attend_dots": _prototype(
+        "n K S A H heads",
+        "queries(n A) keys(n/K S A) values(n/K S H) bias(n/K S) weights() context(n H) told(n S)",
+    ),
     # tiles.c
-    "tiles_ready": _prototype("", "", returns=True),
+    "tiles_form": _prototype("", "", returns=True),
     "tiles_pack": _prototype("x k x_step k_step", "from(x k)* to:bf16(x^16 k^32)"),
     "tiles_product": _prototype(
         "m n k ax ak bx bk start_row c_row",
@@ -121,10 +135,9 @@ PROTOTYPES = {
         returns=True,
     ),
     # quantised.c
-    "quantised_tiles": _prototype("", "", returns=True),
-    "quantised_product": _prototype(
-        "m n k a_row start_row c_row", "a(m k)* b:i8() b_scale(n) start()*? c(m n)*", returns=True
-    ),
+    "quantised_form": _prototype("", "", returns=True),
+    "quantised_pack": _prototype("n k", "weights(n k)/ to:i8()", returns=True),
+    "quantised_product": _prototype("m n k a_row start_row c_row", "a(m k)* b:i8() start()*? c(m n)*", returns=True),
 }
 
 

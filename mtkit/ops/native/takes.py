@@ -1,13 +1,12 @@
 """Which arguments forms in C take: fp32 on a CPU, rows without gaps, no autograd. Asked by `mtkit.ops.table`."""
 
-import functools
 from typing import Any
 
 import torch
 from torch import Tensor, is_grad_enabled
 
 from mtkit.ops.compute import current
-from mtkit.ops.native import call, compiler
+from mtkit.ops.native import compiler, units
 
 _FLOAT, _LONG = torch.float32, torch.int64
 
@@ -34,6 +33,16 @@ def packed(given: tuple[Any, ...]) -> bool:
     return rows(given) and given[0].is_contiguous()
 
 
+def gapless(given: tuple[Any, ...]) -> bool:
+    """All of them, too."""
+    if is_grad_enabled() or not current().native or compiler.compiled() is None:
+        return False
+    for one in given:
+        if isinstance(one, Tensor) and not (one.dtype is _FLOAT and one.is_cpu and one.is_contiguous()):
+            return False
+    return True
+
+
 def loss(given: tuple[Any, ...]) -> bool:
     """The arguments of `softmax_loss`, where every row counts."""
     return rows(given) and _not_given(given, 5)
@@ -50,23 +59,12 @@ def _not_given(given: tuple[Any, ...], place: int) -> bool:
 
 def bf16_units(given: tuple[Any, ...]) -> bool:
     """Of a processor that has them. Of whatever strides: products are in hand-written passes, and read them all."""
-    if not current().native or not _bf16_units():
+    if not units.unit("bf16"):
         return False
     first = given[0]
     return first.dtype is torch.float32 and first.is_cpu and first.stride(-1) == 1
 
 
 def int8(given: tuple[Any, ...]) -> bool:
-    """Where the processor has matrix tiles, the system must allow them."""
-    return in_any_mode(given) and (not _int8_tiles() or _bf16_units())
-
-
-@functools.cache
-def _bf16_units() -> bool:
-    library = compiler.compiled()
-    return library is not None and hasattr(library, "tiles_ready") and bool(call.call("tiles_ready", (), ()))
-
-
-@functools.cache
-def _int8_tiles() -> bool:
-    return bool(call.call("quantised_tiles", (), ()))
+    """Of a processor that has instructions for it."""
+    return in_any_mode(given) and bool(units.unit("int8"))

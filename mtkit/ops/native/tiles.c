@@ -6,13 +6,13 @@
 // ([rows / 16][k / 32], what is missing at the edges is zero). The tile's 16 x 16 pairs of neighbours in k lie as
 // they are for the left operand, and transposed for the right one.
 
+#define _GNU_SOURCE
+#include "tiles.h"
+
 #if defined(__AVX512BF16__) && defined(__linux__)
 
-#include "tiles.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define TILE 512 // numbers
 #define DEPTH 32 // tiles of k at once, so that what is read again and again stays in the second cache
@@ -135,45 +135,62 @@ static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const 
     if (a1 && b1) { END(3, i + 1, j + 1) }
 }
 
-// Whether the kernel lets this process use tiles.
-int tiles_ready(void) { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
+// Which form this is (units.py); 0: none that may be used.
+int tiles_form(void) { return tiles_allowed() ? 2 : 0; }
 #else
-#define STRIP 8 // rows at once: with two tiles of columns, 16 sums in registers
+#define STRIP 8 // rows at most: with two tiles of columns, 16 sums in registers
+
+// c = start + a b of so many rows, a constant of whoever calls, and two tiles of columns.
+static inline __attribute__((always_inline)) void strip(const int rows, int64_t kt, const bf16 *a, const bf16 *b0,
+                                                        const bf16 *b1, __mmask16 here, __mmask16 beside,
+                                                        const float *start, int64_t start_row, float *c, int64_t c_row) {
+    __m512 sums[STRIP][2];
+    for (int r = 0; r < rows; r++) {
+        sums[r][0] = start ? _mm512_maskz_loadu_ps(here, start + r * start_row) : _mm512_setzero_ps();
+        sums[r][1] = start ? _mm512_maskz_loadu_ps(beside, start + r * start_row + 16) : _mm512_setzero_ps();
+    }
+    for (int64_t k = 0; k < kt; k++)
+        for (int p = 0; p < 16; p++) {
+            __m512bh b[2] = {(__m512bh)_mm512_load_si512(b0 + k * TILE + 32 * p),
+                             (__m512bh)_mm512_load_si512(b1 + k * TILE + 32 * p)};
+            for (int r = 0; r < rows; r++) {
+                int32_t pair;
+                memcpy(&pair, a + k * TILE + 32 * r + 2 * p, sizeof pair);
+                __m512bh all = (__m512bh)_mm512_set1_epi32(pair);
+                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], b[0], all);
+                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], b[1], all);
+            }
+        }
+    for (int r = 0; r < rows; r++) {
+        _mm512_mask_storeu_ps(c + r * c_row, here, sums[r][0]);
+        _mm512_mask_storeu_ps(c + r * c_row + 16, beside, sums[r][1]);
+    }
+}
 
 static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1, const bf16 *b0,
                   const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
     __mmask16 here = first(n - 16 * j), beside = first(n - 16 * j - 16);
     for (int64_t y = 0; y < 32 && 16 * i + y < m; y += STRIP) {
         const bf16 *a = (y < 16 ? a0 : a1) + y % 16 * 32, *right = b1 ? b1 : b0;
-        int64_t rows = m - 16 * i - y < STRIP ? m - 16 * i - y : STRIP;
+        int64_t rows = m - 16 * i - y;
         const float *from = start ? start + (16 * i + y) * start_row + 16 * j : NULL;
-        __m512 sums[STRIP][2];
-        for (int r = 0; r < STRIP; r++) {
-            int given = from && r < rows;
-            sums[r][0] = _mm512_maskz_loadu_ps(given ? here : 0, from + (given ? r * start_row : 0));
-            sums[r][1] = _mm512_maskz_loadu_ps(given ? beside : 0, from + (given ? r * start_row + 16 : 0));
-        }
-        for (int64_t k = 0; k < kt; k++)
-            for (int p = 0; p < 16; p++) {
-                __m512bh b[2] = {(__m512bh)_mm512_load_si512(b0 + k * TILE + 32 * p),
-                                 (__m512bh)_mm512_load_si512(right + k * TILE + 32 * p)};
-                for (int r = 0; r < STRIP; r++) {
-                    int32_t pair;
-                    memcpy(&pair, a + k * TILE + 32 * r + 2 * p, sizeof pair);
-                    __m512bh all = (__m512bh)_mm512_set1_epi32(pair);
-                    sums[r][0] = _mm512_dpbf16_ps(sums[r][0], b[0], all);
-                    sums[r][1] = _mm512_dpbf16_ps(sums[r][1], b[1], all);
-                }
-            }
         float *to = c + (16 * i + y) * c_row + 16 * j;
-        for (int r = 0; r < rows; r++) {
-            _mm512_mask_storeu_ps(to + r * c_row, here, sums[r][0]);
-            _mm512_mask_storeu_ps(to + r * c_row + 16, beside, sums[r][1]);
+#define STRIP_OF(rows)                                                                                                 \
+    case rows: strip(rows, kt, a, b0, right, here, beside, from, start_row, to, c_row); break;
+        switch (rows < STRIP ? rows : STRIP) {
+            STRIP_OF(1)
+            STRIP_OF(2)
+            STRIP_OF(3)
+            STRIP_OF(4)
+            STRIP_OF(5)
+            STRIP_OF(6)
+            STRIP_OF(7)
+            STRIP_OF(8)
         }
     }
 }
 
-int tiles_ready(void) { return 1; }
+int tiles_form(void) { return 1; }
 #endif
 
 // c = start + a b, two by two tiles, of rows [i0, i1) and columns [j0, j1) of tiles and kt tiles of k.
@@ -241,4 +258,6 @@ int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64
     return 1;
 }
 
+#else
+int tiles_form(void) { return 0; }
 #endif

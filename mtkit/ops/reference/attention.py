@@ -73,6 +73,15 @@ def attend(scores_BhKS: Tensor, bias_BS: Tensor, values_BhSd: Tensor) -> tuple[T
     return (weights_BhKS @ values_BhSd).transpose(1, 2).flatten(-2), weights_BhKS.mean(1)
 
 
+def attend_dots(
+    query_BKA: Tensor, keys_BSA: Tensor, values_BSH: Tensor, bias_BS: Tensor, heads: int
+) -> tuple[Tensor, Tensor]:
+    """`attend` where scores are products of queries and keys."""
+    query_BKhd, keys_BShd, values_BShD = (x.unflatten(2, (heads, -1)) for x in (query_BKA, keys_BSA, values_BSH))
+    scores_BhKS = query_BKhd.transpose(1, 2) @ keys_BShd.permute(0, 2, 3, 1)
+    return attend(scores_BhKS, bias_BS, values_BShD.transpose(1, 2))
+
+
 def attend_step(scores_rS: Tensor, bias_nS: Tensor, values_rSd: Tensor, out_nH: Tensor) -> Tensor:
     """One query a sentence: scores -> their softmax, in their place, and the contexts, in `out_nH`."""
     n, S = bias_nS.shape

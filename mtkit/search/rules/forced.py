@@ -41,9 +41,13 @@ class Forced:
 
     def __init__(self, eos: int, limits_B: Tensor, prefix_BP: Tensor | None = None) -> None:
         self.eos, self.limits_B, self.prefix_BP = eos, limits_B, prefix_BP
+        self._free_from = 0 if prefix_BP is None else prefix_BP.shape[1]
+        self._free_until = int(limits_B.min()) if len(limits_B) else 0
 
     def held(self, logits_BKV: Tensor, said: int) -> Held | None:
         """What must come after so many pieces, with the logits that it has now; None: nothing must."""
+        if self._free_from <= said < self._free_until:
+            return None
         forced_B = torch.full_like(self.limits_B, -1)  # -1: any piece
         if self.prefix_BP is not None and said < self.prefix_BP.shape[1]:
             forced_B = self.prefix_BP[:, said]

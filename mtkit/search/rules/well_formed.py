@@ -10,6 +10,7 @@ hypotheses within a character, M pieces that may go on with one, some of them na
 from collections.abc import Mapping, Sequence
 from math import inf
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,9 +46,7 @@ class WellFormed(Rule):
         self._never = Never(self._out)
         self._going_on = {piece for state in spelling for piece, after in state.items() if after}
         longest = max(map(len, spelling[1:]), default=0)
-        self._moves_ZM = torch.tensor(
-            [[(moves := list(state or {0: 0}))[place % len(moves)] for place in range(longest)] for state in spelling]
-        )
+        self._moves_ZM = np.stack([np.resize(np.fromiter(state or (0,), np.int64), longest) for state in spelling])
         self._tables: tuple[Tensor, Tensor] | None = None
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
@@ -67,11 +66,11 @@ class WellFormed(Rule):
             self._never.apply(logits_BKV, pieces_BKL)
             return
         # What may come within a character is little, and kept while all else of these hypotheses is ruled out.
-        logits_NV, rows_R1 = logits_BKV.flatten(0, 1), torch.tensor([[row] for row, _ in within])
-        moves_RM = self._moves_ZM[[state for _, state in within]]
+        logits_NV = logits_BKV.flatten(0, 1).numpy()  # the same memory; to reach into few rows it is quicker
+        rows_R1, moves_RM = np.array([[row] for row, _ in within]), self._moves_ZM[[state for _, state in within]]
         kept_RM = logits_NV[rows_R1, moves_RM]
         self._never.apply(logits_BKV, pieces_BKL)
-        logits_NV.index_fill_(0, rows_R1[:, 0], -inf)
+        logits_NV[rows_R1[:, 0]] = -inf
         logits_NV[rows_R1, moves_RM] = kept_RM
 
     def _state(self, pieces: Sequence[int]) -> int:

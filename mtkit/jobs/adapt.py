@@ -1,0 +1,187 @@
+"""The job of adapting: a bundle made fit for a text in minutes, without forgetting what it was good at.
+
+It is a run like any other, with a config made of the bundle's own and of the size of the text. What comes before
+and after is here: whether the text can be right, and what the run has changed for better and for worse.
+"""
+
+import copy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from mtkit import config as configs
+from mtkit import files
+from mtkit.config import Loaded
+from mtkit.errors import RunError
+from mtkit.jobs import parent
+from mtkit.jobs.adapting import doubts, known, measuring, mixing, settings, text
+from mtkit.jobs.adapting.known import Known
+from mtkit.jobs.adapting.text import Text
+from mtkit.jobs.listener import Listener
+from mtkit.jobs.train import train
+from mtkit.jobs.view import View
+from mtkit.model.seq2seq import Seq2Seq
+from mtkit.ops.device import choose_device
+from mtkit.report.card import card
+from mtkit.report.training import Measured, TrainingFacts
+from mtkit.schema import Filter
+from mtkit.store import bundle
+from mtkit.store.bundle import Bundle
+from mtkit.store.run import Run
+from mtkit.text import filters
+from mtkit.text.readers.reader import Pair, locate
+from mtkit.translator.member import Member
+
+MEASURED = 500  # pairs of a text, at most
+SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.2, 0.0)  # of what was learnt that may be taken
+SHARE = 0.7  # at most, where nothing is known of what the parent was good at
+UNSAFE = re.compile(r"[\s/]+")
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """An adaptation that can begin."""
+
+    loaded: Loaded
+    """Its config, and where it is."""
+    parent: Bundle
+    text: Text
+    known: Known
+
+    @property
+    def texts(self) -> list[tuple[str, list[Pair]]]:
+        """What is measured on: what was held out or given, and what its parents were validated on."""
+        named = [(self.text.name, self.text.dev), *self.known.dev.items()]
+        return [(f"dev of {name}", pairs[:MEASURED]) for name, pairs in named]
+
+    def run(self, view: View, *, device: str, fresh: bool, command: str) -> TrainingFacts:
+        """Train, or go on with it, and measure; returns what the bundle says of it.
+
+        Raises:
+            RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
+            Stopped: a signal came; all is saved.
+        """
+        train(self.loaded, view, device=device, fresh=fresh, command=command)
+        run = Run(self.loaded.run_folder)
+        with files.lock(run.folder):
+            return self._finish(run, choose_device(device), view)
+
+    def _finish(self, run: Run, device: torch.device, listener: Listener) -> TrainingFacts:
+        """Choose how much of what was learnt is taken, and write that with what it scores; once a run."""
+        made = bundle.load(run.best, device)
+        facts = made.config.training
+        assert facts is not None, "training writes its facts"
+        if facts.measured:
+            return facts
+        config = configs.parse(facts.config, str(run.best), whole=True)
+        loaded = self.loaded.model_copy(update={"config": config})
+        tokenizers = [made.source_tokenizer, made.target_tokenizer][: len(made.config.tokenizers)]
+        told = parent.describe(loaded, tokenizers)
+        if facts.parent is None or told.sha256 != facts.parent.sha256:
+            raise RunError(
+                f"{self.parent.folder} has changed since {run.folder} was begun from it: put it back, or start anew",
+                remedy="fresh",
+            )
+        start = copy.deepcopy(made.model)
+        parent.take_over(start, loaded, tokenizers)
+        listener.say("measuring, before and after")
+        share = self._share(start, made, [pairs for _, pairs in self.texts])
+        model = mixing.mixed(start, made.model, share)
+        before, after = Member.of(self.parent), replace(Member.of(made), model=model)
+        languages, asked = (made.source_lang, made.target_lang), config.eval
+        measured = []
+        for name, pairs in self.texts:
+            then, _ = measuring.everything(before, pairs, languages, config.decode, asked)
+            now, signatures = measuring.everything(after, pairs, languages, config.decode, asked)
+            measured.append(Measured(text=name, pairs=len(pairs), before=then, after=now, signatures=signatures))
+        mine = measured[0]  # which is dev, of which the card speaks first
+        changed = {"scores": facts.scores | mine.after, "signatures": facts.signatures | mine.signatures}
+        facts = facts.model_copy(update={"share": share, "measured": measured} | (changed if share < 1 else {}))
+        about = made.config.model_copy(update={"training": facts})
+        bundle.write(run.best, model, tokenizers, about, card(config, facts))
+        return facts
+
+    def _share(self, start: Seq2Seq, made: Bundle, texts: Sequence[Sequence[Pair]]) -> float:
+        """How much of what was learnt is taken: what makes its loss on its own text and on those of before small, of
+        which the latter count as one."""
+        tokenizers = (made.source_tokenizer, made.target_tokenizer)
+
+        def total(share: float) -> float:
+            model = mixing.mixed(start, made.model, share)
+            own, *others = (measuring.loss(model, tokenizers, pairs, made.max_pieces) for pairs in texts)
+            return own + sum(others) / max(1, len(others))
+
+        return min((share for share in SHARES if len(texts) > 1 or share <= SHARE), key=total)
+
+
+def prepare(
+    model: Path,
+    texts: Sequence[Path],
+    *,
+    name: str = "",
+    dev: Path | None = None,
+    minutes: float = 0,
+    extend: int = 0,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    fresh: bool = False,
+    listener: Listener,
+) -> Adaptation:
+    """Look at model and text, refuse what cannot be meant, and make a config of the rest. Relative paths start here.
+
+    Args:
+        name: of the run; "": by those of model and text.
+        dev: text to measure on; None: some of the text is held out.
+        minutes: to be spent at most; 0: by the size of the text.
+        extend: pieces, at most, that its vocabulary gets for what it writes in many.
+        overrides: KEY=VALUE, of keys of the config.
+        fresh: the run is to start anew.
+
+    Raises:
+        BundleError: there is no such model, or it is damaged.
+        DataError: a text cannot be read, is too short, or its sides are swapped.
+        ConfigError: what is to be overridden cannot be.
+    """
+    here = Path.cwd()
+    found = bundle.load(model, choose_device(device))
+    languages = (found.source_lang, found.target_lang)
+    readers = [locate(_place(path), *languages) for path in texts]
+    given = locate(_place(dev), *languages) if dev else None
+    usual = Filter()
+    rules = filters.TextRules(usual.max_chars, usual.drop_copies)
+    called = name or UNSAFE.sub("-", f"{_called(found)}-{text.called(readers[0])}").lstrip(".")
+    if fresh or not Run(here / "runs" / called).begun:
+        some = text.sample(readers, doubts.ASKED, (), rules)
+        if len(some) >= text.LEAST and (warning := doubts.doubt(found, some, " and ".join(map(str, texts)))):
+            listener.warn(warning)
+    before = known.at_hand(found, str(model), here)
+    tokenizers = dict(zip(found.config.tokenizers, (found.source_tokenizer, found.target_tokenizer), strict=False))
+    division = text.Division(readers, given, before, rules, tokenizers if extend else {}, extend)
+    divided = division.gather(here / "prepared")
+    listener.say(_told(divided, before))
+    table = settings.table(found, divided, name=called, init_from=str(model), minutes=minutes)
+    return Adaptation(configs.made(table, list(overrides), "mtkit adapt", here), found, divided, before)
+
+
+def _place(path: Path) -> Path:
+    """Where a text is: mtkit:NAME comes with mtkit, as in a config."""
+    name = str(path)
+    return configs.bundled(name.removeprefix(configs.BUNDLED)) if name.startswith(configs.BUNDLED) else path
+
+
+def _called(found: Bundle) -> str:
+    """What people call a bundle: its folder, or that of its run."""
+    folder = found.folder.resolve()
+    return folder.parent.name if folder.name == "best" else folder.name
+
+
+def _told(divided: Text, before: Known) -> str:
+    """What is done with the text, in a line."""
+    if divided.again:
+        again = f"{divided.again:,} of the parent's own are read again meanwhile"
+    else:
+        again = "no text of the parent is at hand to be read again"
+    return f"{divided.pairs:,} pairs to learn from, {len(divided.dev):,} to measure on; {again}"

@@ -1,0 +1,55 @@
+"""A translation memory: what people have said a line is to be. Must not know models."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtkit.text.fold import fold
+from mtkit.text.readers.reader import Pair, locate
+
+
+class Memory:
+    """Pairs of files, which are read anew when they have changed; of a source that stands there twice the last counts.
+
+    Sources are compared as models see them, and whatever the spaces around and between words.
+
+    Args:
+        paths: parallel text in any format that is read.
+        languages: of source and target.
+
+    Raises:
+        DataError: a file is missing, or is no such text.
+    """
+
+    def __init__(self, paths: Sequence[Path], languages: Pair) -> None:
+        self.paths, self.languages = tuple(paths), languages
+        self._stamps: list[tuple[int, int]] = []
+        self._targets: dict[str, str] = {}
+        self.refresh()
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @property
+    def identity(self) -> list[object]:
+        """What tells whether it would answer as before."""
+        return [list(map(str, self.paths)), self._stamps]
+
+    def refresh(self) -> None:
+        """Read the files anew, if one of them has changed."""
+        readers = [locate(path, *self.languages) for path in self.paths]
+        stamps = [
+            (found.st_mtime_ns, found.st_size) for found in map(os.stat, (p for one in readers for p in one.files))
+        ]
+        if stamps != self._stamps:
+            pairs = ((_seen(source), target.strip()) for one in readers for source, target in one)
+            self._targets = {source: target for source, target in pairs if source and target}
+            self._stamps = stamps
+
+    def target(self, source: str) -> str | None:
+        """What a line is to be; None: nobody has said."""
+        return self._targets.get(_seen(source))
+
+
+def _seen(line: str) -> str:
+    return " ".join(fold(line).split())

@@ -1,0 +1,48 @@
+"""A translator with a memory before it: what people have said a line is to be is said so, without a model."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mtkit.schema import Decode
+from mtkit.text.memory import Memory
+from mtkit.translator import kept
+from mtkit.translator.request import Candidate, Line, Request, Translation
+from mtkit.translator.translator import Translator
+
+MEMORY = "memory"
+
+
+class Remembering(Translator):
+    """A translator that looks into a memory first, and at its files with every window: a correction counts at once."""
+
+    _memory: Memory
+
+    @classmethod
+    def of(cls, translator: Translator, memory: Memory) -> "Remembering":
+        """A translator's models and settings, and a memory."""
+        made = cls(translator.members, translator.decode, (translator.source_lang, translator.target_lang))
+        made._memory = memory
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As of any translator, and the memory by its files."""
+        return Remembering.of, (self._alone(), self._memory)
+
+    def _alone(self) -> Translator:
+        return Translator(self.members, self.decode, (self.source_lang, self.target_lang))
+
+    def window(
+        self, lines: Sequence[Line], decode: Decode | None = None, request: Request | None = None
+    ) -> Iterator[Translation]:
+        """See `Translator.window`; a line with a prefix is the model's."""
+        self._memory.refresh()
+        targets = [None if line.prefix else self._memory.target(line.text) for line in lines]
+        asked = [line for line, target in zip(lines, targets, strict=True) if target is None]
+        made = super().window(asked, decode, request)
+        for line, target in zip(lines, targets, strict=True):
+            yield next(made) if target is None else _remembered(line.text, target)
+        yield from made  # to its end, where what was wrong with it is said
+
+
+def _remembered(source: str, target: str) -> Translation:
+    return Translation(source, kept.framed(source, [Candidate(target, 0.0, 0.0, [])]), origin=MEMORY)
