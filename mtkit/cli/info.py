@@ -120,6 +120,7 @@ def _facts(info: "Info") -> Rows:
         ("on disk", f"{info.model_bytes / 1e6:,.1f} MB" + ("" if info.version else ", once it is trained")),
         ("BLEU words", info.bleu_tokenizer),
         ("native code", info.native_code.partition(", /")[0]),  # the compiler; --json has the long path, too
+        ("products", info.products),
     ]
 
 

@@ -89,7 +89,6 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
         text = card.card(config, precision, shortlist is not None, bundle_config.card(loaded.folder))
         (path / "README.md").write_text(text, encoding="utf-8")
         (path / OURS).write_text(files.to_json(CTRANSLATE2.head()), encoding="utf-8")
-        files.seal(path)
     return Exported(_size(loaded.folder), _size(out))
 
 

@@ -17,6 +17,7 @@ from mtkit.metrics.bleu import tokenizer_for
 from mtkit.model.build import build
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops import native
+from mtkit.ops.products import formed
 from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle
@@ -87,6 +88,8 @@ class Info:
     """What BLEU is computed with, of `eval.tokenize` or else by the target language; or why it cannot be."""
     native_code: str = ""
     """Whether parts of it are computed in C on this machine, or why not."""
+    products: str = ""
+    """What matrix products are formed with on this machine's processor."""
 
     @property
     def parameters(self) -> int:
@@ -121,6 +124,7 @@ class Info:
             "mtkit_version": self.version or None,
             "bleu_tokenizer": self.bleu_tokenizer,
             "native_code": self.native_code,
+            "products": self.products,
         }
 
 
@@ -145,6 +149,7 @@ def of_bundle(path: Path) -> Info:
         version=config.mtkit_version,
         bleu_tokenizer=_tokenizer("auto", config.target_lang),
         native_code=str(native.status()),
+        products=formed(),
     )
 
 
@@ -166,6 +171,7 @@ def of_config(loaded: Loaded) -> Info:
         model_bytes=4 * total,
         bleu_tokenizer=_tokenizer(config.eval.tokenize, config.data.target_lang),
         native_code=str(native.status()),
+        products=formed(),
     )
 
 

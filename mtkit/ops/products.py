@@ -58,6 +58,12 @@ def slow(precision: str, device: torch.device | str = "cpu") -> str:
     return units.lacking(precision)
 
 
+def formed() -> str:
+    """What each precision's products are formed with on a CPU here, in words."""
+    named = [f"{precision} by {units.unit(precision) or 'torch'}" for precision in ("bf16", "int8")]
+    return f"{', '.join(named)}, fp32 by torch"
+
+
 def operand(weight: Tensor) -> Operand:
     """A weight as the products of the entered precision take it."""
     way = compute.current()

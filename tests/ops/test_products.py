@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mtkit.ops import native, products
-from mtkit.ops.native import call, compiler, quantised, tiles, units
+from mtkit.ops.native import call, compiler, programs, quantised, tiles, units
 from mtkit.ops.native.call import ArgumentError
 from mtkit.ops.quantise import quantise
 
@@ -28,6 +28,8 @@ FORMS = {
     ("int8", "AVX-VNNI"): "avx2 fma avxvnni",
     ("int8", "AVX-512 VNNI"): f"{AVX512} avx512vnni",
     ("int8", "AMX"): f"{AVX512} avx512vnni amx-tile amx-int8",
+    ("bf16", "AVX2"): "avx2 fma",
+    ("bf16", "AVX-512"): AVX512,
     ("bf16", "AVX-512 BF16"): f"{AVX512} avx512bf16",
     ("bf16", "AMX"): f"{AVX512} avx512bf16 amx-tile amx-bf16",
 }
@@ -59,6 +61,7 @@ def made(precision: str, name: str, folder: Path) -> ctypes.CDLL | str:
         return f"this processor has no {lacks[0]}"
     library = folder / f"{precision}-{name.replace(' ', '-')}.so"
     flags += [*GENERAL, "-O1", "-march=x86-64", *(f"-m{one}" for one in wanted), "-fopenmp", "-shared"]
+    flags += programs.words("MTKIT_NATIVE_FLAGS")  # of `make sanitize`
     subprocess.run(["gcc", *flags, str(source), "-o", str(library), "-lm"], check=True)
     return ctypes.CDLL(str(library))
 
@@ -123,7 +126,7 @@ def test_products_are_exact(form: tuple[str, str]) -> None:
 def test_large_products_are_exact(form: tuple[str, str], threads: int) -> None:
     """Those that threads share by rows, and by columns."""
     torch.manual_seed(1)
-    for m, n, k in ((150, 40, 64), (33, 300, 256), (5, 130, 1040)):
+    for m, n, k in ((400, 100, 64), (33, 300, 256), (17, 130, 1040)):
         exact(form, m, n, k)
 
 
@@ -161,6 +164,7 @@ def test_what_is_slow_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         assert products.slow("int8") == told
         with native.off():
             assert products.slow("bf16") == "compiled code is switched off here"
+    assert products.formed() == "bf16 by torch, int8 by torch, fp32 by torch"
     monkeypatch.setattr(units, "_compiled", lambda precision: "AVX2")
     assert (products.slow("int8") == "") is native.status().ready
     monkeypatch.setattr(compiler, "status", lambda: compiler.Status("off", "MTKIT_NATIVE=0"))
@@ -169,13 +173,14 @@ def test_what_is_slow_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.system
-def test_products_are_exact_on_arm(tmp_path: Path) -> None:
-    """NEON's dot product, in emulation (apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)."""
+@pytest.mark.parametrize("precision", ["int8", "bf16"])
+def test_products_are_exact_on_arm(precision: str, tmp_path: Path) -> None:
+    """By NEON, in emulation (apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)."""
     gcc, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
     if gcc is None or emulator is None:
         pytest.skip("no aarch64-linux-gnu-gcc or no qemu-aarch64 on this machine")
-    flags = [flag for flag in GENERAL if not flag.startswith("-mprefer")]
-    flags += ["-march=armv8.2-a+dotprod", "-static", "-fopenmp", "-Wall", "-Wextra", "-Werror"]
+    flags = [flag for flag in GENERAL if not flag.startswith("-mprefer")] + [f"-DIN_{precision.upper()}"]
+    flags += ["-march=armv8.2-a+dotprod+bf16", "-static", "-fopenmp", "-Wall", "-Wextra", "-Werror"]
     source, program = Path(__file__).with_name("product.c"), tmp_path / "product"
     subprocess.run([gcc, *flags, f"-I{FOLDER}", str(source), "-o", str(program), "-lm"], check=True)
     torch.manual_seed(1)

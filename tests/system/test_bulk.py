@@ -51,11 +51,8 @@ def test_parts_make_what_one_process_makes(folder: Path) -> None:
     ran(mtkit(folder, *command, "-q", "--join"))
     ran(mtkit(folder, *command, "-q", "--shard", "3/3"))
     assert {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()} == before
-    failed(
-        mtkit(folder, *command, "-q", "--format", "jsonl"),
-        "out holds what was made with another form",
-        "remove out/.chunks",
-    )
+    other = mtkit(folder, *command, "-q", "--format", "jsonl")
+    failed(other, "out holds what was made with another form", "remove out/.chunks")
 
 
 def test_killed_and_started_again(folder: Path) -> None:

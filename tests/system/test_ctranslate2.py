@@ -13,7 +13,7 @@ import pytest
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator.request import Pair
 from mtkit.translator.translator import Translator
-from tests.system.toy import CONFIG, WORDS, make, mtkit, python, ran
+from tests.system.toy import CONFIG, WORDS, failed, make, mtkit, python, ran
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.system
@@ -149,6 +149,7 @@ def test_the_page_about_it(toys: Path, ctranslate2: ModuleType) -> None:
     assert len(ast.literal_eval(ran(done))) == 2
     (config,) = toys.glob("there/config.json")
     assert json.loads(config.read_text())["add_source_eos"]
+    failed(mtkit(toys, "translate", "-q", "-m", "there"), "there is no bundle")
 
 
 def test_a_shortlist_and_rounded_weights(toys: Path, ctranslate2: ModuleType) -> None:

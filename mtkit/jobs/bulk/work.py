@@ -115,7 +115,13 @@ def attempted(job: Job, translator: Translator, piece: Piece) -> Done:
 def deciding(translator: Translator, job: Job) -> dict[str, str]:
     """All that decides what a job makes of a line, by what messages call it."""
     sums = [files.sha256(Path(name) / files.CHECKSUMS) for name in translator.names]
-    return {"model": " ".join(sums), "setting of search": translator.decode.model_dump_json(), "form": repr(job)}
+    decode = translator.decode  # with the precision that is taken, where that is for the machine to choose
+    return {
+        "model": " ".join(sums),
+        "precision": decode.precision,
+        "setting of search": decode.model_dump_json(exclude={"precision"}),
+        "form": repr(job),
+    }
 
 
 def _windows(some: list[In], most: int) -> Iterator[list[In]]:

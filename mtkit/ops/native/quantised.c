@@ -238,7 +238,7 @@ int quantised_product(int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t st
     code_t *rows = room(0, 16 * mt * row * sizeof(code_t));
     float *scales = room(1, 16 * mt * sizeof(float));
     if (!rows || !scales) return 0;
-    if (m * n * k < 1 << 18) threads = 1;
+    if (m * n * k < 1 << 21) threads = 1; // a dozen microseconds of work
     int by_row = mt > nt, tiles = tiles_allowed(), offset = tiles ? 0 : OFFSET;
     int64_t shared = by_row ? mt : nt;
     Place at = {start, start_row, c, c_row, n};

@@ -1,23 +1,31 @@
-// Matrix products on the processor's bf16 units: operands rounded to bf16, sums in fp32. The units are tiles (AMX) or, if
-// this is compiled for a processor without, the pairs of a vector (AVX-512 BF16). What each function computes is torch's
-// product of the rounded operands; tests hold the two together.
+// Matrix products in bf16: operands rounded to bf16, sums in fp32. What forms them are the processor's matrix tiles (AMX) or
+// its vectors (pairs.h). What each function computes is torch's product of the rounded operands; tests hold the two
+// together.
 //
 // A packed operand is tiles of 16 rows x 32 numbers of the dimension that is summed over, k, stored one after another
 // ([rows / 16][k / 32], what is missing at the edges is zero). The tile's 16 x 16 pairs of neighbours in k lie as
 // they are for the left operand, and transposed for the right one.
 
 #define _GNU_SOURCE
+#include "pairs.h"
 #include "tiles.h"
 
-#if defined(__AVX512BF16__) && defined(__linux__)
+// Which form this is (units.py).
+#ifdef __AMX_BF16__
+int tiles_form(void) { return tiles_allowed() ? 4 : FORM; }
+#else
+int tiles_form(void) { return FORM; }
+#endif
+
+#if FORM
 
 #include <stdlib.h>
-#include <string.h>
 
 #define TILE 512 // numbers
 #define DEPTH 32 // tiles of k at once, so that what is read again and again stays in the second cache
-typedef uint16_t bf16;
+#define INLINE static inline __attribute__((always_inline))
 
+#ifdef __AVX512BF16__
 static void transpose(__m512i r[16]) {
     __m512i t[16];
     for (int i = 0; i < 8; i++) {
@@ -73,6 +81,27 @@ static void pack_tile(const float *from, int64_t xs, int64_t ks, int64_t x_step,
     for (int i = 0; i < 16; i++) _mm512_store_si512(to + 32 * i, r[i]);
 }
 
+#else
+// To the nearest, of two as near the even one; what is no number stays none.
+static inline bf16 rounded(float x) {
+    union { float number; uint32_t bits; } one = {x};
+    uint32_t up = one.bits + 0x7FFF + (one.bits >> 16 & 1);
+    return (bf16)(((one.bits & 0x7FFFFFFF) > 0x7F800000 ? one.bits | 0x400000 : up) >> 16);
+}
+
+// The same number by number.
+static void pack_tile(const float *from, int64_t xs, int64_t ks, int64_t x_step, int64_t k_step, int right, bf16 *to) {
+    memset(to, 0, TILE * sizeof *to);
+    for (int64_t x = 0; x < 16 && x < xs; x++)
+        if (right)
+            for (int64_t k = 0; k < 32 && k < ks; k++) to[k / 2 * 32 + 2 * x + k % 2] = rounded(from[x * x_step + k * k_step]);
+        else if (k_step == 1 && ks >= 32)
+            for (int64_t k = 0; k < 32; k++) to[32 * x + k] = rounded(from[x * x_step + k]);
+        else
+            for (int64_t k = 0; k < 32 && k < ks; k++) to[32 * x + k] = rounded(from[x * x_step + k * k_step]);
+}
+#endif
+
 // The tiles [begin, end) of x, in all of k; memory is read in the order in which it lies.
 static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *from, int64_t x_step, int64_t k_step,
                  int right, bf16 *to) {
@@ -108,8 +137,8 @@ static void pack(int64_t begin, int64_t end, int64_t x, int64_t k, const float *
     }
 
 // c = start + a b of two by two tiles from (i, j) on; what lies beyond the matrix is NULL.
-static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1, const bf16 *b0,
-                  const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
+static void on_tiles(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1,
+                     const bf16 *b0, const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
     _Alignas(64) float edge[256];
     BEGIN(0, i, j)
     if (b1) { BEGIN(1, i, j + 1) }
@@ -135,67 +164,82 @@ static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const 
     if (a1 && b1) { END(3, i + 1, j + 1) }
 }
 
-// Which form this is (units.py); 0: none that may be used.
-int tiles_form(void) { return tiles_allowed() ? 2 : 0; }
 #else
-#define STRIP 8 // rows at most: with two tiles of columns, 16 sums in registers
-
-// c = start + a b of so many rows, a constant of whoever calls, and two tiles of columns.
-static inline __attribute__((always_inline)) void strip(const int rows, int64_t kt, const bf16 *a, const bf16 *b0,
-                                                        const bf16 *b1, __mmask16 here, __mmask16 beside,
-                                                        const float *start, int64_t start_row, float *c, int64_t c_row) {
-    __m512 sums[STRIP][2];
-    for (int r = 0; r < rows; r++) {
-        sums[r][0] = start ? _mm512_maskz_loadu_ps(here, start + r * start_row) : _mm512_setzero_ps();
-        sums[r][1] = start ? _mm512_maskz_loadu_ps(beside, start + r * start_row + 16) : _mm512_setzero_ps();
-    }
-    for (int64_t k = 0; k < kt; k++)
-        for (int p = 0; p < 16; p++) {
-            __m512bh b[2] = {(__m512bh)_mm512_load_si512(b0 + k * TILE + 32 * p),
-                             (__m512bh)_mm512_load_si512(b1 + k * TILE + 32 * p)};
-            for (int r = 0; r < rows; r++) {
-                int32_t pair;
-                memcpy(&pair, a + k * TILE + 32 * r + 2 * p, sizeof pair);
-                __m512bh all = (__m512bh)_mm512_set1_epi32(pair);
-                sums[r][0] = _mm512_dpbf16_ps(sums[r][0], b[0], all);
-                sums[r][1] = _mm512_dpbf16_ps(sums[r][1], b[1], all);
-            }
-        }
-    for (int r = 0; r < rows; r++) {
-        _mm512_mask_storeu_ps(c + r * c_row, here, sums[r][0]);
-        _mm512_mask_storeu_ps(c + r * c_row + 16, beside, sums[r][1]);
-    }
-}
-
-static void block(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1, const bf16 *b0,
-                  const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
-    __mmask16 here = first(n - 16 * j), beside = first(n - 16 * j - 16);
-    for (int64_t y = 0; y < 32 && 16 * i + y < m; y += STRIP) {
-        const bf16 *a = (y < 16 ? a0 : a1) + y % 16 * 32, *right = b1 ? b1 : b0;
-        int64_t rows = m - 16 * i - y;
-        const float *from = start ? start + (16 * i + y) * start_row + 16 * j : NULL;
-        float *to = c + (16 * i + y) * c_row + 16 * j;
-#define STRIP_OF(rows)                                                                                                 \
-    case rows: strip(rows, kt, a, b0, right, here, beside, from, start_row, to, c_row); break;
-        switch (rows < STRIP ? rows : STRIP) {
-            STRIP_OF(1)
-            STRIP_OF(2)
-            STRIP_OF(3)
-            STRIP_OF(4)
-            STRIP_OF(5)
-            STRIP_OF(6)
-            STRIP_OF(7)
-            STRIP_OF(8)
-        }
-    }
-}
-
-int tiles_form(void) { return 1; }
+#define on_tiles on_vectors
 #endif
 
+// c = start + a b of so many rows, a tile's or less, and tiles of columns: constants of whoever calls.
+INLINE void strip(const int rows, const int tiles, int64_t kt, const bf16 *a, const bf16 *b, int64_t b_next,
+                  const float *start, int64_t start_row, float *c, int64_t c_row) {
+    const int each = 16 / LANES, vectors = tiles * each;
+    sums_t sums[STRIP][TILES * 16 / LANES];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) sums[r][v] = load(start + r * start_row + v * LANES);
+    for (int64_t k = 0; k < kt; k++)
+        for (int p = 0; p < 16; p++) {
+            pairs_t w[TILES * 16 / LANES];
+            for (int v = 0; v < vectors; v++)
+                w[v] = weights(b + v / each * b_next + k * TILE + 32 * p + v % each * 2 * LANES);
+            for (int r = 0; r < rows; r++) {
+                pairs_t x = spread(a + k * TILE + 32 * r + 2 * p);
+                for (int v = 0; v < vectors; v++) sums[r][v] = dot(sums[r][v], x, w[v]);
+            }
+        }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vectors; v++) store(c + r * c_row + v * LANES, sums[r][v]);
+}
+
+static void strip_of(int rows, int tiles, int64_t kt, const bf16 *a, const bf16 *b, int64_t b_next, const float *start,
+                     int64_t start_row, float *c, int64_t c_row) {
+#define STRIP_OF(rows)                                                                                                 \
+    case rows:                                                                                                         \
+        if (tiles == TILES) strip(rows, TILES, kt, a, b, b_next, start, start_row, c, c_row);                          \
+        else strip(rows, 1, kt, a, b, b_next, start, start_row, c, c_row);                                             \
+        break;
+    switch (rows) {
+        STRIP_OF(1)
+        STRIP_OF(2)
+        STRIP_OF(3)
+        STRIP_OF(4)
+#if STRIP == 8
+        STRIP_OF(5)
+        STRIP_OF(6)
+        STRIP_OF(7)
+        STRIP_OF(8)
+#endif
+    }
+}
+
+// The same as on tiles.
+static void on_vectors(int64_t i, int64_t j, int64_t kt, int64_t m, int64_t n, const bf16 *a0, const bf16 *a1,
+                       const bf16 *b0, const bf16 *b1, const float *start, int64_t start_row, float *c, int64_t c_row) {
+    static const float none[16 * TILES];
+    float edge[STRIP][16 * TILES];
+    int64_t b_next = b1 ? b1 - b0 : 0;
+    for (int64_t y = 0; y < 32 && 16 * i + y < m; y += STRIP) {
+        const bf16 *a = (y < 16 ? a0 : a1) + y % 16 * 32, *b = b0;
+        int64_t left_over = m - 16 * i - y, rows = left_over < STRIP ? left_over : STRIP, tiles;
+        for (int64_t x = 0; x < (b1 ? 32 : 16); x += 16 * tiles, b = b1) {
+            tiles = b1 ? TILES : 1;
+            int64_t columns = n - 16 * j - x < 16 * tiles ? n - 16 * j - x : 16 * tiles;
+            const float *from = start ? start + (16 * i + y) * start_row + 16 * j + x : none;
+            int64_t from_row = start ? start_row : 0;
+            float *to = c + (16 * i + y) * c_row + 16 * j + x;
+            if (columns == 16 * tiles) {
+                strip_of(rows, tiles, kt, a, b, b_next, from, from_row, to, c_row);
+                continue;
+            }
+            memset(edge, 0, sizeof edge);
+            for (int64_t r = 0; r < rows; r++) memcpy(edge[r], from + r * from_row, columns * sizeof(float));
+            strip_of(rows, tiles, kt, a, b, b_next, edge[0], 16 * TILES, edge[0], 16 * TILES);
+            for (int64_t r = 0; r < rows; r++) memcpy(to + r * c_row, edge[r], columns * sizeof(float));
+        }
+    }
+}
+
 // c = start + a b, two by two tiles, of rows [i0, i1) and columns [j0, j1) of tiles and kt tiles of k.
-static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt, int64_t m, int64_t n, const bf16 *a,
-                     int64_t a_row, const bf16 *b, int64_t b_row, const float *start, int64_t start_row, float *c,
+static void multiply(int amx, int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt, int64_t m, int64_t n,
+                     const bf16 *a, int64_t a_row, const bf16 *b, int64_t b_row, const float *start, int64_t start_row, float *c,
                      int64_t c_row) {
     int64_t down = (i1 - i0 + 1) / 2, across = (j1 - j0 + 1) / 2;
     int by_row = down > across; // what is longer is gone through once, beside it what is shorter again and again
@@ -203,7 +247,7 @@ static void multiply(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t kt,
         int64_t i = i0 + 2 * (by_row ? t / across : t % down), j = j0 + 2 * (by_row ? t % across : t / down);
         const bf16 *a0 = a + i * a_row * TILE, *a1 = i + 1 < i1 ? a0 + a_row * TILE : NULL;
         const bf16 *b0 = b + j * b_row * TILE, *b1 = j + 1 < j1 ? b0 + b_row * TILE : NULL;
-        block(i, j, kt, m, n, a0, a1, b0, b1, start, start_row, c, c_row);
+        (amx ? on_tiles : on_vectors)(i, j, kt, m, n, a0, a1, b0, b1, start, start_row, c, c_row);
     }
 }
 
@@ -233,10 +277,10 @@ int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64
     bf16 *left = room(0, mt * depth), *right = b_packed ? NULL : room(1, nt * depth);
     if (!left || (!b_packed && !right)) return 0;
     if (m * n * k < 1 << 18) threads = 1;
-    int by_row = mt > nt;
+    int by_row = mt > nt, amx = tiles_form() == 4;
 #pragma omp parallel num_threads(threads)
     {
-        configure();
+        if (amx) configure();
         for (int64_t k0 = 0; k0 < kt; k0 += depth) {
             int64_t ks = kt - k0 < depth ? kt - k0 : depth, rest = k - 32 * k0 < 32 * ks ? k - 32 * k0 : 32 * ks;
 #pragma omp for schedule(static, 1)
@@ -248,16 +292,14 @@ int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64
 #pragma omp for schedule(static, 1)
             for (int64_t part = 0; part < threads; part++) {
                 int64_t begin = share(by_row ? mt : nt, part, threads), end = share(by_row ? mt : nt, part + 1, threads);
-                multiply(by_row ? begin : 0, by_row ? end : mt, by_row ? 0 : begin, by_row ? nt : end, ks, m, n, left, ks,
+                multiply(amx, by_row ? begin : 0, by_row ? end : mt, by_row ? 0 : begin, by_row ? nt : end, ks, m, n, left, ks,
                          b_packed ? b_packed + k0 * TILE : right, b_packed ? kt : ks, k0 ? c : start,
                          k0 ? c_row : start_row, c, c_row);
             }
         }
-        release();
+        if (amx) release();
     }
     return 1;
 }
 
-#else
-int tiles_form(void) { return 0; }
 #endif

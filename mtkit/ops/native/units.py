@@ -7,7 +7,7 @@ from mtkit.ops.native import call, compiler
 
 # By the number that `quantised_form` and `tiles_form` give.
 INT8 = ("", "AVX2", "AVX-512", "AVX-VNNI", "AVX-512 VNNI", "AMX", "NEON dot product")
-BF16 = ("", "AVX-512 BF16", "AMX")
+BF16 = ("", "AVX2", "AVX-512", "AVX-512 BF16", "AMX", "NEON BF16")
 _FORMS = {"int8": ("quantised_form", INT8), "bf16": ("tiles_form", BF16)}
 
 
