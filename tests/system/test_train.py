@@ -261,9 +261,9 @@ def test_quiet_and_plain(folder: Path) -> None:
 
 def test_time_budget_on_the_command_line(folder: Path) -> None:
     began = time.monotonic()
-    done = mtkit(folder, "train", "-s", "train.max_updates=0", "-s", "train.max_minutes=0.06", "-s", "train.patience=0")
+    done = mtkit(folder, "train", "-s", "train.max_updates=0", "-s", "train.max_minutes=0.1", "-s", "train.patience=0")
     ran(done)
-    assert "0.06 minutes are" in done.stderr
+    assert "0.1 minutes are" in done.stderr
     assert time.monotonic() - began < 30
     planned = events(folder, "planned")
     assert events(folder, "finished")[0]["update"] <= planned[-1]["updates"]  # type: ignore[operator]
