@@ -14,6 +14,7 @@ REMEDIES = {
     "memory": "--workers, --batch-tokens",
     "set": "--set",
     "jobs": "--jobs 1",
+    "dev": "--dev",
     "ray": "ray start --head, --ray HOST:PORT",
 }
 """Kind of remedy -> the flags."""

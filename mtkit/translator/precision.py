@@ -82,7 +82,7 @@ def choose(asked: str, models: Sequence[Seq2Seq]) -> Choice:
         return Choice(choice.name, slow, f"{asked} is not quicker here, since {slow}: translating in {choice.name}")
     told = ""
     if asked == "int8" and (gain := paces.here().gain(asked, _weights(models))) < 1:
-        told = f"int8 is slower than fp32 here for this model ({gain:.2f} times as fast); --precision auto goes by that"
+        told = f"int8 is slower than fp32 here for this model ({gain:.2f} times as fast); precision auto goes by that"
     return Choice(asked, "as asked", told)
 
 

@@ -108,7 +108,7 @@ class Division:
             held_out = self._held_out(total)
             measured = [pair for pair in self._usable() if filters.key(pair[0]) in held_out]
             if 2 * len(measured) > total:
-                raise DataError(f"{named}: few sources that differ, so none can be held out; name other text by --dev")
+                raise DataError(f"{named}: too few sources differ to hold some out; name a dev text", remedy="dev")
         left_out = [source for pairs in (measured, *self.known.dev.values()) for source, _ in pairs]
         times = max(1, passes(total) // 2) if self.known.train else 1
         again = sample(self.known.train, max(times * total, FEW), left_out, self.rules)
