@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -362,7 +363,8 @@ def _unknown_key(where: str, key: str, table: Any, by_name: ByName | None, writt
             f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is "
             f"{by_name.name_in(written)}: leave it out, or set {where}.name = {_shown(others[0])}"
         )
-    return f"unknown key {full}{registry.nearest(key, keys)} (keys here: {', '.join(keys)})"
+    here = textwrap.shorten(", ".join(keys), LONGEST_SHOWN, placeholder=" …")
+    return f"unknown key {_shown(full)[1:-1]}{registry.nearest(key, keys)} (keys here: {here})"
 
 
 def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, Any, ByName | None, Any]:

@@ -167,7 +167,7 @@ class Run:
             raise self._unreadable(error) from None
         RUN.check(noted, self._config, unversioned=1)
         try:
-            return configs.parse(noted["config"], str(self._config), whole=True), str(noted["identity"])
+            return configs.parse(noted["config"], self._config.name, whole=True), str(noted["identity"])
         except KeyError as error:
             raise self._unreadable(f"no key {error}") from None
         except MtkitError as error:

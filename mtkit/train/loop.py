@@ -125,6 +125,12 @@ def train(
             progress.shape(sampler.shaped)
         batches = replace(sampler, shaped=progress.shaped).epoch(progress.epoch, skip=progress.batch)
         following = list(islice(batches, settings.accumulate))
+        if progress.batch and not following:
+            raise RunError(
+                f"the checkpoint has used {progress.batch:,} batches of a pass over the text, which has fewer: it is "
+                "damaged; start anew",
+                remedy="fresh",
+            )
         while following:
             pairs = following
             together = in_parts(pairs, progress.parts, batcher)

@@ -23,7 +23,7 @@ def wordless(line: str, protect: bool = True) -> bool:
         if any(map(str.isalpha, fold(line[at : span.start]))):
             return False
         at = span.end
-    return not any(map(str.isalpha, line[at:]))
+    return not any(map(str.isalpha, fold(line[at:]) if at else line))
 
 
 def as_it_is(line: str, request: Request) -> Translation:

@@ -128,7 +128,7 @@ def test_a_config_is_that_of_the_line_of_parents(tmp_path: Path) -> None:
     found = settings.table(parent(tmp_path, facts(0.001, parent=first)), made, name="n", init_from="p", minutes=3)
     assert found["train"]["lr"] == pytest.approx(settings.RATE * 0.08)
     assert (found["seed"], found["train"]["label_smoothing"], found["train"]["max_minutes"]) == (7, 0.2, 3)
-    assert (found["train"]["max_epochs"], found["filter"]["dedupe"]) == (9, True)
+    assert (found["train"]["max_epochs"], found["filter"]["dedupe"]) == (10, True)
     assert "betas" not in found["train"]  # which adagrad has not
     assert 51 <= found["train"]["batch_tokens"] <= 900
     assert found["data"]["dev"].startswith("prepared/en-de-adapt-")
