@@ -26,8 +26,7 @@ else:
     import tomli as tomllib
 
 Part = TypeVar("Part", bound=Section)
-RECIPES = Path(__file__).parent / "recipes"
-STDIN = Path("-")
+RECIPES, STDIN = Path(__file__).parent / "recipes", Path("-")
 LONGEST_SHOWN, LONGEST = 200, 1 << 20  # characters of a value in a message; bytes of a file
 DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
@@ -363,8 +362,8 @@ def _unknown_key(where: str, key: str, table: Any, by_name: ByName | None, writt
             f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is "
             f"{by_name.name_in(written)}: leave it out, or set {where}.name = {_shown(others[0])}"
         )
-    here = textwrap.shorten(", ".join(keys), LONGEST_SHOWN, placeholder=" …")
-    return f"unknown key {_shown(full)[1:-1]}{registry.nearest(key, keys)} (keys here: {here})"
+    near, here = registry.nearest(key, keys), textwrap.shorten(", ".join(keys), LONGEST_SHOWN, placeholder=" …")
+    return f"unknown key {_shown(full)[1:-1]}{near} (keys here: {here})"
 
 
 def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, Any, ByName | None, Any]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-LEFT = ("torch._meta_registrations", "torch.export", "torch.distributions", "torch.utils.data")
-"""Shapes of what has no values, and programs of their own, both for compilers; distributions; loaders of data."""
+LEFT = ("torch._meta_registrations", "torch.export", "torch.utils.data")
+"""Shapes of what has no values, and programs of their own, both for compilers; loaders of data."""
 COMPILERS = {f"torch.{name}" for name in ("_decomp", "_dynamo", "_inductor", "_prims", "_refs", "onnx")}
 """Whoever imports one of these wants all that was put off, and before it, as torch would have it."""
 FIRST = ("csv", "decimal", "pydantic_core", "random", "zoneinfo")
@@ -56,7 +56,8 @@ def load(whole: bool = False) -> None:
     try:
         import torch  # noqa: F401
 
-        sys.meta_path.insert(0, _Watch)
+        if folder is not None:
+            sys.meta_path.insert(0, _Watch)
     finally:
         gc.freeze()  # hundreds of thousands of objects that all stay, and need not be looked through again and again
         if collecting:
@@ -82,7 +83,9 @@ class _PutOff(ModuleType):
     """A module that is executed when something is looked for that only then is there."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what every module may have: whoever walks through all of them looks for no more
+        if (
+            name.startswith("__") and name != "__all__"
+        ):  # what every module may have: whoever walks through all of them looks for no more
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         _execute(self)
         return getattr(self, name)
@@ -90,6 +93,10 @@ class _PutOff(ModuleType):
 
 class _Watch(MetaPathFinder):
     """Finds no module, but sees what is looked for."""
+
+    @classmethod
+    def invalidate_caches(cls) -> None:
+        """Nothing is kept."""
 
     @classmethod
     def find_spec(cls, name: str, *_: object) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtkit.errors import DataError
 from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair, locate
 
@@ -25,7 +26,8 @@ class Memory:
         self.paths, self.languages = tuple(paths), languages
         self._stamps: list[tuple[int, int]] = []
         self._targets: dict[str, str] = {}
-        self.refresh()
+        self._trouble = ""
+        self._read()
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -35,8 +37,22 @@ class Memory:
         """What tells whether it would answer as before."""
         return [list(map(str, self.paths)), self._stamps]
 
-    def refresh(self) -> None:
-        """Read the files anew, if one of them has changed."""
+    def refresh(self) -> str:
+        """Read the files anew, if one of them has changed.
+
+        Returns:
+            What is wrong with them since the last time, as while somebody writes them: then what they held before still
+            counts, and they are looked at again the next time; "": nothing new.
+        """
+        before = self._trouble
+        try:
+            self._read()
+            self._trouble = ""
+        except (DataError, OSError) as error:
+            self._trouble = str(error)
+        return self._trouble if self._trouble != before else ""
+
+    def _read(self) -> None:
         readers = [locate(path, *self.languages) for path in self.paths]
         stamps = [
             (found.st_mtime_ns, found.st_size) for found in map(os.stat, (p for one in readers for p in one.files))

@@ -1,6 +1,7 @@
 """A translator with a memory before it: what people have said a line is to be is said so, without a model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mtkit.schema import Decode
@@ -20,7 +21,7 @@ class Remembering(Translator):
     @classmethod
     def of(cls, translator: Translator, memory: Memory) -> "Remembering":
         """A translator's models and settings, and a memory."""
-        made = cls(translator.members, translator.decode, (translator.source_lang, translator.target_lang))
+        made = cls(translator.members, translator.asked, (translator.source_lang, translator.target_lang))
         made._memory = memory
         return made
 
@@ -29,18 +30,21 @@ class Remembering(Translator):
         return Remembering.of, (self._alone(), self._memory)
 
     def _alone(self) -> Translator:
-        return Translator(self.members, self.decode, (self.source_lang, self.target_lang))
+        return Translator(self.members, self.asked, (self.source_lang, self.target_lang))
 
     def window(
         self, lines: Sequence[Line], decode: Decode | None = None, request: Request | None = None
     ) -> Iterator[Translation]:
-        """See `Translator.window`; a line with a prefix is the model's."""
-        self._memory.refresh()
+        """See `Translator.window`; a line with a prefix is the model's, files of the memory that cannot be read now
+        are a warning of the first line."""
+        warnings = [f"{trouble}; the memory is as it was before"] if (trouble := self._memory.refresh()) else []
         targets = [None if line.prefix else self._memory.target(line.text) for line in lines]
         asked = [line for line, target in zip(lines, targets, strict=True) if target is None]
         made = super().window(asked, decode, request)
         for line, target in zip(lines, targets, strict=True):
-            yield next(made) if target is None else _remembered(line.text, target)
+            told = next(made) if target is None else _remembered(line.text, target)
+            yield replace(told, warnings=[*warnings, *told.warnings]) if warnings else told
+            warnings = []
         yield from made  # to its end, where what was wrong with it is said
 
 

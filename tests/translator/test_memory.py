@@ -86,3 +86,23 @@ def test_pickled(tmp_path: Path, corrected: Path) -> None:
     lines = ["a dog", "the red dog"]
     assert again.translate(lines) == made.translate(lines)
     assert again.decode == made.decode
+
+
+def test_files_that_are_just_being_written_leave_the_memory_as_it_was(small: Translator, corrected: Path) -> None:
+    made = remembering(small, corrected)
+    whole = corrected.read_text()
+    corrected.write_text(f"{whole}the red cat")  # no tab yet
+    first, second = made.translate(["the red dog", "the red dog"])
+    assert (first.text, second.text) == ("der rote Hund", "der rote Hund")
+    assert "the memory is as it was before" in first.warnings[0]
+    assert second.warnings == made.translate("the red dog").warnings == []  # told once
+    corrected.write_text(f"{whole}the red cat\tdie rote Katze\n")
+    assert made.translate("the red cat").text == "die rote Katze"
+
+
+def test_what_the_guard_searches_again_is_the_models(small: Translator, tmp_path: Path) -> None:
+    path = tmp_path / "memory.tsv"
+    path.write_text("the cat\tMEMORY\n")
+    made, plain = (one.translate("the cat {0}", align=True) for one in (remembering(small, path), small))
+    assert (made.text, made.origin) == (plain.text, "model")
+    assert "MEMORY" not in made.text

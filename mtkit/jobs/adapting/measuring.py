@@ -78,7 +78,8 @@ def _rows(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 def translated(member: Member, pairs: Sequence[Pair], languages: Pair, decode: Decode, asked: Eval) -> list[Score]:
     """The scores of greedy translations."""
-    greedy = Decode.model_validate({"beam_size": 1, "max_ratio": decode.max_ratio, "rules": decode.rules})
+    settings = {"beam_size": 1, "max_ratio": decode.max_ratio, "rules": decode.rules, "precision": "fp32"}
+    greedy = Decode.model_validate(settings)
     sources, references = (list(side) for side in zip(*pairs, strict=True))
     made = Translator([member], greedy, languages).translations(sources, request=Request(protect=False))
     tokenize, _ = tokenizer_for(asked.tokenize, languages[1])
