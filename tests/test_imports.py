@@ -173,6 +173,13 @@ def test_a_command_may_end_while_the_library_is_mapped() -> None:
         assert (done.returncode, done.stderr) == (7, "")
 
 
+def test_what_stays_is_let_go_of_where_triton_looks_at_the_end() -> None:
+    pytest.importorskip("triton")
+    code = "from mtkit.cli import importing; importing.load(); import triton; importing.keep()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_is_put_off_is_whole_when_it_is_asked_for() -> None:
     later = {"torch._meta_registrations", "torch.utils.data"}  # of every torch
     done = subprocess.run([sys.executable, "-c", f"LATER = {later}{PUT_OFF}"], capture_output=True, text=True)

@@ -5,6 +5,7 @@ somebody looks into one, and then are what they always are. A sixth goes into ma
 while options and config are read. Must not know any command.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -59,9 +60,21 @@ def load(whole: bool = False) -> None:
         if folder is not None:
             sys.meta_path.insert(0, _Watch)
     finally:
-        gc.freeze()  # hundreds of thousands of objects that all stay, and need not be looked through again and again
+        keep()
         if collecting:
             gc.enable()
+
+
+def keep() -> None:
+    """All that is there now stays: hundreds of thousands of objects that need not be looked through again and again."""
+    gc.freeze()
+    atexit.unregister(_let_go)
+    atexit.register(_let_go)
+
+
+def _let_go() -> None:
+    if "triton" in sys.modules:  # which complains of what is left of it at the end
+        gc.unfreeze()
 
 
 def _folder() -> Path | None:

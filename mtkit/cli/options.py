@@ -1,7 +1,6 @@
 """Options that the commands share, and what follows from them."""
 
 import functools
-import gc
 import inspect
 import re
 import sys
@@ -13,6 +12,7 @@ import typer
 
 from mtkit.cli import remedies
 from mtkit.cli.decode_flags import Flags
+from mtkit.cli.importing import keep
 from mtkit.cli.streams import printable
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def load_translator(
     if told := translator.precision.told:
         messages.say(told)
     messages.detail(f"precision: {translator.precision.name} ({translator.precision.reason})")
-    gc.freeze()  # what is loaded stays, and need not be looked through again and again
+    keep()
     return translator
 
 
