@@ -133,6 +133,15 @@ def test_running_statistics_are_those_of_one_process(tmp_path: Path) -> None:
             assert np.array_equal(one, other)
 
 
+def test_without_batch_norm_batches_leave_nothing_behind(tmp_path: Path) -> None:
+    statistics = module.Statistics(Shared(tmp_path, max_updates=1).training.model, ALONE)
+    for _ in range(1000):
+        statistics.begin()
+        statistics.turn()
+        statistics.note()
+    assert statistics.turns == []
+
+
 def test_sums_in_bf16_are_near(tmp_path: Path) -> None:
     losses, _ = trained(2, tmp_path, max_updates=6, reduce="bf16")
     wanted, _ = trained(1, tmp_path, max_updates=6, accumulate=2)
