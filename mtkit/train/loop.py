@@ -162,6 +162,7 @@ def train(
             if updates.outer:
                 if not _comes_together(progress, settings):
                     continue
+                group.gathered(None)  # others may be slower by many updates
                 updates.outer.step()
                 progress.count(made.come_together(group))
             if settings.max_minutes:  # the clock and the pace that count are those of the first process
