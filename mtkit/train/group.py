@@ -133,7 +133,9 @@ class Processes:
         self.rank, self.size, self.local, self._store = rank, size, local, store
         self.cuda = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
         if self.cuda:
-            torch.cuda.set_device(self.place(device))
+            from mtkit.ops.device import choose_device
+
+            torch.cuda.set_device(choose_device(self.place(device)))  # which refuses in words what is not there
         with self._all_there():
             backend = "cpu:gloo,cuda:nccl" if self.cuda else "gloo"
             this = PrefixStore(f"start {start}", store)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mtkit.corpus.batch import Batch
-from mtkit.errors import RunError
+from mtkit.errors import ConfigError, RunError
 from mtkit.model.build import build
 from mtkit.model.norm import BatchNorm
 from mtkit.ops.device import whole_cores
@@ -302,6 +302,15 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OMP_NUM_THREADS", "5")  # as only the user does
         assert group.threads(None) is None
     assert ALONE.threads(None) is None
+
+
+@pytest.mark.parametrize(("device", "named"), [("auto", "cuda:3 is not here"), ("foo", "unknown device 'foo'")])
+def test_a_gpu_that_is_not_there_is_refused(device: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    with pytest.raises(ConfigError, match=named):
+        Processes(torch.distributed.HashStore(), 3, 4, (3, 4), device)
 
 
 @pytest.mark.parametrize("way", ["nesterov", "average"])
