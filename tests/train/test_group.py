@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._C._distributed_c10d import HashStore
 
 from mtkit.corpus.batch import Batch
 from mtkit.errors import ConfigError, RunError
@@ -19,7 +21,7 @@ from mtkit.model.norm import BatchNorm
 from mtkit.ops.device import whole_cores
 from mtkit.schema import Model, Train
 from mtkit.store import checkpoint
-from mtkit.train import loop, plan
+from mtkit.train import joining, loop, plan
 from mtkit.train import together as module
 from mtkit.train import updates as updating
 from mtkit.train.group import ALONE, Group, Processes, by_first
@@ -292,6 +294,31 @@ def test_who_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+def test_a_start_is_the_one_that_the_first_process_says() -> None:
+    """However often each of them counts that it was started: one that is early waits for the first."""
+    kept = HashStore()
+    for number in ("1", "2", "3"):
+        starts = [joining._Start(kept) for _ in range(3)]
+        threads = [threading.Thread(target=one.meet, args=(rank, 3)) for rank, one in enumerate(starts)]
+        for thread in reversed(threads):
+            thread.start()
+            time.sleep(0.05)  # it looks, and finds the start before
+        for thread in threads:
+            thread.join(10)
+        assert [one.name for one in starts] == [number] * 3
+    left = joining._Start(kept)  # of a start in which not all came
+    left.number = kept.add("start", 1)
+    left.store.add("there", 1)
+    starts = [joining._Start(kept) for _ in range(2)]
+    threads = [threading.Thread(target=one.meet, args=(rank, 2)) for rank, one in enumerate(starts)]
+    for thread in reversed(threads):
+        thread.start()
+        time.sleep(0.05)
+    for thread in threads:
+        thread.join(10)
+    assert [one.name for one in starts] == ["5"] * 2
+
+
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     group = Processes.__new__(Processes)
     for size, wanted in ((1, whole_cores()), (2, max(1, whole_cores() // 2)), (1000, 1)):
@@ -310,7 +337,7 @@ def test_a_gpu_that_is_not_there_is_refused(device: str, named: str, monkeypatch
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
     with pytest.raises(ConfigError, match=named):
-        Processes(torch.distributed.HashStore(), 3, 4, (3, 4), device)
+        Processes(HashStore(), 3, 4, (3, 4), device)
 
 
 @pytest.mark.parametrize("way", ["nesterov", "average"])
