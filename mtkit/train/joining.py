@@ -36,7 +36,7 @@ def joined(device: str = "cpu") -> Iterator[Group]:
         RunError: there is no telling which group that is.
         WorkerError: one of it is gone.
     """
-    if _number("WORLD_SIZE", "1") < 2 or "RANK" not in os.environ:
+    if _number("WORLD_SIZE", "1") < 2:
         yield ALONE
         return
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
