@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mtkit.errors import WorkerError
+from mtkit.errors import WorkerError, out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -251,6 +251,8 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
+            if out_of_memory(error):  # of this process: the others are there
+                raise
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
                 f"{self.rank}: {short(error)}); mtkit train goes on from the last checkpoint"

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ import torch
 from torch._C._distributed_c10d import HashStore
 
 from mtkit.corpus.batch import Batch
-from mtkit.errors import ConfigError, RunError
+from mtkit.errors import ConfigError, RunError, WorkerError
 from mtkit.model.build import build
 from mtkit.model.norm import BatchNorm
 from mtkit.ops.device import whole_cores
@@ -281,14 +281,35 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
         assert "one of the 3 processes that train together is gone" in str(error)
 
 
+def test_memory_that_runs_out_is_no_process_that_is_gone() -> None:
+    group = Processes.__new__(Processes)
+    group.rank, group.size = 0, 2
+    with pytest.raises(torch.OutOfMemoryError), group._all_there():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    with pytest.raises(WorkerError, match="is gone"), group._all_there():
+        raise RuntimeError("Connection closed by peer")
+
+
+def test_a_norm_that_is_not_finite_in_one_process_is_so_in_all() -> None:
+    """With local updates on a GPU it is looked at only after all have come together."""
+    other = SimpleNamespace(size=2, exchange=lambda *mine: [mine, (1.0, math.nan, 3.0, 4.0, 5, 6, 1)])
+    made: Any = SimpleNamespace(tokens=[7, 8], progress=Progress())
+    made.numbers = [torch.tensor(3.0), torch.tensor(1.0), 5.0, torch.tensor(2.0)]
+    assert loop._Made.come_together(made, cast(Group, other)) == 26
+    assert made.numbers[::2] == [4.0, 8.0]
+    assert all(isinstance(norm, torch.Tensor) for norm in made.numbers[1::2])
+    assert math.isnan(float(made.numbers[1]))
+    assert float(made.numbers[3]) == 3.0
+
+
 def test_who_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     with joined() as group:
         assert group is ALONE
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with joined() as group:  # somebody else's
-        assert group is ALONE
+    with pytest.raises(RunError, match="RANK, MASTER_ADDR, MASTER_PORT is not set.*unset WORLD_SIZE"), joined():
+        pass
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(RunError, match="MASTER_ADDR, MASTER_PORT is not set: start it with torchrun"), joined():
         pass
