@@ -118,6 +118,7 @@ class Best:
         model = copy.deepcopy(training.measured)
         if self.group.rank == 0:
             tensors.assign(model, averaging.mean(self.run_folder.kept, kept))
+        self.group.gathered(None)  # it reads all of them, which may take longer than a link is waited for
         self.group.spread([tensor.detach() for tensor in tensors.named(model).values()])
         scores, _ = self.validator.measure(model)
         gain, before = progress.is_gain(self._score(scores), scores), progress.best_scores

@@ -24,8 +24,10 @@ class Pauses:
 
     @property
     def ending(self) -> int:
-        """The signal that ends this run; 0: none."""
-        return self._told[0] if self._told else self.signals.received
+        """The signal that ends this run; 0: none, or none that all processes know of yet."""
+        if self._told:
+            return self._told[0]
+        return self.signals.received if self.group.size == 1 else 0
 
     def ask(self) -> bool:
         """Ask all; returns whether there is something to do."""

@@ -16,7 +16,7 @@ from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
-from mtkit.errors import DivergedError, Stopped
+from mtkit.errors import DivergedError, RunError, Stopped
 from mtkit.jobs import agreement, choosing, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
@@ -143,6 +143,12 @@ class _Job:
             world=group.size,
             shaped=self.shaped,
         )
+        # A process without a batch would have no state of an optimiser to average with the others.
+        if self.config.train.sync_every > 1 and self.sampler.batches(0) < group.size:
+            raise RunError(
+                "an epoch has fewer batches than there are processes, and with train.sync_every each needs one: use "
+                "fewer processes or a lower train.batch_tokens"
+            )
         torch.manual_seed(self.config.seed)
         model = build(
             self.config.model,

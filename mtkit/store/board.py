@@ -43,7 +43,7 @@ class Board:
     def _tried(self, do: Callable[..., Any], *arguments: object) -> Any:
         try:
             return do(*arguments)
-        except (OSError, RuntimeError, ValueError) as error:  # ValueError: it writes to what another error has closed
+        except Exception as error:  # a broken installation fails in any way, and no picture is worth a training
             self._writer = None
             self._warn(f"{self._folder} cannot be written ({error}); training goes on without it")
             return None

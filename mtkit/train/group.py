@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mtkit.errors import WorkerError
+from mtkit.errors import WorkerError, out_of_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,7 +133,9 @@ class Processes:
         self.rank, self.size, self.local, self._store = rank, size, local, store
         self.cuda = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
         if self.cuda:
-            torch.cuda.set_device(self.place(device))
+            from mtkit.ops.device import choose_device
+
+            torch.cuda.set_device(choose_device(self.place(device)))  # which refuses in words what is not there
         with self._all_there():
             backend = "cpu:gloo,cuda:nccl" if self.cuda else "gloo"
             this = PrefixStore(f"start {start}", store)
@@ -249,6 +251,8 @@ class Processes:
         try:
             yield
         except RuntimeError as error:
+            if out_of_memory(error):  # of this process: the others are there
+                raise
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
                 f"{self.rank}: {short(error)}); mtkit train goes on from the last checkpoint"

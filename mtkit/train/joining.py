@@ -36,37 +36,34 @@ def joined(device: str = "cpu") -> Iterator[Group]:
         RunError: there is no telling which group that is.
         WorkerError: one of it is gone.
     """
-    if _number("WORLD_SIZE", "1") < 2 or "RANK" not in os.environ:
+    if _number("WORLD_SIZE", "1") < 2:
         yield ALONE
         return
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
-    from torch._C._distributed_c10d import PrefixStore
-
     kept, rank, size = _store(), _number("RANK"), _number("WORLD_SIZE")
-    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = PrefixStore(f"start {start}", kept)
+    start = _Start(kept)
     try:
-        _meet(store, size)
+        start.meet(rank, size)
         here = (_number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
-        group = Processes(kept, rank, size, here, device, start)
+        group = Processes(kept, rank, size, here, device, start.name)
         yield group
         group.leave()
     except (MtkitError, KeyboardInterrupt) as error:
         # Of those who only see that somebody has gone, or that all were interrupted, one says so, if nobody said more.
         plain = isinstance(error, Gone | KeyboardInterrupt)
-        if not _says(store, "" if plain else str(error)):
+        if not _says(start.store, "" if plain else str(error)):
             code = 130 if isinstance(error, KeyboardInterrupt) else 1
             raise SystemExit(getattr(error, "exit_code", code)) from None
         raise
     except BaseException:
-        _says(store, "")
+        _says(start.store, "")
         raise
     finally:
         if sys.exc_info()[0]:
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to those whose end has begun
             if _keeps():
-                _linger(store, size)
+                _linger(start.store, size)
 
 
 def _keeps() -> bool:
@@ -102,14 +99,51 @@ def _store() -> "Store":
     return PrefixStore("mtkit", store)
 
 
-def _meet(store: "Store", size: int) -> None:
-    """Wait until all are there, with signals being heard."""
-    store.add("there", 1)
-    began = time.monotonic()
-    while (there := store.add("there", 0)) < size:
-        if time.monotonic() - began > JOINING.total_seconds():
-            raise Gone(f"only {there} of {size} processes have come to train together: start the others, too")
-        time.sleep(0.02)
+class _Start:
+    """A start of the group, of those that share what is kept: of all processes, the first one says which it is.
+
+    How often torchrun has started them each machine counts by itself, and a machine that came later counts fewer.
+    """
+
+    def __init__(self, kept: "Store") -> None:
+        self.kept, self.number = kept, 0
+
+    @property
+    def name(self) -> str:
+        """Of what is said in this start; until the first one has come, each machine has its own."""
+        return str(self.number or f"before {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}")
+
+    @property
+    def store(self) -> "Store":
+        """What is said in this start."""
+        from torch._C._distributed_c10d import PrefixStore
+
+        return PrefixStore(f"start {self.name}", self.kept)
+
+    def meet(self, rank: int, size: int) -> None:
+        """Wait until all are there, with signals being heard.
+
+        Raises:
+            Gone: they do not come.
+        """
+        if rank == 0:
+            self.kept.add("start", 1)
+        place = there = 0
+        began = time.monotonic()
+        while True:
+            if (number := self.kept.add("start", 0)) != self.number:
+                self.number = number
+                place = self.store.add("there", 1)
+            if self.number:
+                there = self.store.add("there", 0)
+                if rank == 0 and there >= size:
+                    self.store.add("met", 1)
+                # One place too many: the start is one that has ended, and the first one has not come to the next yet.
+                if place <= size and self.store.add("met", 0):
+                    return
+            if time.monotonic() - began > JOINING.total_seconds():
+                raise Gone(f"only {there} of {size} processes have come to train together: start the others, too")
+            time.sleep(0.02)
 
 
 def _says(store: "Store", message: str) -> bool:

@@ -162,6 +162,7 @@ def train(
             if updates.outer:
                 if not _comes_together(progress, settings):
                     continue
+                group.gathered(None)  # others may be slower by many updates
                 updates.outer.step()
                 progress.count(made.come_together(group))
             if settings.max_minutes:  # the clock and the pace that count are those of the first process
@@ -230,10 +231,16 @@ class _Made:
 
     def come_together(self, group: Group) -> int:
         """Of updates that each process has made by itself, those of all; returns their tokens."""
-        sums = [float(number) for number in self.numbers[::2]]
-        told = group.exchange(*sums, *self.tokens, self.progress.parts)
+        told = group.exchange(*(float(number) for number in self.numbers), *self.tokens, self.progress.parts)
         *totals, _ = (sum(some) for some in zip(*told, strict=True))
-        self.numbers[::2], self.tokens = totals[: len(sums)], [round(tokens) for tokens in totals[len(sums) :]]
+        count = len(self.numbers)
+        # Norms are their mean: where one is not finite, it is so in all, and none goes on with such weights.
+        norms = zip(self.numbers[1::2], totals[1:count:2], strict=True)
+        self.numbers[1::2] = [
+            own.new_tensor(total / group.size) if isinstance(own, Tensor) else total / group.size
+            for own, total in norms
+        ]
+        self.numbers[::2], self.tokens = totals[:count:2], [round(tokens) for tokens in totals[count:]]
         self.progress.enter(parts=max(int(row[-1]) for row in told))
         return sum(self.tokens)
 

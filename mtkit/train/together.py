@@ -86,7 +86,8 @@ class Statistics:
 
     def turn(self) -> None:
         """The next batch begins; it may be taken in parts."""
-        self.turns.append([])
+        if self.buffers:  # else nobody empties the list
+            self.turns.append([])
 
     def note(self) -> None:
         """A part of it was worked on."""

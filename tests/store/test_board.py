@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mtkit.store import board as module
 from mtkit.store.board import FOLDER, Board
 from mtkit.store.log import Average, Begin, Event, Finished, Log, Update, Validation
 
@@ -31,6 +32,23 @@ def test_without_the_package_nothing_is_written(tmp_path: Path, monkeypatch: pyt
     board.close()
     assert list(tmp_path.iterdir()) == []
     assert told == []
+
+
+def test_a_package_that_is_broken_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a folder of that name is, which Python takes for a package without anything in it."""
+
+    def broken(folder: Path, update: int) -> None:
+        raise AttributeError("module 'tensorboard' has no attribute '__version__'")
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    for fails in (broken, lambda *_: __import__("tensorboard_that_is_nowhere")):
+        monkeypatch.setattr(module, "_writer", fails)
+        told: list[str] = []
+        board = Board(tmp_path, 0, told.append)
+        board.write(update(1, 4.0))
+        board.close()
+        assert len(told) == 1
+        assert "training goes on without it" in told[0]
 
 
 def test_whoever_listens_to_a_log_hears_each_event_once_it_is_written(tmp_path: Path) -> None:

@@ -155,6 +155,15 @@ def test_what_differs_is_refused_by_name(each: Any, named: str, undisturbed: Pat
     assert not (folder / "runs").exists()
 
 
+def test_local_updates_need_a_batch_for_each(undisturbed: Path, tmp_path: Path) -> None:
+    folder = copied(undisturbed, tmp_path / "toy")
+    large = ("-s", "train.batch_tokens=1000000", "-s", "train.sync_every=2")
+    codes, told = ended(launch(folder, folder, arguments=(*SHORT, *large)))
+    assert codes == [1, 1]
+    assert "".join(told).count("error: an epoch has fewer batches than there are processes") == 1
+    assert not (folder / "runs").exists()
+
+
 def test_a_disk_that_is_not_shared(undisturbed: Path, tmp_path: Path) -> None:
     here, there = copied(undisturbed, tmp_path / "toy"), make(tmp_path / "elsewhere")
     codes, told = ended(launch(here, there, arguments=SHORT))
