@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,27 @@ def test_two_that_put_together_at_the_same_time(tmp_path: Path, monkeypatch: pyt
     assert results.join(0) == 0
     assert (out / "0.en").read_text() == "a\nb\nc\n"
     assert [one.name for one in out.iterdir() if one.name.startswith(files.TEMPORARY)] == []
+
+
+def test_chunks_that_go_while_they_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one has just put them together."""
+    (path,), out = texts(tmp_path, 1), tmp_path / "out"
+    path.write_text("a\nb\nc\n")
+    results, other = (Results.open(out, [path], WORK, 1) for _ in range(2))
+    glob = Path.glob
+
+    def late(at: Path, pattern: str) -> Iterator[Path]:
+        monkeypatch.setattr(Path, "glob", glob)
+        for chunk, data in other.inputs[0].read(other.chunks(0)):
+            other.write(chunk, data)
+        yield next(glob(at, pattern))
+        assert other.join(0) == 0
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "glob", late)
+    assert list(results.missing(0, results.chunks(0))) == []
+    assert results.join(0) == 0
+    assert (out / "0.en").read_text() == "a\nb\nc\n"
 
 
 def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Processes on many machines share the folder and need no locks: whatever appears 
 same, and what a file consists of goes only after a note that the file stands. Must not know what is made of chunks.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -113,9 +114,10 @@ class Results:
     def missing(self, file: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Those chunks of a file that have no result."""
         there = bytearray(len(self.inputs[file].starts))
-        for path in (self._chunks / f"{file:05d}").glob("*/*"):
-            if path.name.isdecimal() and int(path.name) < len(there):
-                there[int(path.name)] = 1
+        with contextlib.suppress(FileNotFoundError):  # another process has put them together, as its note then says
+            for path in (self._chunks / f"{file:05d}").glob("*/*"):
+                if path.name.isdecimal() and int(path.name) < len(there):
+                    there[int(path.name)] = 1
         # In this order: a chunk goes after the note of its file has come.
         if not self._note(file).exists():
             yield from (chunk for chunk in chunks if not there[chunk.number])
