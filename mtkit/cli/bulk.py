@@ -66,6 +66,7 @@ def asked(
     Raises:
         DataError: a file or folder that cannot be used.
     """
+    from mtkit import reading
     from mtkit.text.compression import STDIN
     from mtkit.text.lines import must_exist
 
@@ -87,6 +88,8 @@ def asked(
         must_exist(path)
         if not path.is_file():
             raise DataError(f"{path} is no plain file, and is to be read more than once; copy it into one")
+        if not reading.plain(path.name):
+            raise DataError(f"{path.name!r} cannot be the name of a result: rename it")
     names = [path.name for path in files]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -104,6 +105,8 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
     (folder / "x").mkdir()
     (folder / "x/a.en").write_text("one\n")
     (folder / "file").write_text("")
+    for name in (".dot.en", "tab\t.en", os.fsdecode(b"latin-\xe9.en")):
+        (folder / name).write_text("one\n")
     two = ("translate", *FILES, "-m", "model", "-q")
     for arguments, code, part in (
         ((*two,), 2, "-o FOLDER"),
@@ -115,6 +118,9 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         (("translate", "-o", "out", "--shard", "1/2"), 2, "stdin cannot be read twice"),
         (("translate", "a.en", "--chunk-lines", "5"), 2, "has an effect with"),
         ((*two, "-o", "out", "--prefix", "a.en"), 2, "--prefix"),
+        (("translate", "a.en", ".dot.en", "-o", "out"), 1, "'.dot.en' cannot be the name of a result"),
+        (("translate", "a.en", "tab\t.en", "-o", "out"), 1, r"'tab\t.en' cannot be the name of a result"),
+        (("translate", os.fsdecode(b"latin-\xe9.en"), "a.en", "-o", "out"), 1, r"'latin-\udce9.en' cannot"),
         (("translate", "a.en", "none.en", "-o", "out"), 1, "none.en does not exist"),
     ):
         done = mtkit(folder, *arguments)
