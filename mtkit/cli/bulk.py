@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,16 +92,19 @@ def asked(
             raise DataError(f"{path} is no plain file, and is to be read more than once; copy it into one")
         if not reading.plain(path.name):
             raise DataError(f"{path.name!r} cannot be the name of a result: rename it")
-    names = [path.name for path in files]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    counts = Counter(path.name for path in files)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")
     if ray is not None:
         from mtkit.jobs.bulk.cluster import need
 
         need()
     output.mkdir(parents=True, exist_ok=True)
+    read = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}  # each once, however many there are
     for path in files:
-        check_output(output / path.name, *files)
+        target = output / path.name
+        found = target.stat() if target.exists() else None
+        check_output(target, *(files if found and (found.st_dev, found.st_ino) in read else ()))
     return Bulk(files, output, _parsed(shard) if shard else ALONE, join, ray, chunk_lines)
 
 

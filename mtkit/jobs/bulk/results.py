@@ -11,6 +11,7 @@ import shutil
 import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,8 @@ class Results:
     def __init__(self, folder: Path, inputs: Sequence[Input]) -> None:
         self.folder, self.inputs = folder, list(inputs)
         self._chunks = folder / CHUNKS
+        self._before = [0, *accumulate(len(one.starts) for one in self.inputs)]
+        """How many chunks the files before each have."""
 
     @classmethod
     def open(cls, folder: Path, paths: Sequence[Path], work: dict[str, str], most: int) -> "Results":
@@ -106,9 +109,8 @@ class Results:
             shard: which process it is, from 0.
             shards: how many there are; that another start had another number of them matters to nothing.
         """
-        before = sum(len(one.starts) for one in self.inputs[:file])
         for chunk in self.inputs[file].chunks(file):
-            if (before + chunk.number) % shards == shard:
+            if (self._before[file] + chunk.number) % shards == shard:
                 yield chunk
 
     def missing(self, file: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
