@@ -137,6 +137,10 @@ def run(
     from mtkit.jobs.bulk.results import Results
     from mtkit.jobs.bulk.work import deciding
 
+    if bulk.ray is not None and device.startswith("cuda") and translator.asked.precision == "auto":
+        # What this processor would choose says nothing of GPUs, which take fp32.
+        settings = translator.asked.model_dump() | {"precision": "fp32"}
+        translator = type(translator).load(*translator.names, device="cpu", **settings)
     results = Results.open(bulk.folder, bulk.files, deciding(translator, job), bulk.chunk_lines)
     whole, before = job_run.lines(results, *bulk.shard)
     if bulk.join:

@@ -9,6 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mtkit.errors import MtkitError
+from mtkit.jobs.bulk import shipping
+from mtkit.jobs.bulk.plan import Chunk
+from mtkit.jobs.bulk.work import Piece, Translating
+from mtkit.translator import precision
+from mtkit.translator.precision import Choice
+from mtkit.translator.request import Request
+from mtkit.translator.translator import Translator
 from tests.system.toy import WORDS, begin, failed, mtkit, ran
 
 FILES = ("a.en", "b.en.gz")
@@ -128,6 +136,19 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         assert part in " ".join(done.stderr.replace("│", " ").split()), (arguments, done.stderr)
         assert "Traceback" not in done.stderr
     assert not (folder / "out/.chunks").exists()
+
+
+def test_a_machine_that_takes_another_precision_does_nothing(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "choose", lambda asked, models: Choice(asked, "as asked"))
+    translator = Translator.load(trained / "runs/toy/best", device="cpu", precision="bf16")
+    make = shipping.maker(translator, Translating(Request(), "text", False), "cpu", 1)
+    data = f"{next(iter(WORDS))}\n".encode()
+    done = make(shipping.packed(translator))(Piece("a", Chunk(0, 0, 0, 1, 0, len(data)), data))
+    assert done.text
+    assert not done.error
+    monkeypatch.setattr(precision, "choose", lambda asked, models: Choice("fp32", "no other is quicker"))
+    with pytest.raises(MtkitError, match="computes in fp32, and was asked for bf16; name fp32 as the precision"):
+        make(shipping.packed(translator))
 
 
 def test_warnings_and_numbers_are_those_of_the_file(folder: Path) -> None:
