@@ -142,6 +142,8 @@ def run(
         settings = translator.asked.model_dump() | {"precision": "fp32"}
         translator = type(translator).load(*translator.names, device="cpu", **settings)
     results = Results.open(bulk.folder, bulk.files, deciding(translator, job), bulk.chunk_lines)
+    # Looked for now: what others put together meanwhile, a shared file system may show later than their note of it.
+    gone = results.gone()
     whole, before = job_run.lines(results, *bulk.shard)
     if bulk.join:
         if left := [(path, count) for path, count in _joined(results) if count]:
@@ -151,6 +153,7 @@ def run(
                 + (f", and so do {len(left) - 1} other files" if len(left) > 1 else "")
                 + "; run the parts that are not done, each with its --shard"
             )
+        _must_be_there(gone)
         messages.say(f"{bulk.folder} is whole")
         return
     if before and before < whole:
@@ -168,6 +171,7 @@ def run(
             f"{view.lines:,} lines in {view.failures:,} chunks were not {what}, and their files are not put together; "
             "the same command does what is missing"
         )
+    _must_be_there(gone)
     if lacking:
         others = f"{sum(lacking):,} chunks of {len(lacking)} file(s)"
         messages.say(f"this part is done; {others} are for others to do")
@@ -178,6 +182,16 @@ def run(
 
 def _joined(results: "Results") -> list[tuple[Path, int]]:
     return [(one.path, results.join(file)) for file, one in enumerate(results.inputs)]
+
+
+def _must_be_there(gone: list[tuple[Path, Path]]) -> None:
+    if gone:
+        path, note = gone[0]
+        raise DataError(
+            f"{path} was put together and is gone"
+            + (f", and so are {len(gone) - 1} other files" if len(gone) > 1 else "")
+            + f"; to do it again, remove {note} and run the same command"
+        )
 
 
 @contextlib.contextmanager

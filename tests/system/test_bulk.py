@@ -60,6 +60,12 @@ def test_parts_make_what_one_process_makes(folder: Path) -> None:
     ran(mtkit(folder, *command, "-q", "--join"))
     ran(mtkit(folder, *command, "-q", "--shard", "3/3"))
     assert {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()} == before
+    (folder / "out/a.en").unlink()
+    for more in (("--join",), ("--shard", "1/2"), ()):
+        failed(mtkit(folder, *command, "-q", *more), "out/a.en was put together and is gone; to do it again")
+    (folder / "out/.chunks/00000.done").unlink()
+    ran(mtkit(folder, *command, "-q"))
+    assert written(folder / "out") == whole(folder)
     other = mtkit(folder, *command, "-q", "--format", "jsonl")
     failed(other, "out holds what was made with another form", "remove out/.chunks")
 

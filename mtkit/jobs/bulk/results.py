@@ -137,6 +137,12 @@ class Results:
         shutil.rmtree(self._chunks / f"{file:05d}", ignore_errors=True)
         return 0
 
+    def gone(self) -> list[tuple[Path, Path]]:
+        """Files that were put together and are not there any more, each with the note that it stands."""
+        paths = (self.folder / one.path.name for one in self.inputs)
+        noted = ((path, self._note(file)) for file, path in enumerate(paths))
+        return [(path, note) for path, note in noted if note.exists() and not path.exists()]
+
     def _put_together(self, file: int, one: Input) -> None:
         path = self.folder / one.path.name
         try:
