@@ -1,6 +1,7 @@
 """Files in chunks, and what is made of them: which lines a chunk has, and what lies on disk when."""
 
 import gzip
+import json
 import lzma
 import random
 from collections.abc import Iterator
@@ -193,9 +194,30 @@ def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
     paths[0].write_text("changed\n")
     with pytest.raises(DataError, match="another text"):
         Results.open(out, paths, WORK, 7)
+    plan = out / CHUNKS / "plan.json"
+    whole = json.loads(plan.read_text())
+    for name, value in (
+        ("starts", [0]),
+        ("starts", []),
+        ("starts", whole["files"][1]["starts"][::-1]),
+        ("firsts", [one + 1 for one in whole["files"][1]["firsts"]]),
+        ("lines", whole["files"][1]["firsts"][-1]),
+        ("length", 0),
+    ):
+        plan.write_text(json.dumps(whole | {"files": [whole["files"][0], whole["files"][1] | {name: value}]}))
+        with pytest.raises(DataError, match=r"is damaged \(1.en is not cut in chunks"):
+            Results.open(out, paths, WORK, 7)
     (out / CHUNKS / "plan.json").write_text("{")
     with pytest.raises(DataError, match="is damaged"):
         Results.open(out, paths, WORK, 7)
+
+
+def test_a_file_of_no_lines(tmp_path: Path) -> None:
+    path, out = tmp_path / "none.en", tmp_path / "out"
+    path.write_text("")
+    for _ in range(2):
+        run(Results.open(out, [path], WORK, 7), sharing.alone(upper), Silent())
+        assert (out / "none.en").read_bytes() == b""
 
 
 def test_of_two_that_begin_together_one_makes_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

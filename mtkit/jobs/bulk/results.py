@@ -11,7 +11,7 @@ import shutil
 import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -200,10 +200,21 @@ def _input(noted: Noted, path: Path) -> Input:
     return Input(path, noted.size, noted.modified, noted.lines, noted.length, starts, firsts)
 
 
+def _must_cut(noted: Noted) -> None:
+    """Refuse chunks that are not a file from front to back, which would be read as a whole, or not at all."""
+    sides = [*noted.starts, noted.length], [*noted.firsts, noted.lines]
+    rise = all(side[0] == 0 and all(one < other for one, other in pairwise(side)) for side in sides)
+    if len(noted.starts) != len(noted.firsts) or not rise:
+        raise reading.Unreadable(f"{noted.name} is not cut in chunks that follow one another")
+
+
 def _read(path: Path) -> Plan:
     try:
         table = reading.read_json(path, LARGEST)
         BULK.check(table, path)
-        return parsed(TypeAdapter(Plan), table, path.name)
+        plan: Plan = parsed(TypeAdapter(Plan), table, path.name)
+        for one in plan.files:
+            _must_cut(one)
+        return plan
     except (reading.Unreadable, FileNotFoundError) as error:
         raise DataError(f"{path} is damaged ({error}); remove {path.parent} to begin anew") from None
