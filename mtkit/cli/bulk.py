@@ -72,7 +72,8 @@ def asked(
     from mtkit.text.compression import STDIN
     from mtkit.text.lines import must_exist
 
-    given = [flag for flag, value in (("--shard", shard), ("--join", join), ("--ray", ray)) if value]
+    asked_for = {"--shard": shard is not None, "--join": join, "--ray": ray is not None}
+    given = [flag for flag, there in asked_for.items() if there]
     if len(given) > 1:
         raise typer.BadParameter(f"{given[0]} and {given[1]} are two ways to share work: give one of them")
     if not given and len(files) < 2:
@@ -96,16 +97,19 @@ def asked(
     if twice := next((name for name, count in counts.items() if count > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")
     if ray is not None:
+        if not ray.strip():
+            raise typer.BadParameter("--ray is auto or the address of a cluster, HOST:PORT, and here it is empty")
         from mtkit.jobs.bulk.cluster import need
 
         need()
+    part = ALONE if shard is None else _parsed(shard)
     output.mkdir(parents=True, exist_ok=True)
     read = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}  # each once, however many there are
     for path in files:
         target = output / path.name
         found = target.stat() if target.exists() else None
         check_output(target, *(files if found and (found.st_dev, found.st_ino) in read else ()))
-    return Bulk(files, output, _parsed(shard) if shard else ALONE, join, ray, chunk_lines)
+    return Bulk(files, output, part, join, ray, chunk_lines)
 
 
 def _parsed(shard: str) -> tuple[int, int]:

@@ -129,6 +129,8 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         (("translate", "a.en", "x/a.en", "-o", "out"), 1, "two files are called a.en"),
         ((*two, "-o", "out", "--shard", "0/2"), 2, "from 1 to N"),
         ((*two, "-o", "out", "--shard", "1/2", "--join"), 2, "two ways"),
+        (("translate", "a.en", "-o", "out", "--shard", ""), 2, "from 1 to N"),
+        (("translate", "a.en", "-o", "out", "--ray", ""), 2, "here it is empty"),
         (("translate", "-o", "out", "--shard", "1/2"), 2, "stdin cannot be read twice"),
         (("translate", "a.en", "--chunk-lines", "5"), 2, "has an effect with"),
         ((*two, "-o", "out", "--prefix", "a.en"), 2, "--prefix"),
