@@ -99,8 +99,11 @@ def asked(
     if ray is not None:
         if not ray.strip():
             raise typer.BadParameter("--ray is auto or the address of a cluster, HOST:PORT, and here it is empty")
+        from mtkit import plugins
         from mtkit.jobs.bulk.cluster import need
 
+        if plugins.named():
+            raise typer.BadParameter("--plugin is not for --ray: install it as a package on all machines instead")
         need()
     part = ALONE if shard is None else _parsed(shard)
     output.mkdir(parents=True, exist_ok=True)

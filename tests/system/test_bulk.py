@@ -119,6 +119,7 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
     (folder / "x").mkdir()
     (folder / "x/a.en").write_text("one\n")
     (folder / "file").write_text("")
+    (folder / "mine.py").write_text("")
     for name in (".dot.en", "tab\t.en", os.fsdecode(b"latin-\xe9.en")):
         (folder / name).write_text("one\n")
     two = ("translate", *FILES, "-m", "model", "-q")
@@ -131,6 +132,7 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         ((*two, "-o", "out", "--shard", "1/2", "--join"), 2, "two ways"),
         (("translate", "a.en", "-o", "out", "--shard", ""), 2, "from 1 to N"),
         (("translate", "a.en", "-o", "out", "--ray", ""), 2, "here it is empty"),
+        (("translate", "a.en", "-o", "out", "--ray", "auto", "--plugin", "mine.py"), 2, "--plugin is not for --ray"),
         (("translate", "-o", "out", "--shard", "1/2"), 2, "stdin cannot be read twice"),
         (("translate", "a.en", "--chunk-lines", "5"), 2, "has an effect with"),
         ((*two, "-o", "out", "--prefix", "a.en"), 2, "--prefix"),
