@@ -66,6 +66,11 @@ def load(name: str) -> None:
             _loaded.add(name)
 
 
+def named() -> list[str]:
+    """Plug-ins that were loaded by name, which are on this machine."""
+    return sorted(_loaded - {GROUP})
+
+
 def brought() -> bool:
     """Whether there is any choice from outside.
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +68,12 @@ def asked(
     Raises:
         DataError: a file or folder that cannot be used.
     """
+    from mtkit import reading
     from mtkit.text.compression import STDIN
     from mtkit.text.lines import must_exist
 
-    given = [flag for flag, value in (("--shard", shard), ("--join", join), ("--ray", ray)) if value]
+    asked_for = {"--shard": shard is not None, "--join": join, "--ray": ray is not None}
+    given = [flag for flag, there in asked_for.items() if there]
     if len(given) > 1:
         raise typer.BadParameter(f"{given[0]} and {given[1]} are two ways to share work: give one of them")
     if not given and len(files) < 2:
@@ -87,17 +91,28 @@ def asked(
         must_exist(path)
         if not path.is_file():
             raise DataError(f"{path} is no plain file, and is to be read more than once; copy it into one")
-    names = [path.name for path in files]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+        if not reading.plain(path.name):
+            raise DataError(f"{path.name!r} cannot be the name of a result: rename it")
+    counts = Counter(path.name for path in files)
+    if twice := next((name for name, count in counts.items() if count > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")
     if ray is not None:
+        if not ray.strip():
+            raise typer.BadParameter("--ray is auto or the address of a cluster, HOST:PORT, and here it is empty")
+        from mtkit import plugins
         from mtkit.jobs.bulk.cluster import need
 
+        if plugins.named():
+            raise typer.BadParameter("--plugin is not for --ray: install it as a package on all machines instead")
         need()
+    part = ALONE if shard is None else _parsed(shard)
     output.mkdir(parents=True, exist_ok=True)
+    read = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}  # each once, however many there are
     for path in files:
-        check_output(output / path.name, *files)
-    return Bulk(files, output, _parsed(shard) if shard else ALONE, join, ray, chunk_lines)
+        target = output / path.name
+        found = target.stat() if target.exists() else None
+        check_output(target, *(files if found and (found.st_dev, found.st_ino) in read else ()))
+    return Bulk(files, output, part, join, ray, chunk_lines)
 
 
 def _parsed(shard: str) -> tuple[int, int]:
@@ -129,7 +144,13 @@ def run(
     from mtkit.jobs.bulk.results import Results
     from mtkit.jobs.bulk.work import deciding
 
+    if bulk.ray is not None and device.startswith("cuda") and translator.asked.precision == "auto":
+        # What this processor would choose says nothing of GPUs, which take fp32.
+        settings = translator.asked.model_dump() | {"precision": "fp32"}
+        translator = type(translator).load(*translator.names, device="cpu", **settings)
     results = Results.open(bulk.folder, bulk.files, deciding(translator, job), bulk.chunk_lines)
+    # Looked for now: what others put together meanwhile, a shared file system may show later than their note of it.
+    gone = results.gone()
     whole, before = job_run.lines(results, *bulk.shard)
     if bulk.join:
         if left := [(path, count) for path, count in _joined(results) if count]:
@@ -139,6 +160,7 @@ def run(
                 + (f", and so do {len(left) - 1} other files" if len(left) > 1 else "")
                 + "; run the parts that are not done, each with its --shard"
             )
+        _must_be_there(gone)
         messages.say(f"{bulk.folder} is whole")
         return
     if before and before < whole:
@@ -156,6 +178,7 @@ def run(
             f"{view.lines:,} lines in {view.failures:,} chunks were not {what}, and their files are not put together; "
             "the same command does what is missing"
         )
+    _must_be_there(gone)
     if lacking:
         others = f"{sum(lacking):,} chunks of {len(lacking)} file(s)"
         messages.say(f"this part is done; {others} are for others to do")
@@ -166,6 +189,16 @@ def run(
 
 def _joined(results: "Results") -> list[tuple[Path, int]]:
     return [(one.path, results.join(file)) for file, one in enumerate(results.inputs)]
+
+
+def _must_be_there(gone: list[tuple[Path, Path]]) -> None:
+    if gone:
+        path, note = gone[0]
+        raise DataError(
+            f"{path} was put together and is gone"
+            + (f", and so are {len(gone) - 1} other files" if len(gone) > 1 else "")
+            + f"; to do it again, remove {note} and run the same command"
+        )
 
 
 @contextlib.contextmanager

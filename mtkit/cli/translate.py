@@ -116,7 +116,7 @@ def command(
     for path in filter(None, (file, prefix)):
         must_exist(path)
     if not many:
-        check_output(output, file, prefix)
+        check_output(output, file, prefix, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
@@ -126,6 +126,7 @@ def command(
         from mtkit.translator.memory import Remembering
 
         remembered = Memory(memory, (translator.source_lang, translator.target_lang))
+        check_output(output, *remembered.files)  # which languages its names end in is known only now
         messages.detail(f"memory: {len(remembered):,} sources")
         translator = Remembering.of(translator, remembered)
 

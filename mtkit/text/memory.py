@@ -18,12 +18,16 @@ class Memory:
         paths: parallel text in any format that is read.
         languages: of source and target.
 
+    Attributes:
+        files: what is read of it.
+
     Raises:
         DataError: a file is missing, or is no such text.
     """
 
     def __init__(self, paths: Sequence[Path], languages: Pair) -> None:
         self.paths, self.languages = tuple(paths), languages
+        self.files: list[Path] = []
         self._stamps: list[tuple[int, int]] = []
         self._targets: dict[str, str] = {}
         self._trouble = ""
@@ -54,9 +58,8 @@ class Memory:
 
     def _read(self) -> None:
         readers = [locate(path, *self.languages) for path in self.paths]
-        stamps = [
-            (found.st_mtime_ns, found.st_size) for found in map(os.stat, (p for one in readers for p in one.files))
-        ]
+        self.files = [path for one in readers for path in one.files]
+        stamps = [(found.st_mtime_ns, found.st_size) for found in map(os.stat, self.files)]
         if stamps != self._stamps:
             pairs = ((_seen(source), target.strip()) for one in readers for source, target in one)
             self._targets = {source: target for source, target in pairs if source and target}

@@ -1,8 +1,10 @@
 """Files in chunks, and what is made of them: which lines a chunk has, and what lies on disk when."""
 
 import gzip
+import json
 import lzma
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,27 @@ def test_two_that_put_together_at_the_same_time(tmp_path: Path, monkeypatch: pyt
     assert [one.name for one in out.iterdir() if one.name.startswith(files.TEMPORARY)] == []
 
 
+def test_chunks_that_go_while_they_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one has just put them together."""
+    (path,), out = texts(tmp_path, 1), tmp_path / "out"
+    path.write_text("a\nb\nc\n")
+    results, other = (Results.open(out, [path], WORK, 1) for _ in range(2))
+    glob = Path.glob
+
+    def late(at: Path, pattern: str) -> Iterator[Path]:
+        monkeypatch.setattr(Path, "glob", glob)
+        for chunk, data in other.inputs[0].read(other.chunks(0)):
+            other.write(chunk, data)
+        yield next(glob(at, pattern))
+        assert other.join(0) == 0
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "glob", late)
+    assert list(results.missing(0, results.chunks(0))) == []
+    assert results.join(0) == 0
+    assert (out / "0.en").read_text() == "a\nb\nc\n"
+
+
 def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
     paths, out = texts(tmp_path, 2), tmp_path / "out"
     Results.open(out, paths, WORK, 7)
@@ -171,9 +194,30 @@ def test_other_work_is_not_mixed_in(tmp_path: Path) -> None:
     paths[0].write_text("changed\n")
     with pytest.raises(DataError, match="another text"):
         Results.open(out, paths, WORK, 7)
+    plan = out / CHUNKS / "plan.json"
+    whole = json.loads(plan.read_text())
+    for name, value in (
+        ("starts", [0]),
+        ("starts", []),
+        ("starts", whole["files"][1]["starts"][::-1]),
+        ("firsts", [one + 1 for one in whole["files"][1]["firsts"]]),
+        ("lines", whole["files"][1]["firsts"][-1]),
+        ("length", 0),
+    ):
+        plan.write_text(json.dumps(whole | {"files": [whole["files"][0], whole["files"][1] | {name: value}]}))
+        with pytest.raises(DataError, match=r"is damaged \(1.en is not cut in chunks"):
+            Results.open(out, paths, WORK, 7)
     (out / CHUNKS / "plan.json").write_text("{")
     with pytest.raises(DataError, match="is damaged"):
         Results.open(out, paths, WORK, 7)
+
+
+def test_a_file_of_no_lines(tmp_path: Path) -> None:
+    path, out = tmp_path / "none.en", tmp_path / "out"
+    path.write_text("")
+    for _ in range(2):
+        run(Results.open(out, [path], WORK, 7), sharing.alone(upper), Silent())
+        assert (out / "none.en").read_bytes() == b""
 
 
 def test_of_two_that_begin_together_one_makes_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

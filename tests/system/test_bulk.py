@@ -2,12 +2,21 @@
 
 import gzip
 import json
+import os
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from mtkit.errors import MtkitError
+from mtkit.jobs.bulk import shipping
+from mtkit.jobs.bulk.plan import Chunk
+from mtkit.jobs.bulk.work import Piece, Translating
+from mtkit.translator import precision
+from mtkit.translator.precision import Choice
+from mtkit.translator.request import Request
+from mtkit.translator.translator import Translator
 from tests.system.toy import WORDS, begin, failed, mtkit, ran
 
 FILES = ("a.en", "b.en.gz")
@@ -51,6 +60,12 @@ def test_parts_make_what_one_process_makes(folder: Path) -> None:
     ran(mtkit(folder, *command, "-q", "--join"))
     ran(mtkit(folder, *command, "-q", "--shard", "3/3"))
     assert {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()} == before
+    (folder / "out/a.en").unlink()
+    for more in (("--join",), ("--shard", "1/2"), ()):
+        failed(mtkit(folder, *command, "-q", *more), "out/a.en was put together and is gone; to do it again")
+    (folder / "out/.chunks/00000.done").unlink()
+    ran(mtkit(folder, *command, "-q"))
+    assert written(folder / "out") == whole(folder)
     other = mtkit(folder, *command, "-q", "--format", "jsonl")
     failed(other, "out holds what was made with another form", "remove out/.chunks")
 
@@ -104,6 +119,9 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
     (folder / "x").mkdir()
     (folder / "x/a.en").write_text("one\n")
     (folder / "file").write_text("")
+    (folder / "mine.py").write_text("")
+    for name in (".dot.en", "tab\t.en", os.fsdecode(b"latin-\xe9.en")):
+        (folder / name).write_text("one\n")
     two = ("translate", *FILES, "-m", "model", "-q")
     for arguments, code, part in (
         ((*two,), 2, "-o FOLDER"),
@@ -112,9 +130,15 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         (("translate", "a.en", "x/a.en", "-o", "out"), 1, "two files are called a.en"),
         ((*two, "-o", "out", "--shard", "0/2"), 2, "from 1 to N"),
         ((*two, "-o", "out", "--shard", "1/2", "--join"), 2, "two ways"),
+        (("translate", "a.en", "-o", "out", "--shard", ""), 2, "from 1 to N"),
+        (("translate", "a.en", "-o", "out", "--ray", ""), 2, "here it is empty"),
+        (("translate", "a.en", "-o", "out", "--ray", "auto", "--plugin", "mine.py"), 2, "--plugin is not for --ray"),
         (("translate", "-o", "out", "--shard", "1/2"), 2, "stdin cannot be read twice"),
         (("translate", "a.en", "--chunk-lines", "5"), 2, "has an effect with"),
         ((*two, "-o", "out", "--prefix", "a.en"), 2, "--prefix"),
+        (("translate", "a.en", ".dot.en", "-o", "out"), 1, "'.dot.en' cannot be the name of a result"),
+        (("translate", "a.en", "tab\t.en", "-o", "out"), 1, r"'tab\t.en' cannot be the name of a result"),
+        (("translate", os.fsdecode(b"latin-\xe9.en"), "a.en", "-o", "out"), 1, r"'latin-\udce9.en' cannot"),
         (("translate", "a.en", "none.en", "-o", "out"), 1, "none.en does not exist"),
     ):
         done = mtkit(folder, *arguments)
@@ -122,6 +146,19 @@ def test_what_cannot_be_shared_is_refused(folder: Path) -> None:
         assert part in " ".join(done.stderr.replace("│", " ").split()), (arguments, done.stderr)
         assert "Traceback" not in done.stderr
     assert not (folder / "out/.chunks").exists()
+
+
+def test_a_machine_that_takes_another_precision_does_nothing(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "choose", lambda asked, models: Choice(asked, "as asked"))
+    translator = Translator.load(trained / "runs/toy/best", device="cpu", precision="bf16")
+    make = shipping.maker(translator, Translating(Request(), "text", False), "cpu", 1)
+    data = f"{next(iter(WORDS))}\n".encode()
+    done = make(shipping.packed(translator))(Piece("a", Chunk(0, 0, 0, 1, 0, len(data)), data))
+    assert done.text
+    assert not done.error
+    monkeypatch.setattr(precision, "choose", lambda asked, models: Choice("fp32", "no other is quicker"))
+    with pytest.raises(MtkitError, match="computes in fp32, and was asked for bf16; name fp32 as the precision"):
+        make(shipping.packed(translator))
 
 
 def test_warnings_and_numbers_are_those_of_the_file(folder: Path) -> None:

@@ -114,6 +114,13 @@ def test_a_memory_answers_first(trained: Path, tmp_path: Path) -> None:
     assert [json.loads(line)["origin"] for line in told] == ["memory", "model"]
     assert json.loads(told[1])["translation"] == second
     failed(mtkit(trained, "translate", "--memory", "none.tsv", stdin=text), "none.tsv does not exist")
+    for language, line in (("en", SENTENCE), ("de", "So")):
+        (tmp_path / f"two.{language}").write_text(line + "\n")
+    for given, output in (("mine.tsv", "mine.tsv"), ("two", "two.en"), ("two", "two.de")):
+        before = (tmp_path / output).read_bytes()
+        done = mtkit(trained, "translate", "--memory", str(tmp_path / given), "-o", str(tmp_path / output), stdin=text)
+        failed(done, f"{output} is read by this command")
+        assert (tmp_path / output).read_bytes() == before
 
 
 def test_jsonl(trained: Path) -> None:

@@ -4,12 +4,14 @@ Processes on many machines share the folder and need no locks: whatever appears 
 same, and what a file consists of goes only after a note that the file stands. Must not know what is made of chunks.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +69,8 @@ class Results:
     def __init__(self, folder: Path, inputs: Sequence[Input]) -> None:
         self.folder, self.inputs = folder, list(inputs)
         self._chunks = folder / CHUNKS
+        self._before = [0, *accumulate(len(one.starts) for one in self.inputs)]
+        """How many chunks the files before each have."""
 
     @classmethod
     def open(cls, folder: Path, paths: Sequence[Path], work: dict[str, str], most: int) -> "Results":
@@ -105,17 +109,17 @@ class Results:
             shard: which process it is, from 0.
             shards: how many there are; that another start had another number of them matters to nothing.
         """
-        before = sum(len(one.starts) for one in self.inputs[:file])
         for chunk in self.inputs[file].chunks(file):
-            if (before + chunk.number) % shards == shard:
+            if (self._before[file] + chunk.number) % shards == shard:
                 yield chunk
 
     def missing(self, file: int, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Those chunks of a file that have no result."""
         there = bytearray(len(self.inputs[file].starts))
-        for path in (self._chunks / f"{file:05d}").glob("*/*"):
-            if path.name.isdecimal() and int(path.name) < len(there):
-                there[int(path.name)] = 1
+        with contextlib.suppress(FileNotFoundError):  # another process has put them together, as its note then says
+            for path in (self._chunks / f"{file:05d}").glob("*/*"):
+                if path.name.isdecimal() and int(path.name) < len(there):
+                    there[int(path.name)] = 1
         # In this order: a chunk goes after the note of its file has come.
         if not self._note(file).exists():
             yield from (chunk for chunk in chunks if not there[chunk.number])
@@ -132,6 +136,12 @@ class Results:
             self._put_together(file, self.inputs[file])
         shutil.rmtree(self._chunks / f"{file:05d}", ignore_errors=True)
         return 0
+
+    def gone(self) -> list[tuple[Path, Path]]:
+        """Files that were put together and are not there any more, each with the note that it stands."""
+        paths = (self.folder / one.path.name for one in self.inputs)
+        noted = ((path, self._note(file)) for file, path in enumerate(paths))
+        return [(path, note) for path, note in noted if note.exists() and not path.exists()]
 
     def _put_together(self, file: int, one: Input) -> None:
         path = self.folder / one.path.name
@@ -190,10 +200,21 @@ def _input(noted: Noted, path: Path) -> Input:
     return Input(path, noted.size, noted.modified, noted.lines, noted.length, starts, firsts)
 
 
+def _must_cut(noted: Noted) -> None:
+    """Refuse chunks that are not a file from front to back, which would be read as a whole, or not at all."""
+    sides = [*noted.starts, noted.length], [*noted.firsts, noted.lines]
+    rise = all(side[0] == 0 and all(one < other for one, other in pairwise(side)) for side in sides)
+    if len(noted.starts) != len(noted.firsts) or not rise:
+        raise reading.Unreadable(f"{noted.name} is not cut in chunks that follow one another")
+
+
 def _read(path: Path) -> Plan:
     try:
         table = reading.read_json(path, LARGEST)
         BULK.check(table, path)
-        return parsed(TypeAdapter(Plan), table, path.name)
+        plan: Plan = parsed(TypeAdapter(Plan), table, path.name)
+        for one in plan.files:
+            _must_cut(one)
+        return plan
     except (reading.Unreadable, FileNotFoundError) as error:
         raise DataError(f"{path} is damaged ({error}); remove {path.parent} to begin anew") from None

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from mtkit.errors import MtkitError
 from mtkit.jobs.bulk.work import Done, Job, Piece, attempted
 from mtkit.translator.translator import Translator
 
@@ -24,7 +25,10 @@ def packed(translator: Translator) -> Bundles:
 
 
 def maker(translator: Translator, job: Job, device: str, threads: int) -> Callable[[Bundles], Callable[[Piece], Done]]:
-    """What makes of bundles, elsewhere, what does a job as this translator would."""
+    """What makes of bundles, elsewhere, what does a job as this translator would.
+
+    There it raises MtkitError if that machine takes another precision.
+    """
     return functools.partial(_made, job, device, translator.decode.model_dump(), threads)
 
 
@@ -37,4 +41,8 @@ def _made(job: Job, device: str, decode: dict[str, Any], threads: int, bundles: 
             for name, data in content.items():
                 (folder / name).write_bytes(data)
         translator = Translator.load(*folders, device=device, **decode)
+    # What is done is kept as made in this precision, and it is not for each machine to choose another.
+    if (here := translator.decode.precision) != decode["precision"]:
+        asked = decode["precision"]
+        raise MtkitError(f"this machine computes in {here}, and was asked for {asked}; name fp32 as the precision")
     return functools.partial(attempted, job, translator)
