@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from mtkit import reading
 from mtkit.ops import products
+from mtkit.ops.compute import current
 from mtkit.ops.native import cache, compiler, units
 
 WIDTHS = (64, 128, 256, 512)
@@ -33,6 +35,7 @@ USUAL: dict[str, dict[str, float]] = {
 }
 """How many times as fast as in fp32, by the instructions; where nothing was seen, nothing is expected."""
 _log = logging.getLogger("mtkit")
+_measuring = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,14 @@ def _width(n: int, k: int) -> int:
     return min(range(len(WIDTHS)), key=lambda place: abs(math.log2(WIDTHS[place]) - wide))
 
 
-@functools.cache
 def here() -> Paces:
-    """Those of this machine's processor."""
+    """Those of this machine's processor, for whoever asks: without compiled code no other precision is quick."""
+    with _measuring:  # two at once would disturb each other, and set the number of torch's threads across each other
+        return _here(current().native)
+
+
+@functools.cache
+def _here(native: bool) -> Paces:
     able = [name for name in USUAL if not products.slow(name)]
     if not able:
         return Paces({}, products.slow("int8"))
@@ -86,10 +94,8 @@ def _usually(able: list[str]) -> str:
 
 
 def _key() -> str:
-    """All that what is measured depends on."""
-    made_from = [path.read_bytes() for path in (*compiler.SOURCES, *compiler.HEADERS)]
-    facts = [torch.__version__.encode(), str(compiler.status()).encode(), compiler.processor()]
-    return hashlib.sha256(b"\0".join([*made_from, *facts])).hexdigest()[:16]
+    """Of all that what is measured depends on: torch, and what is compiled, for which processor and by what."""
+    return hashlib.sha256(f"{torch.__version__} {compiler.status().key}".encode()).hexdigest()[:16]
 
 
 def _kept(path: Any, able: list[str]) -> dict[str, tuple[float, ...]] | None:

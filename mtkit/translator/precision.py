@@ -6,12 +6,14 @@ call. Must not know how search goes.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from mtkit.model.seq2seq import Seq2Seq
+from mtkit.model.transformer.positions import Positions
 from mtkit.ops import paces, products
 from mtkit.search.ensemble import Ensemble
 
@@ -54,7 +56,7 @@ class Ensembles:
 
     @property
     def numbers(self) -> int:
-        """In all weights."""
+        """In all weights that products are formed with."""
         return sum(n * k for n, k in _weights(self._models))
 
     def choice(self, asked: str) -> Choice:
@@ -103,11 +105,22 @@ def _quickest(models: Sequence[Seq2Seq], device: torch.device) -> Choice:
 
 
 def _weights(models: Sequence[Seq2Seq]) -> list[tuple[int, int]]:
-    """(n, k) of every matrix, those of a stack each by itself."""
+    """(n, k) of every matrix that products are formed with, those of a stack each by itself."""
     found = []
     for model in models:
+        looked_up = {id(one) for one in _looked_up(model)}
         for one in model.parameters():
-            if one.dim() > 1:
+            if one.dim() > 1 and id(one) not in looked_up:
                 n, k = one.shape[-2:]
                 found += [(n, k)] * (one.numel() // (n * k))
     return found
+
+
+def _looked_up(model: Seq2Seq) -> Iterator[nn.Parameter]:
+    """Tables of which rows are taken, and that no product is formed with."""
+    for table in (model.source_VE, model.target_VE):
+        if table is not model.output.weight_VE:
+            yield table
+    for module in model.modules():
+        if isinstance(module, Positions):
+            yield from module.parameters()

@@ -2,18 +2,22 @@
 recurrent decoders look at."""
 
 import contextlib
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mtkit.model.attention import dot
 from mtkit.model.attention.additive import Additive
 from mtkit.model.attention.base import Attention
-from mtkit.model.attention.dot import Dot, General, MultiHead, ScaledDot
+from mtkit.model.attention.dot import Dot, General, ScaledDot
 from mtkit.model.attention.local import Local
 from mtkit.model.attention.location import Location
-from mtkit.model.transformer.decoder import TransformerDecoder
+from mtkit.model.transformer.blocks import Drop, FeedForward, MultiHead, through
+from mtkit.model.transformer.decoder import Block, TransformerDecoder
 from mtkit.model.transformer.positions import Learned, Positions, Rotary, Sinusoidal
+from mtkit.model.transformer.state import TransformerState
 from mtkit.model.transformer.stepping import STEPS, SteppingState
 from mtkit.ops import native, products
 from tests.model.test_transformer import E, H, make_decoder, make_memory
@@ -98,6 +102,62 @@ def test_it_goes_on_in_the_plain_form_where_it_is_given_room() -> None:
         torch.testing.assert_close(weights_BKS, wanted_BKS, atol=1e-6, rtol=0)
 
 
+class Gelu(FeedForward):
+    """Another function between the layers."""
+
+    def forward(self, x_XH: Tensor, drop: Drop) -> Tensor:
+        return through(self.outer, drop(nn.functional.gelu(through(self.inner, x_XH))))
+
+
+class Doubled(MultiHead):
+    def queries(self, x_XH: Tensor) -> Tensor:
+        return 2 * super().queries(x_XH)
+
+
+class Alone(Block):
+    """Attention to the memory is left out."""
+
+    def step(self, x_BKH: Tensor, *given: Any) -> tuple[Tensor, Tensor, Tensor]:
+        _, *others = super().step(x_BKH, *given)
+        return x_BKH, *others  # type: ignore[return-value]
+
+
+class Negated(nn.LayerNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        return -super().forward(x)
+
+
+class Own(TransformerDecoder):
+    def _step_plain(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
+        y_BKH, after, weights_BKS = super()._step_plain(x_BKE, state)
+        return 2 * y_BKH, after, weights_BKS
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("blocks.1.ffn", Gelu),
+        ("blocks.0.attention", Doubled),
+        ("blocks.0.ffn_norm", Negated),
+        ("blocks.1", Alone),
+        ("norm", Negated),
+        ("", Own),
+    ],
+)
+def test_parts_of_somebodys_own_are_heard_in_search(path: str, kind: type[nn.Module]) -> None:
+    decoder = make_decoder()
+    decoder.get_submodule(path).__class__ = kind
+    x_BKE = torch.randn(4, 2, E)
+    start = decoder.start(make_memory(SOURCE))
+    told = []
+    for inference in (False, True):
+        with torch.inference_mode(inference):
+            _, state, _ = decoder.step(x_BKE[:, :1], start)
+            y_BKH, *_ = decoder.step(x_BKE, state.reorder(torch.zeros(4, 2, dtype=torch.long)))
+        told.append(y_BKH.detach())
+    torch.testing.assert_close(told[1], told[0], atol=1e-5, rtol=0)
+
+
 class Halved(General):
     """Scores of its own."""
 
@@ -106,7 +166,7 @@ class Halved(General):
 
 
 @pytest.mark.parametrize("coverage", [False, True])
-@pytest.mark.parametrize("attention", [Dot, General, ScaledDot, MultiHead, Additive, Local, Location, Halved])
+@pytest.mark.parametrize("attention", [Dot, General, ScaledDot, dot.MultiHead, Additive, Local, Location, Halved])
 def test_attention_in_search_is_the_plain_one(attention: type[Attention], coverage: bool) -> None:
     torch.manual_seed(3)
     asked = attention(H, 2, coverage)
@@ -114,7 +174,7 @@ def test_attention_in_search_is_the_plain_one(attention: type[Attention], covera
     state_BKH = torch.randn(4, 3, H)
     past = tuple(torch.rand(4, 3, 20) for _ in asked.start(source))
     wanted = asked(state_BKH, source, past)
-    assert asked.by_dots() == (attention in (Dot, General, ScaledDot, MultiHead))
+    assert asked.by_dots() == (attention in (Dot, General, ScaledDot, dot.MultiHead))
     for way in (native.off, contextlib.nullcontext):
         with torch.inference_mode(), way():
             made = asked(state_BKH, source, past)

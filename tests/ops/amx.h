@@ -40,5 +40,7 @@ static void tile_dot16(int c, int a, int b) {
 #define _tile_release() (void)0
 #define syscall(...) 0
 #define __AMX_TILE__ 1
+#ifndef NO_AMX_INT8
 #define __AMX_INT8__ 1
+#endif
 #define __AMX_BF16__ 1

@@ -301,6 +301,22 @@ def test_a_failure_on_a_full_disk_is_not_remembered(
 
 
 @here
+def test_another_key_with_other_flags_and_another_compiler(
+    only: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command is the same, and what was measured with the code goes by it."""
+    path = only('#!/bin/sh\nexec /usr/bin/gcc "$@"\n')
+    keys = [compiler._make()[1].key]
+    monkeypatch.setenv("MTKIT_NATIVE_FLAGS", "-O1")
+    keys.append(compiler._make()[1].key)
+    os.utime(path, (1, 1))
+    keys.append(compiler._make()[1].key)
+    assert len({*keys, ""}) == 4
+    monkeypatch.setenv("MTKIT_NATIVE", "0")
+    assert compiler._make()[1].key == ""
+
+
+@here
 def test_what_cannot_be_kept_is_used_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")

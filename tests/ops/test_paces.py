@@ -2,19 +2,24 @@
 
 import json
 import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from mtkit.ops import paces, products
+from mtkit.ops import native, paces, products
+from mtkit.ops.compute import current
 from mtkit.ops.native import cache, compiler, units
 from mtkit.ops.paces import Paces
 
 SEEN = {"bf16": [1.0, 1.5, 2.0, 2.5], "int8": [0.5, 1.0, 3.0, 4.0]}
 OTHERS = {name: [x / 2 for x in times] for name, times in SEEN.items()}
 MEASURED = "as measured on this machine"
+READY = compiler.Status("ready", "compiled with cc", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(products, "slow", lambda name: "")
     monkeypatch.setattr(units, "unit", {"bf16": "AVX-512 BF16", "int8": "AVX2"}.get)
-    monkeypatch.setattr(compiler, "status", lambda: "ready")
-    paces.here.cache_clear()
+    monkeypatch.setattr(compiler, "status", lambda: READY)
+    paces._here.cache_clear()
     yield tmp_path / "mtkit"
-    paces.here.cache_clear()
+    paces._here.cache_clear()
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, list[float]
 
 def again() -> Paces:
     """What the next process finds."""
-    paces.here.cache_clear()
+    paces._here.cache_clear()
     return paces.here()
 
 
@@ -123,11 +128,38 @@ def test_what_is_measured_is_of_one_processor_and_one_code(
 ) -> None:
     calls = measured(SEEN)
     paces.here()
-    for place, (name, other) in enumerate([("processor", lambda: b"another"), ("SOURCES", []), ("status", lambda: "")]):
-        monkeypatch.setattr(compiler, name, other)
-        again()
-        assert len(calls) == place + 2, name
-    assert len(list(home.iterdir())) == 4
+    monkeypatch.setattr(compiler, "status", lambda: replace(READY, key="2"))
+    again()
+    monkeypatch.setattr(torch, "__version__", "another")
+    again()
+    assert len(calls) == len(list(home.iterdir())) == 3
+
+
+def test_threads_that_ask_at_once_wait_for_one_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def slow(names: list[str]) -> dict[str, list[float]]:
+        calls.append(1)
+        time.sleep(0.05)
+        return SEEN
+
+    monkeypatch.setattr(paces, "measured", slow)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: paces.here(), range(4)))
+    assert len(calls) == 1
+    assert len({id(one) for one in found}) == 1
+
+
+def test_what_is_found_without_compiled_code_holds_there_alone(
+    measured: Callable[..., list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured(SEEN)
+    monkeypatch.setattr(products, "slow", lambda name: "" if current().native else "switched off")
+    with native.off():
+        assert paces.here() == Paces({}, "switched off")
+    assert paces.here().how == MEASURED
+    with native.off():
+        assert not paces.here().times
 
 
 def test_without_instructions_nothing_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:

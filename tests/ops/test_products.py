@@ -28,6 +28,8 @@ FORMS = {
     ("int8", "AVX-VNNI"): "avx2 fma avxvnni",
     ("int8", "AVX-512 VNNI"): f"{AVX512} avx512vnni",
     ("int8", "AMX"): f"{AVX512} avx512vnni amx-tile amx-int8",
+    ("int8", "AVX2 beside tiles"): "avx2 fma",
+    ("int8", "AVX-512 VNNI beside tiles"): f"{AVX512} avx512vnni",
     ("bf16", "AVX2"): "avx2 fma",
     ("bf16", "AVX-512"): AVX512,
     ("bf16", "AVX-512 BF16"): f"{AVX512} avx512bf16",
@@ -46,10 +48,12 @@ def made(precision: str, name: str, folder: Path) -> ctypes.CDLL | str:
     def lacking() -> list[str]:
         return [one for one in wanted if IN_CPUINFO.get(one, one.replace("-", "_")) not in has]
 
-    flags = []
+    flags, tiles_in_c = [], ["-include", str(Path(__file__).with_name("amx.h"))]
     if lacking() and name == "AMX":
         wanted = [one for one in wanted if not one.startswith("amx")]
-        flags = ["-include", str(Path(__file__).with_name("amx.h"))]
+        flags = tiles_in_c
+    elif name.endswith(" beside tiles"):  # which are for bf16 alone, where there is VNNI
+        flags = [*tiles_in_c, *(["-DNO_AMX_INT8"] if "VNNI" in name else [])]
     elif lacking() == ["avxvnni"]:  # the same instruction has another code in AVX-512
         wanted = ["avx2", "fma", "avx512vnni", "avx512vl"]
         copies = folder / "AVX-VNNI"
@@ -80,7 +84,7 @@ def form(
     monkeypatch.setattr(compiler, "compiled", lambda: library)
     monkeypatch.setattr(call, "bound", call.bound.__wrapped__)  # the caches have the other library's
     monkeypatch.setattr(units, "_compiled", units._compiled.__wrapped__)
-    assert units.unit(precision) == name
+    assert units.unit(precision) == name.removesuffix(" beside tiles")
     return precision, name
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from mtkit.ops import paces, products
 from mtkit.ops.paces import Paces
@@ -46,6 +47,15 @@ def test_the_quickest_that_pays(monkeypatch: pytest.MonkeyPatch, bf16: float, in
     assert (made.name, made.told) == (chosen, "")
     assert f"in int8 {int8:.1f} times" in made.reason
     assert choose("auto", [MODEL, MODEL]).name == chosen  # an ensemble has one
+
+
+@pytest.mark.parametrize("tie", ["none", "inputs", "target", "all"])
+def test_tables_that_are_only_looked_up_do_not_count(tie: str) -> None:
+    """Embeddings that are not the output's, and learned positions."""
+    side = {"name": "transformer", "heads": 2, "layers": 1, "positions": "learned"}
+    model = model_of(table(tie=tie, encoder=side, decoder=side), pieces())
+    maps = [tuple(one.weight.shape) for one in model.modules() if isinstance(one, nn.Linear)]
+    assert sorted(precision._weights([model])) == sorted([*maps, tuple(model.output.weight_VE.shape)])
 
 
 def test_small_models_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

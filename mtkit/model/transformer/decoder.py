@@ -45,6 +45,18 @@ class Block(nn.Module):
         self.ffn_norm = nn.LayerNorm(hidden_dim)
         self.ffn = FeedForward(hidden_dim=hidden_dim, ffn_dim=ffn_dim)
 
+    @property
+    def usual(self) -> bool:
+        """Whether it does what `SteppingState` does with its weights: no part is of somebody's own class."""
+        norms = self.self_norm, self.attention_norm, self.ffn_norm
+        parts = self.self_attention, self.attention, self.ffn
+        maps = [one for part in parts for one in part.children()]
+        return (
+            (type(self), *map(type, parts)) == (Block, SelfAttention, MultiHead, FeedForward)
+            and all(type(one) is nn.LayerNorm for one in norms)
+            and all(type(one) is nn.Linear for one in maps)
+        )
+
     def weights(self) -> BlockWeights:
         """The same, ready for steps in search."""
         norms = self.self_norm, self.attention_norm, self.ffn_norm
@@ -159,10 +171,16 @@ class TransformerDecoder(Decoder):
         if isinstance(state, SteppingState):
             return self._stepped(x_BKE, state)
         begun = state.time_1 is not None or state.cache[0].shape[2] > 0
-        if begun or torch.is_grad_enabled() or not x_BKE.is_cpu:
+        if begun or torch.is_grad_enabled() or not x_BKE.is_cpu or not self._usual:
             return self._step_plain(x_BKE, state)
         parts = [block.weights() for block in self._blocks]
         return self._stepped(x_BKE, SteppingState.of(parts, state))
+
+    @property
+    def _usual(self) -> bool:
+        """Whether steps may be taken by `SteppingState`, which knows nothing of classes of somebody's own."""
+        plain = type(self)._step_plain is TransformerDecoder._step_plain and type(self.norm) is nn.LayerNorm
+        return plain and all(block.usual for block in self._blocks)
 
     def _step_plain(self, x_BKE: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor]:
         """The reference."""

@@ -49,6 +49,8 @@ class Status:
     state: Literal["ready", "off", "unsupported", "no compiler", "failed", "unsafe"]
     detail: str
     """The compiler, or the last line of what it said, or what stands in the way."""
+    key: str = ""
+    """Of what is compiled: a hash of all that it depends on."""
 
     @property
     def ready(self) -> bool:
@@ -100,7 +102,8 @@ def _make() -> tuple[ctypes.CDLL | None, Status]:
         folder = cache.folder()
         for compiler in programs.compilers():
             try:
-                return _library(compiler, folder), Status("ready", f"compiled with {shlex.join(compiler)}")
+                library, key = _library(compiler, folder)
+                return library, Status("ready", f"compiled with {shlex.join(compiler)}", key)
             except (Failed, OSError) as error:
                 failed = Status("failed", f"{shlex.join(compiler)}: {_told(error)}")
                 _log.info("native code: %s", failed)
@@ -115,8 +118,8 @@ def _told(error: Exception) -> str:
     return cache.one_line(str(error)) or type(error).__name__
 
 
-def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
-    """The library that a compiler makes, or has made before."""
+def _library(compiler: list[str], folder: Path) -> tuple[ctypes.CDLL, str]:
+    """The library that a compiler makes, or has made before, and its key."""
     flags = [*FLAGS, *programs.words("MTKIT_NATIVE_FLAGS")]
     facts = os.stat(compiler[0])
     made_from = [source.read_bytes() for source in SOURCES + HEADERS]
@@ -124,7 +127,7 @@ def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
     key = _hash(*made_from, made_by.encode(), processor())
     for path, content in cache.find(folder, f"native-{key}"):
         try:
-            return _loaded(content, folder)
+            return _loaded(content, folder), key
         except (Failed, OSError) as error:  # as one made for another system is
             _log.info("native code: %s is made anew: %s", path, _told(error))
             cache.remove(path)
@@ -139,7 +142,7 @@ def _library(compiler: list[str], folder: Path) -> ctypes.CDLL:
         raise Failed(cache.note_failure(folder, key, str(error))) from None
     with contextlib.suppress(OSError):  # on a full disk it is made anew the next time
         cache.add(folder, f"native-{key}", content)
-    return library
+    return library, key
 
 
 def _loaded(content: bytes, folder: Path) -> ctypes.CDLL:

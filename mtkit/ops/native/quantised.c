@@ -11,8 +11,11 @@
 #include <float.h>
 #include <stdlib.h>
 
+// Tiles may be there where this form has none: for other numbers, or beside other vectors, for which rows lie otherwise.
+#define ON_TILES (FORM == 5)
+
 // Which form this is (units.py).
-int quantised_form(void) { return FORM == 5 && !tiles_allowed() ? 4 : FORM; }
+int quantised_form(void) { return ON_TILES && !tiles_allowed() ? 4 : FORM; }
 
 #if FORM
 
@@ -187,7 +190,7 @@ static void multiply(int64_t i0, int64_t i1, int64_t p0, int64_t p1, int64_t k, 
     }
 }
 
-#if defined(__AMX_INT8__)
+#if ON_TILES
 // Rows [i0, i1) and columns [j0, j1) of tiles, two by two.
 static void multiply_tiles(int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t m, int64_t kt, const code_t *a,
                            const float *a_scale, const int8_t *b, int64_t b_panel, Place at) {
@@ -239,7 +242,7 @@ int quantised_product(int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t st
     float *scales = room(1, 16 * mt * sizeof(float));
     if (!rows || !scales) return 0;
     if (m * n * k < 1 << 21) threads = 1; // a dozen microseconds of work
-    int by_row = mt > nt, tiles = tiles_allowed(), offset = tiles ? 0 : OFFSET;
+    int by_row = mt > nt, tiles = ON_TILES && tiles_allowed(), offset = tiles ? 0 : OFFSET;
     int64_t shared = by_row ? mt : nt;
     Place at = {start, start_row, c, c_row, n};
 #pragma omp parallel num_threads(threads)
@@ -250,7 +253,7 @@ int quantised_product(int64_t m, int64_t n, int64_t k, int64_t a_row, int64_t st
         for (int64_t part = 0; part < threads; part++) {
             int64_t begin = share(shared, part, threads), end = share(shared, part + 1, threads);
             int64_t i0 = by_row ? begin : 0, i1 = by_row ? end : mt, j0 = by_row ? 0 : begin, j1 = by_row ? nt : end;
-#if defined(__AMX_INT8__)
+#if ON_TILES
             if (tiles) {
                 configure();
                 multiply_tiles(i0, i1, j0, j1, m, kt, rows, scales, b, panel_bytes(k), at);
