@@ -2,10 +2,13 @@
 
 import ctypes
 import functools
+import resource
 import shutil
 import struct
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +135,32 @@ def test_large_products_are_exact(form: tuple[str, str], threads: int) -> None:
     torch.manual_seed(1)
     for m, n, k in ((400, 100, 64), (33, 300, 256), (17, 130, 1040)):
         exact(form, m, n, k)
+
+
+def test_without_rows_or_sums(form: tuple[str, str]) -> None:
+    """In a thread that has formed no product yet, and so has no room for one."""
+    for m, n, k in ((0, 20, 70), (5, 20, 0), (0, 20, 0)):
+        for start in (None, torch.arange(float(n))):
+            with ThreadPoolExecutor(1) as pool:
+                made = pool.submit(formed, form[0], torch.ones(m, k), torch.ones(n, k), start).result()
+            assert torch.equal(made, torch.zeros(m, n) if start is None else start.expand(m, n))
+
+
+def test_a_thread_that_ends_leaves_nothing(form: tuple[str, str]) -> None:
+    if any("sanitize=address" in word for word in programs.words("MTKIT_NATIVE_FLAGS")):
+        pytest.skip("the sanitizer keeps what is freed")
+    a, b = torch.ones(1000, 512), torch.ones(16, 512)
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+    for count in (5, 50):  # the first ones leave what is made once
+        before = resident()
+        for _ in range(count):
+            thread = threading.Thread(target=formed, args=(form[0], a, b))
+            thread.start()
+            thread.join()
+    assert resident() - before < 8 << 20
 
 
 def test_weights_are_rounded_as_torch_rounds_them(form: tuple[str, str]) -> None:

@@ -9,7 +9,6 @@
 #include "dots.h"
 #include "tiles.h"
 #include <float.h>
-#include <stdlib.h>
 
 // Tiles may be there where this form has none: for other numbers, or beside other vectors, for which rows lie otherwise.
 #define ON_TILES (FORM == 5)
@@ -19,22 +18,14 @@ int quantised_form(void) { return ON_TILES && !tiles_allowed() ? 4 : FORM; }
 
 #if FORM
 
+#include "room.h"
+
 #define PANEL 16
 #define DEPTH 64 // numbers of k, rounded up to which rows are
 #define HEAD (2 * 4 * PANEL) // bytes before the numbers of a panel
 #define INLINE static inline __attribute__((always_inline))
 
 static int64_t panel_bytes(int64_t k) { return HEAD + (k + DEPTH - 1) / DEPTH * DEPTH * PANEL; }
-
-static void *room(int which, int64_t bytes) {
-    static _Thread_local struct { void *at; int64_t bytes; } held[3];
-    if (held[which].bytes < bytes) {
-        free(held[which].at);
-        held[which].at = aligned_alloc(64, (bytes + 63) / 64 * 64);
-        held[which].bytes = held[which].at ? bytes : 0;
-    }
-    return held[which].at;
-}
 
 // The largest number of a row without its sign; NaN where one is none, or is not finite.
 INLINE float largest(int64_t k, in_t x) {

@@ -19,7 +19,7 @@ int tiles_form(void) { return FORM; }
 
 #if FORM
 
-#include <stdlib.h>
+#include "room.h"
 
 #define TILE 512 // numbers
 #define DEPTH 32 // tiles of k at once, so that what is read again and again stays in the second cache
@@ -251,16 +251,6 @@ static void multiply(int amx, int64_t i0, int64_t i1, int64_t j0, int64_t j1, in
     }
 }
 
-static bf16 *room(int which, int64_t tiles) {
-    static _Thread_local struct { bf16 *at; int64_t tiles; } held[2];
-    if (held[which].tiles < tiles) {
-        free(held[which].at);
-        held[which].at = aligned_alloc(64, tiles * TILE * sizeof(bf16));
-        held[which].tiles = held[which].at ? tiles : 0;
-    }
-    return held[which].at;
-}
-
 void tiles_pack(int64_t x, int64_t k, int64_t x_step, int64_t k_step, const float *from, bf16 *to, int threads) {
     int64_t xt = (x + 15) / 16;
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (x * k > 16384)
@@ -273,15 +263,16 @@ void tiles_pack(int64_t x, int64_t k, int64_t x_step, int64_t k_step, const floa
 int tiles_product(int64_t m, int64_t n, int64_t k, int64_t ax, int64_t ak, int64_t bx, int64_t bk, int64_t start_row,
                   int64_t c_row, const float *a, const float *b, const bf16 *b_packed, const float *start, float *c,
                   int threads) {
-    int64_t mt = (m + 15) / 16, nt = (n + 15) / 16, kt = (k + 31) / 32, depth = kt < DEPTH ? kt : DEPTH;
-    bf16 *left = room(0, mt * depth), *right = b_packed ? NULL : room(1, nt * depth);
+    int64_t mt = (m + 15) / 16, nt = (n + 15) / 16, kt = (k + 31) / 32, depth = kt < 1 ? 1 : kt < DEPTH ? kt : DEPTH;
+    int64_t bytes = depth * TILE * sizeof(bf16); // of a row of tiles
+    bf16 *left = room(0, mt * bytes), *right = b_packed ? NULL : room(1, nt * bytes);
     if (!left || (!b_packed && !right)) return 0;
     if (m * n * k < 1 << 18) threads = 1;
     int by_row = mt > nt, amx = tiles_form() == 4;
 #pragma omp parallel num_threads(threads)
     {
         if (amx) configure();
-        for (int64_t k0 = 0; k0 < kt; k0 += depth) {
+        for (int64_t k0 = 0; k0 == 0 || k0 < kt; k0 += depth) { // once where there is nothing to sum, for the start
             int64_t ks = kt - k0 < depth ? kt - k0 : depth, rest = k - 32 * k0 < 32 * ks ? k - 32 * k0 : 32 * ks;
 #pragma omp for schedule(static, 1)
             for (int64_t part = 0; part < threads; part++) {
