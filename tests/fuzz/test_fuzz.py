@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 TRANSLATED = Try("model/config.json", b"", "", ("translate", "-q"), (), stdin=b"a\nb\n")
 
 
+@pytest.mark.system
 def test_a_hundred_tries() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--seed", "28", "--tries", "100"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})

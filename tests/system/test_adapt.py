@@ -63,6 +63,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".safetensors", ".model")}
 
 
+@pytest.mark.system
 def test_it_gains_and_keeps_and_goes_on_as_itself(toy: Path) -> None:
     view = Messages()
     facts = adapted(view=view)
