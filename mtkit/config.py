@@ -300,7 +300,7 @@ def _read(override: str) -> tuple[list[str], Any]:
     """The parts of the dotted key, and the value, of KEY=VALUE."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {override!r}", remedy="set")
+        raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {_shown(override)}", remedy="set")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
