@@ -1,27 +1,19 @@
 """A run's numbers as events of TensorBoard, read back with its own reader."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mtkit.store import board as module
 from mtkit.store.board import FOLDER, Board
-from mtkit.store.log import Average, Begin, Event, Finished, Log, Update, Validation
+from mtkit.store.log import Average, Event, Finished, Log, Update, Validation
+from tests.store.test_log import BEGIN, UPDATE
 
 
 def update(number: int, loss: float) -> Update:
-    return Update(
-        update=number,
-        epoch=0,
-        seconds=1.0,
-        loss=loss,
-        lr=0.5,
-        grad_norm=2.0,
-        target_tokens=10,
-        tokens_per_second=100.0,
-        waited=0.0,
-    )
+    return replace(UPDATE, update=number, loss=loss)
 
 
 def test_without_the_package_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,18 +58,7 @@ def test_events_are_what_was_logged_and_a_run_that_goes_on_takes_back_what_did_n
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     first = Board(tmp_path, 0, pytest.fail)
-    first.write(
-        Begin(
-            update=0,
-            parameters=1,
-            train_pairs=1,
-            updates_per_epoch=1,
-            device="cpu",
-            precision="fp32",
-            resumed_at=0,
-            native=False,
-        )
-    )
+    first.write(BEGIN)  # which has no number to show
     for number in range(1, 6):
         first.write(update(number, 10.0 - number))
     first.write(Validation(update=3, epoch=0, seconds=1.0, scores={"loss": 3.5, "bleu": 12.25}))
