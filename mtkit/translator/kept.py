@@ -46,7 +46,8 @@ def framed(line: str, candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _seen(character: str) -> bool:
-    return character != " " and bool(fold(character).strip())
+    plain = character.isascii() and character.isalnum()  # nearly always, and quickly seen
+    return plain or (character != " " and bool(fold(character).strip()))
 
 
 def _white(some: str) -> str:
