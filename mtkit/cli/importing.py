@@ -26,7 +26,7 @@ COMPILERS = {f"torch.{name}" for name in ("_decomp", "_dynamo", "_inductor", "_p
 FIRST = ("csv", "decimal", "pydantic_core", "random", "zoneinfo")
 """What is wanted while torch's library is mapped, and has a library of its own, which would wait for that."""
 LIBRARIES = ("libtorch_global_deps.so", "libtorch_cpu.so")
-OBJECTS = 50_000
+OBJECTS = 200_000
 """New ones after which circles among them are looked for."""
 
 

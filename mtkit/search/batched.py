@@ -4,6 +4,7 @@ Must not know text.
 """
 
 import logging
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -86,19 +87,23 @@ def translate_ids(
         ConfigError: the rules leave nothing to say.
     """
     looked, tables = frozenset(attention), in_tables(ensemble.device)
-    order = sorted(range(len(sentences)), key=lambda i: (i in looked, len(sentences[i].sources[0])))
+    lengths = [len(sentence.sources[0]) + 1 for sentence in sentences]
+    order = sorted(range(len(sentences)), key=lengths.__getitem__)
+    order = [i for i in order if i not in looked] + [i for i in order if i in looked]
+    alone = len(order) - len(looked)  # from here on attention is told
     width = n_best if sampling else decode.beam_size
     room = room_of(ensemble, decode, width, bool(looked))
+
+    def longest(start: int, at: int) -> int:
+        """Of the sentences from one place in the order to another."""
+        return max(lengths[order[at]], lengths[order[alone - 1]] if start < alone <= at else 0)
 
     def begun(start: int) -> _Running | None:
         if start == len(order):
             return None
-        end, longest = start, 0
-        while end < len(order) and (tables or (order[end] in looked) == (order[start] in looked)):
-            longest = max(longest, len(sentences[order[end]].sources[0]) + 1)
-            if end > start and not room.has(end + 1 - start, longest):
-                break
-            end += 1
+        last = len(order) if tables or start >= alone else alone
+        end = bisect_left(range(start + 1, last), True, key=lambda at: not room.has(at + 1 - start, longest(start, at)))
+        end += start + 1
         rows = order[start:end]
         wanted = Wanted(n_best, sampling, details, order[end - 1] in looked, ruled)
         work = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)

@@ -19,7 +19,7 @@ class Sentence:
     number: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is like itself alone, so that what is made of it can be kept by it
 class Vocabulary:
     """The target side.
 

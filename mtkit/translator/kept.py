@@ -46,8 +46,7 @@ def framed(line: str, candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _seen(character: str) -> bool:
-    plain = character.isascii() and character.isalnum()  # nearly always, and quickly seen
-    return plain or (character != " " and bool(fold(character).strip()))
+    return "!" <= character <= "~" or (character != " " and bool(fold(character).strip()))
 
 
 def _white(some: str) -> str:

@@ -24,7 +24,6 @@ from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.search import Hypothesis, Ranking
-from mtkit.search.sentence import Vocabulary
 from mtkit.store import bundle
 from mtkit.text import spans
 from mtkit.text.characters import completed
@@ -333,7 +332,6 @@ class Translator:
 
         Where something is unknown attention is wanted, too.
         """
-        target = self._segmenter.target
         parts = [(number, place) for number, job in jobs.items() for place in range(len(job.sentences))]
         if not parts:
             return
@@ -347,7 +345,7 @@ class Translator:
             self._ensembles.of(decode.precision),
             [jobs[number].sentences[place] for number, place in parts],
             decode,
-            Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
+            self._segmenter.vocabulary,
             None if forced else self._members[0].shortlist,
             n_best=decode.beam_size if listed else request.n_best,
             sampling=request.sampling,
