@@ -160,6 +160,15 @@ class Processes:
 
         dist.destroy_process_group()
 
+    def let_go(self) -> None:
+        """Let those who wait for this one, which will not come any more, notice it before its process has ended."""
+        import torch.distributed as dist
+
+        groups = (self._patient, self._long)
+        del self._patient, self._long, self._waiting  # what nobody holds closes its connections
+        for one in groups:
+            dist.destroy_process_group(one)
+
     def exchange(self, *numbers: float) -> list[tuple[float, ...]]:
         import torch
         import torch.distributed as dist
@@ -255,7 +264,7 @@ class Processes:
                 raise
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
-                f"{self.rank}: {short(error)}); mtkit train goes on from the last checkpoint"
+                f"{self.rank}: {short(error)}); the same command goes on from the last checkpoint"
             ) from None
 
 

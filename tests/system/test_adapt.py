@@ -15,6 +15,7 @@ from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle_config
 from mtkit.train.loop import Updated
 from mtkit.train.state import Progress
+from tests.system.group import ended, launch
 from tests.system.test_memory import Messages
 from tests.system.toy import WORDS, failed, mtkit, ran
 
@@ -47,7 +48,9 @@ def adapted(model: str = "runs/toy", *texts: str, view: Messages | None = None, 
     view = view or Messages()
     settings = {"overrides": SMALL, "device": "cpu", "name": "next"} | options
     made = adapt.prepare(Path(model), [Path(text) for text in texts or ("mine",)], listener=view, **settings)  # type: ignore[arg-type]
-    return made.run(view, device="cpu", fresh=bool(options.get("fresh")), command="mtkit adapt")
+    facts = made.run(view, device="cpu", fresh=bool(options.get("fresh")), command="mtkit adapt")
+    assert facts
+    return facts
 
 
 def broken_off(*what: str, **options: object) -> None:
@@ -109,6 +112,29 @@ def test_killed_and_started_again_it_is_the_same(toy: Path) -> None:
     facts = adapted(overrides=short)
     assert facts.measured
     assert bytes_of(toy / "runs/next/best") == bytes_of(toy / "runs/whole/best")
+
+
+def test_two_adapt_as_one_does_with_two_batches_an_update(toy: Path) -> None:
+    """The first one prepares, measures and writes; what is wrong is said once."""
+    short = [*SMALL, "train.max_updates=4", "train.validate_every=2"]
+    sets = tuple(part for one in short for part in ("-s", one))
+    given = ("runs/toy", "mine", "-o", "next", *sets)
+    codes, (first, second) = ended(launch(toy, toy, arguments=given, command="adapt"))
+    assert (codes, second) == ([0, 0], ""), (first, second)
+    assert "2 processes train together, 1 thread each" in first
+    assert first.count("144 pairs to learn from, 16 to measure on") == 1
+    assert "dev of mine (16 pairs): loss " in first
+    assert "translate -m runs/next" in first
+    facts = adapted(name="alone", overrides=[*short, "train.accumulate=2"])
+    assert bytes_of(toy / "runs/next/best") == bytes_of(toy / "runs/alone/best")
+    noted = bundle_config.read(toy / "runs/next/best").training
+    assert noted
+    assert [one.after for one in noted.measured] == [one.after for one in facts.measured]
+    codes, told = ended(launch(toy, toy, arguments=("runs/toy", "none", *sets), command="adapt"))
+    assert codes == [1, 1]
+    errors = [line for one in told for line in one.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, told
+    assert "none.en does not exist" in errors[0]
 
 
 def test_a_line_of_parents_some_of_them_exported(toy: Path) -> None:
