@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from mtkit import files
+from mtkit.config import load
 from mtkit.errors import MtkitError, RunError
 from mtkit.jobs import adapt
 from mtkit.jobs.export import export
+from mtkit.jobs.preparing import spare
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle_config
+from mtkit.store.prepared import Prepared
 from mtkit.train.loop import Updated
 from mtkit.train.state import Progress
 from tests.system.group import ended, launch
@@ -217,6 +220,23 @@ def test_what_is_no_translation_is_warned_of(toy: Path) -> None:
         adapt.prepare(Path("runs/toy"), [Path("mine")], device="cpu", listener=view)
         says = [message for message in view.warned if "hardly translations of their sources; is this en to" in message]
         assert len(says) == warned
+
+
+def test_its_text_is_spare_when_no_run_names_it(toy: Path) -> None:
+    (whole,) = (Prepared.open(path.parent) for path in (toy / "prepared").glob("*/manifest.json"))
+    made = adapt.prepare(Path("runs/toy"), [Path("mine")], device="cpu", listener=Messages())
+    (divided,) = (toy / "prepared").glob("en-de-adapt-*")
+    here = load(str(toy / "mtkit.toml"))
+    assert spare.spare(here, whole) == [divided]
+    assert spare.spare(made.loaded, whole) == []
+    noted = json.loads((toy / "runs/toy/config.json").read_text())
+    noted["config"]["data"]["train"] = [f"prepared/{divided.name}/mine"]
+    (toy / "runs/next").mkdir()
+    (toy / "runs/next/config.json").write_text(json.dumps(noted))
+    assert spare.spare(here, whole) == []
+    shutil.rmtree(toy / "runs/next")
+    assert "removed 1 other prepared text(s)" in mtkit(toy, "preprocess", "--prune").stderr
+    assert not divided.exists()
 
 
 def test_the_command(toy: Path) -> None:
