@@ -13,6 +13,7 @@ import torch
 
 from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
+from mtkit.search import allocation
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.room import forget, in_tables, recorder, room_of
 from mtkit.search.rules import rules
@@ -83,8 +84,10 @@ def translate_ids(
         ConfigError: the rules leave nothing to say.
     """
     wanted = Wanted(n_best, sampling, details, attention, ruled)
-    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
-    width = n_best if sampling else decode.beam_size
+    # What has something to say goes together, since it takes more places, and those of as many.
+    asked = [0 if sampling else sentence.asked for sentence in sentences]
+    order = sorted(range(len(sentences)), key=lambda i: (asked[i], len(sentences[i].sources[0])))
+    width = n_best if sampling else max([allocation.width(decode.beam_size, one) for one in sentences], default=1)
     room = room_of(ensemble, decode, width, attention)
 
     def begun(start: int) -> _Running | None:
@@ -92,6 +95,8 @@ def translate_ids(
             return None
         end = start + 1
         while end < len(order) and room.has(end + 1 - start, len(sentences[order[end]].sources[0]) + 1):
+            if bool(asked[order[end]]) != bool(asked[order[start]]):
+                break
             end += 1
         rows = order[start:end]
         work = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
@@ -160,12 +165,12 @@ def _batch(
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
-        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
+        needed = [[vocabulary.bos, vocabulary.eos, *one.prefix, *sorted(one.needed)] for one in sentences]
         listed = shortlist.listed(sources[0], needed, device, vocabulary.spelling)
     padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)
     made = rules.make(context, wanted.ruled)
-    ranking, selection = Ranking.of(decode), _selection(decode, wanted, sentences, device)
+    ranking, selection = Ranking.of(decode), _selection(context, wanted)
     if in_tables(device):
         yield lambda: True
     encoded = ensemble.encode(padded, listed)
@@ -202,9 +207,9 @@ def _nothing_said(made: Rules) -> ConfigError | BundleError:
     return BundleError("the model's scores are not numbers: it was damaged in training; use another one")
 
 
-def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:
+def _selection(context: Context, wanted: Wanted) -> Selection:
     drawn = wanted.sampling
     if drawn is None:
-        return Beam.of(decode)
-    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in sentences]
-    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
+        return allocation.make(context) if context.sentences[0].groups else Beam.of(context.decode)
+    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in context.sentences]
+    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=context.device))
