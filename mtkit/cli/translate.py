@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mtkit.translator.request import Request, Translation
     from mtkit.translator.translator import Translator
 
+SHOWN = 3  # terms in a message
+
 
 @decode_flags()
 def command(
@@ -62,6 +64,15 @@ def command(
             "--memory",
             metavar="TEXT",
             help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+        ),
+    ] = None,
+    glossary: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms that must be rendered so: TSV or CSV, a term and what it becomes (FORM|FORM; nothing: it stays "
+            "as it is), or TBX.",
         ),
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
@@ -116,7 +127,7 @@ def command(
     for path in filter(None, (file, prefix)):
         must_exist(path)
     if not many:
-        check_output(output, file, prefix, *(memory or []))
+        check_output(output, file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
@@ -135,7 +146,17 @@ def command(
     from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
-    request = Request(n_best, align, form == "jsonl", sampling, protect)
+    terms = None
+    if glossary:
+        from mtkit.text import glossaries
+
+        terms = glossaries.read(glossary, (translator.source_lang, translator.target_lang))
+        messages.detail(f"glossary: {len(terms):,} terms")
+        if unwritable := translator.unwritable(terms):
+            named, more = ", ".join(map(repr, unwritable[:SHOWN])), len(unwritable) - SHOWN
+            others = f" and {more:,} more" if more > 0 else ""
+            messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
+    request = Request(n_best, align, form == "jsonl", sampling, protect, terms)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

@@ -4,8 +4,8 @@ Dynamic beam allocation (Post and Vilar 2018, vectorised like Hu et al. 2019). H
 pieces of asked phrases that they have said. Those that have said all have as many places as a beam without phrases,
 every other bank has one, and places that a bank does not need go round among the others. Must not know models.
 
-Dimensions: B sentences, K hypotheses of each, V vocabulary, M hypotheses afterwards, C candidates a hypothesis, X = K * C
-candidates a sentence, A pieces that occur in phrases of a sentence, G groups of phrases, T pieces that are to be said.
+Dimensions: B sentences, K hypotheses of each, V vocabulary, M hypotheses afterwards, C candidates a hypothesis, X =
+K * C candidates a sentence, A pieces that occur in phrases of a sentence, G groups of phrases.
 """
 
 from dataclasses import dataclass, replace

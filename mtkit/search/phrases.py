@@ -1,5 +1,5 @@
-"""What must be said, as an automaton: where a hypothesis is within the phrases that are asked of its sentence, and which
-of them it has said. Must not know how hypotheses are chosen, nor text beyond where pieces begin and end words.
+"""What must be said, as an automaton: where a hypothesis is within the phrases that are asked of its sentence, and
+which of them it has said. Must not know how hypotheses are chosen, nor text beyond where pieces begin and end words.
 
 Dimensions: B sentences, N states of an automaton, A pieces that occur in the phrases of a sentence, Y = A + 3 symbols
 (these pieces, and all others by what they end with), G groups of phrases.

@@ -20,14 +20,16 @@ Row = tuple[int, list[str]]
 def read(path: Path, pair: tuple[str, str]) -> Glossary:
     """The terms of a file, by its ending: .tbx or .xml, .csv, else columns apart by tabs.
 
-    In TSV and CSV `|` stands between several forms, and `*` behind one that may have any ending; `\\|` and `\\*` are the
-    characters themselves. Blank lines and those that begin with "# " are left out, and so is a first line of the
+    In TSV and CSV `|` stands between several forms, and `*` behind one that may have any ending; `\\|` and `\\*` are
+    the characters themselves. Blank lines and those that begin with "# " are left out, and so is a first line of the
     languages' codes, or of "source" and "target".
 
     Raises:
         DataError: a line is wrong; names file and line.
     """
     suffix = path.suffix.lower()
+    if path.is_dir() or not path.exists():
+        raise DataError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; expected a file of terms")
     found = _tbx(path, pair) if suffix in (".tbx", ".xml") else _rows(path, pair, suffix == ".csv")
     terms, seen = list[Term](), dict[str, tuple[int, Term]]()
     for number, term in found:
@@ -142,9 +144,7 @@ class _Concepts:
             self._parser.Parse("", True)
         except _Refused:
             at = self._parser.CurrentLineNumber
-            raise DataError(
-                f"{path}, line {at}: it declares an entity, which may grow without end; leave it out"
-            ) from None
+            raise DataError(f"{path}, line {at}: an entity is declared, which may grow without end") from None
         return [(line, Term((source,), tuple(targets))) for source, (line, targets) in self._made.items()]
 
     def _entity(self, *_: object) -> None:
@@ -180,5 +180,4 @@ class _Concepts:
                 self._terms[self._side].append(Form(text))
         elif name in ("termEntry", "conceptEntry") and all(self._terms):
             for source in self._terms[0]:
-                line, targets = self._made.setdefault(source, (self._line, {}))
-                targets.update(dict.fromkeys(self._terms[1]))
+                self._made.setdefault(source, (self._line, {}))[1].update(dict.fromkeys(self._terms[1]))

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from mtkit.text import languages
 from mtkit.text.fold import fold
@@ -72,8 +73,8 @@ class Told:
 class Glossary:
     """Terms of two languages.
 
-    Where source words are not written apart (Chinese), or endings are written onto nouns (Korean), a term may be a part of
-    what stands between spaces; likewise in the translation.
+    Where source words are not written apart (Chinese), or endings are written onto nouns (Korean), a term may be a part
+    of what stands between spaces; likewise in the translation.
 
     Args:
         terms: of a source form that two have, the first one's counts.
@@ -95,6 +96,10 @@ class Glossary:
                 pattern = re.compile(spaced, re.IGNORECASE if form.plain else 0)
                 self._forms.setdefault(form.text[:KEY].lower(), []).append((pattern, form, term))
         self._sizes = sorted({len(key) for key in self._forms})
+
+    def __repr__(self) -> str:
+        """Tells glossaries apart by what they say."""
+        return f"Glossary({sha256(repr((self.terms, self.pair)).encode()).hexdigest()[:16]})"
 
     def __len__(self) -> int:
         return len(self.terms)
@@ -137,15 +142,17 @@ class Glossary:
         return made
 
     def _count(self, text: str, forms: tuple[Form, ...]) -> int:
-        places = set[int]()
-        for form in forms:
-            for match in re.finditer(re.escape(form.text), text):
-                start, end = match.span()
-                apart = self._left[1] or not (start and text[start].isalnum() and text[start - 1].isalnum())
-                whole = form.open_ended or self._right[1] or not _cut(text, end)
-                if apart and whole and (not form.opening or OPENS.search(text[:start])):
-                    places.add(start)
-        return len(places)
+        return len({place for form in forms for place in self._places(text, form)})
+
+    def _places(self, text: str, form: Form) -> Iterator[int]:
+        for match in re.finditer(re.escape(form.text), text):
+            start, end = match.span()
+            if not self._left[1] and start and text[start].isalnum() and text[start - 1].isalnum():
+                continue
+            if not self.open_ended(form) and text[end - 1].isalnum() and text[end : end + 1].isalnum():
+                continue
+            if not form.opening or OPENS.search(text[:start]):
+                yield start
 
     def open_ended(self, form: Form) -> bool:
         """Whether in a translation the word that a form ends with may go on."""
@@ -188,10 +195,6 @@ def _forms(text: str, start: int, end: int, term: Term) -> tuple[Form, ...]:
 def _within(text: str, place: int) -> bool:
     """Whether what stands at a place goes on with a word before it, hyphens included."""
     return text[place].isalnum() and text[max(0, place - FEW) : place].rstrip(JOINS)[-1:].isalnum()
-
-
-def _cut(text: str, end: int) -> bool:
-    return text[end - 1].isalnum() and text[end : end + 1].isalnum()
 
 
 def _goes_on(text: str, end: int) -> bool:

@@ -6,10 +6,8 @@ Must not know models, nor how it is searched.
 from collections.abc import Iterator
 
 from mtkit.search.sentence import APART, OPENING, WITHIN, Group, Phrase
-from mtkit.text.fold import fold
 from mtkit.text.terms import Asked, Form, Glossary, grouped
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.translator.parts import Job
 
 BEFORE = "("  # after which a word is written without the mark of a new one
 
@@ -20,17 +18,6 @@ class Wording:
     def __init__(self, glossary: Glossary, target: Tokenizer) -> None:
         self.glossary, self._target = glossary, target
         self._made: dict[Form, tuple[Phrase, ...]] = {}
-
-    def ask(self, job: Job, kept: list[list[tuple[int, int]]]) -> None:
-        """Have every part of a line say the terms that are in it.
-
-        Args:
-            kept: stretches of each part, folded, that are no text.
-        """
-        for place, (text, no_text) in enumerate(zip(job.given, kept, strict=True)):
-            asked = self.glossary.find(fold(text), no_text)
-            if groups := tuple(self.groups(asked)):
-                job.ask(place, groups)
 
     def groups(self, asked: list[Asked]) -> Iterator[Group]:
         """What is to be said of some terms; what cannot be written is left out."""

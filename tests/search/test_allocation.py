@@ -58,7 +58,7 @@ def says(pieces: list[int], groups: tuple[Group, ...]) -> bool:
 
 
 def allocated(groups: list[tuple[Group, ...]], limits: list[int], beam: int) -> Selection:
-    decode = Decode(beam_size=beam)
+    decode = Decode.model_validate({"beam_size": beam})
     sentences = [Sentence([[2]], groups=some) for some in groups]
     context = Context(decode, Vocabulary(BOS, EOS, NEVER, NAMES), sentences, torch.device("cpu"))
     vars(context)["limits"] = limits
@@ -142,11 +142,9 @@ def test_every_model_says_it_with_a_shortlist_and_in_an_ensemble(system: dict[st
     plain = [Sentence([ids, ids]) for ids in SOURCES]
     mixed = [replace(one, groups=groups if row % 2 else ()) for row, one in enumerate(plain)]
     shortlist = Shortlist(np.full((size, 1), 6), np.array([7, EOS]), False)
-    for ensemble, listed in (
-        (Ensemble([model, model], [EOS, EOS]), shortlist),
-        (Ensemble([model] * 2, [EOS] * 2), None),
-    ):
-        decode = Decode(beam_size=2)
+    ensemble = Ensemble([model, model], [EOS, EOS])
+    for listed in (shortlist, None):
+        decode = Decode.model_validate({"beam_size": 2})
         free = dict(_found(translate_ids(ensemble, plain, decode, vocabulary, listed)))
         found = dict(_found(translate_ids(ensemble, mixed, decode, vocabulary, listed)))
         for row, sentence in enumerate(mixed):
