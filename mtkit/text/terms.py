@@ -83,7 +83,8 @@ class Glossary:
 
     def __init__(self, terms: Iterable[Term], pair: tuple[str, str]) -> None:
         self.terms, self.pair = list(terms), pair
-        self._left, self._right = zip(*(_open(code) for code in pair), strict=True)
+        ends = [_open(code) for code in pair]
+        self._left, self._right = [left for left, _ in ends], [right for _, right in ends]
         self._starts = re.compile(r"\w+|[^\w\s]" if not self._left[0] else r"\S")
         self._forms: dict[str, list[tuple[re.Pattern[str], Form, Term]]] = {}
         seen = set[str]()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.system.toy import failed, mtkit, ran
 
-TERMS = "en\tde\n# animals\ndog\tKatze\ncat*\tHund|Hunde\nred house\tHaus\n"
+TERMS = "en\tde\n# animals\ndog\tHaus\ncat*\tHund|Hunde\nred house\tHaus\n"
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ def test_terms_are_where_the_model_said_others(trained: Path, terms: Path) -> No
     given = ("translate", "-q", "--glossary", str(terms), "--format", "jsonl")
     made = [json.loads(line) for line in ran(mtkit(trained, *given, stdin=text)).splitlines()]
     assert [one["translation"] for one in made] == [
-        "das Katze sieht das kleine Hund",
+        "das Haus sieht das kleine Hund",
         "eins Haus",
         "das große Haus",
     ]
     assert made[0]["terms"] == [
-        {"source": "dog", "target": "Katze", "rendered": True},
+        {"source": "dog", "target": "Haus", "rendered": True},
         {"source": "cat", "target": "Hund|Hunde", "rendered": True},
     ]
     assert made[2]["terms"] == []
     two = ran(mtkit(trained, *given, "--workers", "2", stdin=text))
     assert [json.loads(line) for line in two.splitlines()] == made
     assert ran(mtkit(trained, "translate", "-q", "--glossary", str(terms), "--beam-size", "1", stdin=text)) == (
-        "das Katze sieht das kleine Hund\neins Haus\ndas große Haus\n"
+        "das Haus sieht das kleine Hund\neins Haus\ndas große Haus\n"
     )
 
 
