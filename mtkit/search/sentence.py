@@ -62,7 +62,7 @@ class Sentence:
         return {piece for group in self.groups for phrase in group.phrases for piece in phrase.pieces}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is like itself alone, so that what is made of it can be kept by it
 class Vocabulary:
     """The target side.
 

@@ -27,7 +27,7 @@ class Job:
     given: list[str] = field(default_factory=list)
     found: list[list[Candidate]] = field(init=False)
     missing: int = field(init=False)
-    kept: list[Span] | None = field(init=False, default=None)
+    kept: list[Span] | None = None
 
     def __post_init__(self) -> None:
         self.given = self.given or self.parts

@@ -7,7 +7,7 @@ import pytest
 
 from tests.system.toy import failed, mtkit, ran
 
-TERMS = "en\tde\n# animals\ndog\tHaus\ncat*\tHund|Hunde\nred house\tHaus\n"
+TERMS = "en\tde\n# animals\ndog\tHaus\ncat*\tHund|Katze\nred house\tHaus\n"
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ def test_terms_are_where_the_model_said_others(trained: Path, terms: Path) -> No
     given = ("translate", "-q", "--glossary", str(terms), "--format", "jsonl")
     made = [json.loads(line) for line in ran(mtkit(trained, *given, stdin=text)).splitlines()]
     assert [one["translation"] for one in made] == [
-        "das Haus sieht das kleine Hund",
+        "das Haus sieht das kleine Katze",
         "eins Haus",
         "das große Haus",
     ]
     assert made[0]["terms"] == [
         {"source": "dog", "target": "Haus", "rendered": True},
-        {"source": "cat", "target": "Hund|Hunde", "rendered": True},
+        {"source": "cat", "target": "Hund|Katze", "rendered": True},
     ]
     assert made[2]["terms"] == []
     two = ran(mtkit(trained, *given, "--workers", "2", stdin=text))
     assert [json.loads(line) for line in two.splitlines()] == made
     assert ran(mtkit(trained, "translate", "-q", "--glossary", str(terms), "--beam-size", "1", stdin=text)) == (
-        "das Haus sieht das kleine Hund\neins Haus\ndas große Haus\n"
+        "das Haus sieht das kleine Katze\neins Haus\ndas große Haus\n"
     )
 
 
@@ -50,4 +50,4 @@ def test_what_is_wrong_is_refused(trained: Path, terms: Path) -> None:
     out = terms.parent / "out"
     done = mtkit(trained, "translate", "-q", *map(str, files), "-o", str(out), "--glossary", str(terms))
     assert ran(done) == ""
-    assert "Hund" in (out / "test.en").read_text()
+    assert "Haus" in (out / "test.en").read_text()
