@@ -99,6 +99,9 @@ def command(
     protect: Annotated[
         bool, typer.Option(help="Bring placeholders, tags and addresses out as they went in.", show_default=False)
     ] = True,
+    guard: Annotated[
+        bool, typer.Option(help="Search again what is clearly broken: loops, copies, lost numbers.", show_default=False)
+    ] = True,
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -156,7 +159,7 @@ def command(
             named, more = ", ".join(map(repr, unwritable[:SHOWN])), len(unwritable) - SHOWN
             others = f" and {more:,} more" if more > 0 else ""
             messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
-    request = Request(n_best, align, form == "jsonl", sampling, protect, terms)
+    request = Request(n_best, align, form == "jsonl", sampling, protect, terms, guard)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

@@ -8,67 +8,49 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mtkit.schema import Decode
-from mtkit.text import spans
-from mtkit.text.fold import fold
-from mtkit.text.terms import Glossary, Told
+from mtkit.translator.repair import Repair
 from mtkit.translator.request import Line, Request, Translation
-
-BEAM = 5  # with a narrower one there would be no choice where in a translation a term is said
+from mtkit.translator.termed import Termed
 
 Search = Callable[[Sequence[Line], Decode, Request], Iterator[Translation]]
 
 
 def looked_over(
-    search: Search, lines: Sequence[Line], decode: Decode, request: Request, languages: tuple[str, str]
+    search: Search,
+    lines: Sequence[Line],
+    decode: Decode,
+    request: Request,
+    pair: tuple[str, str],
+    names: Sequence[str],
 ) -> Iterator[Translation]:
     """Translations of lines, in order.
 
     Args:
         search: gives the translations of lines, in order; with a glossary, such as say its terms.
+        pair: the languages, source and target.
+        names: of the target's pieces.
     """
     plain = replace(request, glossary=None, guard=False)
     found = search(lines, decode, plain)
+    termed = None
     if request.glossary is not None:
-        found = _with_terms(found, search, lines, decode, plain, request.glossary, languages[0])
+        termed = Termed(request.glossary, request.protect, pair[0])
+        wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
+        found = second_looks(
+            lines, map(termed.told, found), termed.lacks, lambda some: search(some, wide, asked), termed.better
+        )
+    if request.guard and request.sampling is None:
+        repair = Repair(pair, request.n_best, termed)
+        found = map(repair.looked_at, found)
+        for blocked in repair.decodes(decode, names):
+            asked = replace(request, guard=False, n_best=blocked.beam_size)
+            found = second_looks(lines, found, repair.is_broken, _with(search, blocked, asked), repair.better)
+        found = map(repair.told, found)
     yield from found
 
 
-def _with_terms(
-    found: Iterator[Translation],
-    search: Search,
-    lines: Sequence[Line],
-    decode: Decode,
-    plain: Request,
-    glossary: Glossary,
-    language: str,
-) -> Iterator[Translation]:
-    wide = decode.model_copy(update={"beam_size": max(BEAM, decode.beam_size)})
-    constrained = replace(plain, glossary=glossary)
-    first_of_two = spans.percent_first(language)
-
-    def told(translation: Translation) -> Translation:
-        source = fold(translation.source)
-        kept = spans.find(source, first_of_two) if plain.protect else []
-        asked = glossary.find(source, [(one.start, one.end) for one in kept])
-        return replace(translation, terms=glossary.told(asked, translation.text)) if asked else translation
-
-    def better(first: Translation, second: Translation) -> Translation:
-        second = told(second)
-        best = second if _rendered(second.terms) > _rendered(first.terms) else first
-        missing = [f"'{one.source}' is not rendered as '{one.target}'" for one in best.terms if not one.rendered]
-        return replace(best, warnings=[*best.warnings, *missing])
-
-    yield from second_looks(
-        lines,
-        map(told, found),
-        lambda one: not all(term.rendered for term in one.terms),
-        lambda some: search(some, wide, constrained),
-        better,
-    )
-
-
-def _rendered(terms: Sequence[Told]) -> int:
-    return sum(one.rendered for one in terms)
+def _with(search: Search, decode: Decode, request: Request) -> Callable[[list[Line]], Iterator[Translation]]:
+    return lambda some: search(some, decode, request)
 
 
 def second_looks(

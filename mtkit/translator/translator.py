@@ -192,7 +192,8 @@ class Translator(Calls):
         if request.glossary is None and not request.guard:
             yield from self._plain(lines, decode, request)
         else:
-            yield from again.looked_over(self._plain, lines, decode, request, (self.source_lang, self.target_lang))
+            pair, names = (self.source_lang, self.target_lang), self._segmenter.target.names
+            yield from again.looked_over(self._plain, lines, decode, request, pair, names)
 
     def _plain(self, lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
         """Translations as search finds them; with a glossary such as say the terms of each line."""

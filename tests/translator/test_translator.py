@@ -198,6 +198,8 @@ def test_as_json(small: Translator) -> None:
         "stride": 1,
         "warnings": [BROKEN],
         "origin": "model",
+        "terms": [],
+        "broken": [],
     }
     blank = Translation("", []).as_json()
     assert (blank["id"], blank["translation"], blank["nbest"], blank["tokens"]) == (0, "", [], [])
