@@ -20,8 +20,9 @@ from pathlib import Path
 import sacrebleu
 import torch
 
-from mtkit import Translation, Translator
+from mtkit import Sampling, Translation, Translator
 from mtkit.metrics.broken import broken
+from mtkit.metrics.risk import METRICS
 from mtkit.store.shipped import meant
 from mtkit.text.compression import blocks
 from mtkit.text.terms import Form, Glossary, Term
@@ -95,6 +96,10 @@ def timed(runs: int, *jobs: Callable[[], list[Translation]]) -> tuple[list[list[
     return made, list(map(statistics.median, seconds))
 
 
+def translated(translator: Translator, some: list[str], **wanted: Any) -> list[Translation]:
+    return translator.translate(some, **wanted)
+
+
 def texts(made: Sequence[Translation]) -> list[str]:
     return [one.text for one in made]
 
@@ -109,8 +114,8 @@ def of_glossary(translator: Translator, sources: list[str], references: list[str
     terms = mined(sources, references, (translator.source_lang, translator.target_lang), most)
     (plain, with_terms), (before, after) = timed(
         runs,
-        lambda: translator.translate(sources, guard=False),
-        lambda: translator.translate(sources, guard=False, glossary=terms),
+        partial(translated, translator, sources, guard=False),
+        partial(translated, translator, sources, guard=False, glossary=terms),
     )
     asked = [term for one in with_terms for term in one.terms]
     there = [term for one in plain for term in terms.told(terms.find(one.source), one.text)]
@@ -127,8 +132,9 @@ def of_guard(translator: Translator, sources: list[str], references: list[str], 
     pair = (translator.source_lang, translator.target_lang)
     difficult = hard(sources)
     for name, some in (("hard", difficult), ("test", sources)):
-        jobs = (partial(translator.translate, some, guard=guard) for guard in (False, True))
-        (plain, guarded), (before, after) = timed(runs, *jobs)
+        (plain, guarded), (before, after) = timed(
+            runs, partial(translated, translator, some, guard=False), partial(translated, translator, some)
+        )
         print(f"guard, {len(some)} {name} lines: touched {sum(bool(one.broken) for one in guarded)}", end="; ")
         changed = sum(a.text != b.text for a, b in zip(plain, guarded, strict=True))
         print(f"changed {changed}; {before:.2f} s without, {after:.2f} s with")
@@ -139,6 +145,18 @@ def of_guard(translator: Translator, sources: list[str], references: list[str], 
             print(f"  {scores(plain, references)} without, {scores(guarded, references)} with")
             kept = sum(bool(broken(a, b, pair)) for a, b in zip(sources, references, strict=True))
             print(f"  of the references {kept} of {len(references)} would be touched")
+
+
+def of_risk(translator: Translator, sources: list[str], references: list[str], runs: int) -> None:
+    ways: dict[str, dict[str, Any]] = {"beam": {}, "beam of 16": {"beam_size": 16}}
+    for metric in METRICS:
+        ways[f"--mbr {metric}, beam of 16"] = {"beam_size": 16, "mbr": metric}
+        ways[f"--mbr {metric}, 32 draws"] = {"mbr": metric, "sampling": Sampling(1.0, 10), "draws": 32}
+    made, seconds = timed(
+        runs, *(partial(translated, translator, sources, guard=False, **wanted) for wanted in ways.values())
+    )
+    for name, found, own in zip(ways, made, seconds, strict=True):
+        print(f"{name:26} {scores(found, references)}  {own:.2f} s")
 
 
 def main() -> None:
@@ -157,6 +175,8 @@ def main() -> None:
     print(f"{given.model}: {len(sources)} lines, beam {translator.decode.beam_size}, {translator.precision.name}")
     of_glossary(translator, sources, references, given.terms, given.runs)
     of_guard(translator, sources, references, given.runs)
+    if given.mbr:
+        of_risk(translator, sources, references, given.runs)
 
 
 if __name__ == "__main__":

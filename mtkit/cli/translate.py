@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +87,18 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
+    mbr: Annotated[
+        str | None,
+        typer.Option(
+            "--mbr",
+            metavar="chrf|bleu",
+            help="Take the translation that is nearest to all others, by this metric: of those in the beam, or, with "
+            "--sample, of draws.",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=2, max=1000, help="Of --mbr with --sample: so many; default: 32.")
+    ] = None,
     workers: WorkersOption = None,
     shard: bulk.ShardOption = None,
     join: bulk.JoinOption = False,
@@ -115,6 +128,8 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
+    if draws is not None and not (sample and mbr):
+        raise typer.BadParameter("--draws has an effect with --mbr and --sample only")
     many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
     if many and (prefix or interactive or memory):
@@ -160,6 +175,7 @@ def command(
             others = f" and {more:,} more" if more > 0 else ""
             messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
     request = Request(n_best, align, form == "jsonl", sampling, protect, terms, guard)
+    request = replace(request, mbr=mbr or "", draws=draws or request.draws)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

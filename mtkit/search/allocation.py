@@ -83,10 +83,14 @@ class Allocated:
         parents_X = torch.arange(K * C, device=scores_BX.device) // C
         parents_BX = parents_X.expand(B, -1)
         states_BX, left_BXG = self._after(parents_BX, pieces_BX)
-        order_BM = self._order(scores_BX, self._banks(states_BX, left_BXG), ended_B)
+        banks_BX = self._banks(states_BX, left_BXG)
+        order_BM = self._order(scores_BX, banks_BX, ended_B)
         places_BM = torch.arange(order_BM.shape[1], device=order_BM.device).expand_as(order_BM)
         # By the sentence alone: what it is searched with must not change that.
         over_BM = (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
+        # When some have ended, those that have not said all by then would only go on to their greatest length.
+        late_B1 = (ended_B >= max(1, self.beam // 2)).unsqueeze(1)
+        over_BM |= late_B1 & (banks_BX.gather(1, order_BM) < self.asked_B.unsqueeze(1))
         best_BM = scores_BX.gather(1, order_BM).masked_fill(over_BM, -inf)
         return best_BM, parents_BX.gather(1, order_BM), pieces_BX.gather(1, order_BM)
 

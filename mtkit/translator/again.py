@@ -1,4 +1,5 @@
-"""Lines that are searched once more: those whose translations lack terms of a glossary, and those that are broken.
+"""Lines that are searched once more: those whose translations lack terms of a glossary, and those that are broken; and
+lines of whose translations another one is taken than the likeliest.
 
 What search finds by itself stays wherever it can: the first search is that of a line without a glossary and a guard, so
 that most lines are as they would be without, and take no longer. Must not know models.
@@ -10,9 +11,8 @@ from dataclasses import replace
 from mtkit.schema import Decode
 from mtkit.translator.repair import Repair
 from mtkit.translator.request import Line, Request, Translation
+from mtkit.translator.risk import Risk, Search
 from mtkit.translator.termed import Termed
-
-Search = Callable[[Sequence[Line], Decode, Request], Iterator[Translation]]
 
 
 def looked_over(
@@ -30,20 +30,20 @@ def looked_over(
         pair: the languages, source and target.
         names: of the target's pieces.
     """
-    plain = replace(request, glossary=None, guard=False)
-    found = search(lines, decode, plain)
-    termed = None
+    plain = replace(request, glossary=None, guard=False, mbr="")
+    termed, first = None, Risk(request, pair[1]).ranked(search) if request.mbr else search
+    found = first(lines, decode, plain)
     if request.glossary is not None:
         termed = Termed(request.glossary, request.protect, pair[0])
         wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
         found = second_looks(
-            lines, map(termed.told, found), termed.lacks, lambda some: search(some, wide, asked), termed.better
+            lines, map(termed.told, found), termed.lacks, lambda some: first(some, wide, asked), termed.better
         )
     if request.guard and request.sampling is None:
         repair = Repair(pair, request.n_best, termed)
         found = map(repair.looked_at, found)
         for blocked in repair.decodes(decode, names):
-            asked = replace(request, guard=False, n_best=blocked.beam_size)
+            asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)
             found = second_looks(lines, found, repair.is_broken, _with(search, blocked, asked), repair.better)
         found = map(repair.told, found)
     yield from found

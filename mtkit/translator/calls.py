@@ -45,6 +45,8 @@ class Calls(ABC):
         protect: bool = True,
         glossary: Glossary | None = None,
         guard: bool = True,
+        mbr: str = "",
+        draws: int = Request.draws,
         **settings: object,
     ) -> Translation: ...
 
@@ -60,6 +62,8 @@ class Calls(ABC):
         protect: bool = True,
         glossary: Glossary | None = None,
         guard: bool = True,
+        mbr: str = "",
+        draws: int = Request.draws,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -74,6 +78,8 @@ class Calls(ABC):
         protect: bool = True,
         glossary: Glossary | None = None,
         guard: bool = True,
+        mbr: str = "",
+        draws: int = Request.draws,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -81,8 +87,8 @@ class Calls(ABC):
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling, protect, glossary, guard: see `Request`; a list of n_best may be shorter,
-                since its texts differ.
+            n_best, align, details, sampling, protect, glossary, guard, mbr, draws: see `Request`; a list of n_best may
+                be shorter, since its texts differ.
             settings: of [decode], for this call.
 
         Returns:
@@ -96,7 +102,7 @@ class Calls(ABC):
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request = Request(n_best, align, details, sampling, protect, glossary, guard)
+        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws)
         decode = decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")

@@ -131,6 +131,9 @@ class Request:
         protect: what is no text (placeholders, tags, addresses) comes out as it went in.
         glossary: terms that must be rendered so.
         guard: what is clearly broken is searched again.
+        mbr: the translation that comes first is the one of the least risk by this metric, of all that a beam has or of
+            draws; "": the one that search ranks first.
+        draws: so many, with `mbr` and `sampling`.
     """
 
     n_best: int = 1
@@ -140,6 +143,8 @@ class Request:
     protect: bool = True
     glossary: Glossary | None = None
     guard: bool = False
+    mbr: str = ""
+    draws: int = 32
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

@@ -17,7 +17,9 @@ import torch
 
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
+from mtkit.metrics.risk import METRICS
 from mtkit.ops.device import choose_device
+from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
 from mtkit.search.search import Hypothesis, Ranking
@@ -189,7 +191,7 @@ class Translator(Calls):
         """
         decode, request = self._settled(decode) if decode else self.decode, request or Request()
         self.check(decode, request)
-        if request.glossary is None and not request.guard:
+        if request.glossary is None and not request.guard and not request.mbr:
             yield from self._plain(lines, decode, request)
         else:
             pair, names = (self.source_lang, self.target_lang), self._segmenter.target.names
@@ -314,6 +316,12 @@ class Translator(Calls):
                 f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
                 "raise beam_size or lower n_best",
                 remedy="beam",
+            )
+        if request.mbr not in ("", *METRICS):
+            raise ConfigError(f"mbr = {request.mbr!r}{nearest(request.mbr, list(METRICS))}: expected chrf or bleu")
+        if request.mbr and not request.sampling and decode.beam_size < 2:
+            raise ConfigError(
+                "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
             )
         if request.glossary is not None and request.sampling:
             raise ConfigError("a glossary goes with search, which can be made to say a term: leave it out, or sampling")
