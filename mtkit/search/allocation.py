@@ -22,6 +22,8 @@ from mtkit.search.rules.rule import Context
 from mtkit.search.sentence import Group, Sentence
 
 KEPT = ("size_B", "limits_B", "asked_B", "states_BK", "left_BKG")
+STARTS = 4  # pieces that bring a hypothesis on and are looked at, beside those that are the likeliest
+PATIENCE = 2  # of hypotheses that have said all and ended
 MOST = 48  # places more than a beam has, at most: beyond, the banks of hypotheses that have said less may go without
 
 
@@ -73,26 +75,38 @@ class Allocated:
         rows_N1V, added_N1 = logits_BKV.reshape(B * K, 1, V), added_BK.reshape(B * K, 1)
         best_Nm, pieces_Nm = best_pieces(rows_N1V, added_N1, min(self.beam, V))
         asked_BKA = self.automata.alphabet_BA.clamp(min=0).unsqueeze(1).expand(B, K, -1)
-        known_BKA = (asked_BKA.unsqueeze(3) == pieces_Nm.view(B, K, 1, -1)).any(3)
-        known_BKA |= (self.automata.alphabet_BA < 0).unsqueeze(1)
-        scores_BKA = (logits_BKV.gather(2, asked_BKA) + added_BK.unsqueeze(2)).masked_fill(known_BKA, -inf)
-        scores_BX = torch.cat([best_Nm.view(B, K, -1), scores_BKA], 2).flatten(1)
-        pieces_BX = torch.cat([pieces_Nm.view(B, K, -1), asked_BKA], 2).flatten(1)
+        none_BKA = (asked_BKA.unsqueeze(3) == pieces_Nm.view(B, K, 1, -1)).any(3) | ~self._advances(pending_BKG)
+        scores_BKA = (logits_BKV.gather(2, asked_BKA) + added_BK.unsqueeze(2)).masked_fill_(none_BKA, -inf)
+        more_BKn, places_BKn = scores_BKA.topk(min(STARTS, scores_BKA.shape[2]), 2)
+        scores_BX = torch.cat([best_Nm.view(B, K, -1), more_BKn], 2).flatten(1)
+        pieces_BX = torch.cat([pieces_Nm.view(B, K, -1), asked_BKA.gather(2, places_BKn)], 2).flatten(1)
         C = scores_BX.shape[1] // K
 
         parents_X = torch.arange(K * C, device=scores_BX.device) // C
         parents_BX = parents_X.expand(B, -1)
         states_BX, left_BXG = self._after(parents_BX, pieces_BX)
         banks_BX = self._banks(states_BX, left_BXG)
-        order_BM = self._order(scores_BX, banks_BX, ended_B)
+        order_BM, over_BM = self._order(scores_BX, banks_BX, ended_B)
         places_BM = torch.arange(order_BM.shape[1], device=order_BM.device).expand_as(order_BM)
         # By the sentence alone: what it is searched with must not change that.
-        over_BM = (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
+        over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
         # When some have ended, those that have not said all by then would only go on to their greatest length.
-        late_B1 = (ended_B >= max(1, self.beam // 2)).unsqueeze(1)
+        late_B1 = (ended_B >= PATIENCE).unsqueeze(1)
         over_BM |= late_B1 & (banks_BX.gather(1, order_BM) < self.asked_B.unsqueeze(1))
         best_BM = scores_BX.gather(1, order_BM).masked_fill(over_BM, -inf)
         return best_BM, parents_BX.gather(1, order_BM), pieces_BX.gather(1, order_BM)
+
+    def _advances(self, pending_BKG: Tensor) -> Tensor:
+        """Whether a piece of the alphabet brings a hypothesis on in what it has yet to say, BKA."""
+        automata, (B, K) = self.automata, self.states_BK.shape
+        A = automata.alphabet_BA.shape[1]
+        places_BX = self.states_BK.repeat_interleave(A, 1)
+        symbols_BX = torch.arange(A, device=places_BX.device).repeat(K).expand(B, -1)
+        to_BX = automata.after(places_BX, symbols_BX)
+        open_BK1G = ((self.left_BKG - pending_BKG) > 0).unsqueeze(2)
+        values_BKAG = automata.of_states(automata.values_BNG, to_BX).view(B, K, A, -1) * open_BK1G
+        now_BKG = automata.of_states(automata.gains_BNG, self.states_BK) * open_BK1G.squeeze(2)
+        return (values_BKAG.amax(3) > now_BKG.amax(2, keepdim=True)) & (automata.alphabet_BA >= 0).unsqueeze(1)
 
     def _after(self, parents_BX: Tensor, pieces_BX: Tensor) -> tuple[Tensor, Tensor]:
         """The states of hypotheses that go on with pieces, and how often each group is left then."""
@@ -100,10 +114,8 @@ class Allocated:
         symbols_BX = automata.symbols(pieces_BX, self.leaves_V)
         before_BX = self.states_BK.gather(1, parents_BX)
         states_BX = automata.after(before_BX, symbols_BX)
-        said_BXG = automata.of_states(automata.now_BNG, states_BX)
-        said_BXG = said_BXG + automata.of_states(automata.pending_BNG, before_BX) * self.begins_V[pieces_BX].unsqueeze(
-            2
-        )
+        said_BXG = automata.of_states(automata.pending_BNG, before_BX) * self.begins_V[pieces_BX].unsqueeze(2)
+        said_BXG = said_BXG + automata.of_states(automata.now_BNG, states_BX)
         return states_BX, (pick(self.left_BKG, parents_BX) - said_BXG).clamp_(min=0)
 
     def _banks(self, states_BX: Tensor, left_BXG: Tensor) -> Tensor:
@@ -112,8 +124,8 @@ class Allocated:
         gain_BX = gains_BXG.masked_fill(left_BXG == 0, 0).amax(2)
         return self.asked_B.unsqueeze(1) - (left_BXG * self.automata.sizes_BG.unsqueeze(1)).sum(2) + gain_BX
 
-    def _order(self, scores_BX: Tensor, banks_BX: Tensor, ended_B: Tensor) -> Tensor:
-        """The places of those that go on, BM."""
+    def _order(self, scores_BX: Tensor, banks_BX: Tensor, ended_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The places of those that go on, BM, and whether there is nothing more for one, BM."""
         X, most = scores_BX.shape[1], self.asked_B.max() + 1
         order_BX = scores_BX.argsort(dim=1, descending=True, stable=True)
         banks_BX = banks_BX.gather(1, order_BX)
@@ -123,14 +135,14 @@ class Allocated:
         first_BX = torch.searchsorted(sorted_BX, sorted_BX)
         places_X = torch.arange(X, device=scores_BX.device)
         ranks_BX = torch.empty_like(banks_BX).scatter_(1, by_bank_BX, places_X - first_BX)
-        # A round gives every bank a place, the one that has said all in its first round those of a beam.
+        # A round gives every bank a place; the one that has said all has all of its own in the first.
         said_BX = banks_BX == self.asked_B.unsqueeze(1)
-        more_B1 = (self.beam - 1 - ended_B).clamp(min=0).unsqueeze(1)
-        rounds_BX = torch.where(said_BX, (ranks_BX - more_B1).clamp(min=0), ranks_BX)
-        rounds_BX = rounds_BX.masked_fill(scores_BX.gather(1, order_BX) == -inf, X)
+        rounds_BX = ranks_BX.masked_fill(said_BX, 0)
+        none_BX = said_BX & (ranks_BX >= (self.beam - ended_B).unsqueeze(1))
+        rounds_BX = rounds_BX.masked_fill(none_BX | (scores_BX.gather(1, order_BX) == -inf), X)
         keys_BX = (rounds_BX * most + self.asked_B.unsqueeze(1) - banks_BX) * X + places_X
         chosen_BM = keys_BX.topk(min(self.most, X), 1, largest=False, sorted=True).indices
-        return order_BX.gather(1, chosen_BM)
+        return order_BX.gather(1, chosen_BM), rounds_BX.gather(1, chosen_BM) == X
 
     def reorder(self, parents_BK: Tensor, pieces_BK: Tensor) -> "Allocated":
         """See Selection."""

@@ -101,7 +101,9 @@ def translate_ids(
     order = sorted(range(len(sentences)), key=lengths.__getitem__)
     order = [i for i in order if i not in looked] + [i for i in order if i in looked]
     alone = len(order) - len(looked)  # from here on attention is told
-    width = n_best if sampling else max((allocation.width(decode.beam_size, one) for one in sentences), default=1)
+    width = n_best if sampling else decode.beam_size
+    if asked and tables:  # elsewhere a step costs more than its rows do, and there is memory enough
+        width = max(allocation.width(decode.beam_size, one) for one in sentences)
     room = room_of(ensemble, decode, width, bool(looked))
 
     def longest(start: int, at: int) -> int:

@@ -124,6 +124,11 @@ class Automata:
         Y = self.next_BNY.shape[2]
         return self.next_BNY.flatten(1).gather(1, states_BX * Y + symbols_BX)
 
+    @property
+    def values_BNG(self) -> Tensor:
+        """Pieces of each group that have been said, a phrase that is complete among them."""
+        return torch.maximum(self.gains_BNG, self.now_BNG * self.sizes_BG.unsqueeze(1))
+
     @staticmethod
     def of_states(table_BNG: Tensor, states_BX: Tensor) -> Tensor:
         """A row a state, BXG."""

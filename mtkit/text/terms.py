@@ -146,8 +146,9 @@ class Glossary:
         return len({place for form in forms for place in self._places(text, form)})
 
     def _places(self, text: str, form: Form) -> Iterator[int]:
-        for match in re.finditer(re.escape(form.text), text):
-            start, end = match.span()
+        end = 0
+        while (start := text.find(form.text, end)) >= 0:
+            end = start + len(form.text)
             if not self._left[1] and start and text[start].isalnum() and text[start - 1].isalnum():
                 continue
             if not self.open_ended(form) and text[end - 1].isalnum() and text[end : end + 1].isalnum():

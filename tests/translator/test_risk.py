@@ -37,7 +37,7 @@ def test_it_is_sacrebleus_choice(small: Translator, metric: str) -> None:
 
 
 def test_what_search_finds_counts_by_its_probability() -> None:
-    texts, logprobs = ["a b c d", "a b c x", "z z z z"], [-2.0, -2.0, -1.5]
+    texts, logprobs = ["a b c d", "a b c x", "z z z z"], [-2.0, -2.0, -1.9]
     found = Translation("s", [Candidate(text, p, p, []) for text, p in zip(texts, logprobs, strict=True)])
     assert Risk(Request(mbr="chrf"), "de").by_risk(found).text == "a b c d"
     sure = Translation("s", [Candidate(text, p, p, []) for text, p in zip(texts, [-9.0, -9.0, -0.1], strict=True)])
