@@ -29,11 +29,12 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Edit:
-    """What comes in the place of some characters of a document."""
+    """What comes in the place of some characters of a document, or of a part of one."""
 
     start: int
     end: int
     text: str
+    part: str = ""
 
 
 Write = Callable[[Sequence[str], bool], Iterable[Edit]]

@@ -24,13 +24,18 @@ class Marked:
         text: with codes, `<1>`, `</1>` and `<2/>`, for its markup.
         codes: code -> markup.
         escape: how characters are written where no markup is.
-        plain: opening codes up to whose closing ones nothing is escaped.
+        plain: opening codes up to whose closing ones `escape_plain` is how they are written.
+        breaking: codes of what ends a line.
+        check: what a translation must be like besides, or it is not taken.
     """
 
     text: str
     codes: Mapping[str, str] = field(default_factory=dict)
     escape: Callable[[str], str] = as_it_is
     plain: frozenset[str] = frozenset()
+    breaking: frozenset[str] = frozenset()
+    escape_plain: Callable[[str], str] = as_it_is
+    check: Callable[[str], bool] | None = None
 
     def whole(self, translation: str) -> bool:
         """Whether a translation has every code exactly once, and pairs nest."""
@@ -45,7 +50,7 @@ class Marked:
                     return False
             elif not single:
                 opened.append(number)
-        return not opened
+        return not opened and (self.check is None or self.check(translation))
 
     def restored(self, translation: str) -> str:
         """A translation as it is to stand in the document."""
@@ -55,7 +60,7 @@ class Marked:
             if one[0] not in self.codes:
                 continue
             text = translation[at : one.start()]
-            made += [text if plain else self.escape(text), self.codes[one[0]]]
+            made += [self.escape_plain(text) if plain else self.escape(text), self.codes[one[0]]]
             at = one.end()
             if one[0] in self.plain:
                 plain = one[2]
@@ -77,22 +82,28 @@ class Marking:
         self._items: list[tuple[str, str, int]] = []  # kind, text or markup, number
         self._opened: list[tuple[int, str]] = []  # places of what is open, and its name
         self._number = 0
-        self._plain = set[int]()
+        self._plain, self._breaking = set[int](), set[int]()
 
     def text(self, text: str) -> None:
         """Some text, unescaped."""
         self._items.append(("text", text, 0))
 
-    def single(self, markup: str) -> None:
-        """Markup that encloses nothing."""
+    def single(self, markup: str, breaking: bool = False) -> None:
+        """Markup that encloses nothing.
+
+        Args:
+            breaking: it ends a line.
+        """
         self._number += 1
+        if breaking:
+            self._breaking.add(self._number)
         self._items.append(("single", markup, self._number))
 
     def open(self, markup: str, name: str, plain: bool = False) -> None:
         """Markup that encloses what comes until it is closed; never closed, it encloses nothing.
 
         Args:
-            plain: what it encloses is written as it is.
+            plain: what it encloses is written in another way.
         """
         self._opened.append((len(self._items), name))
         self.single(markup)
@@ -117,16 +128,35 @@ class Marking:
         """Whether there is no text but white space."""
         return not any(kind == "text" and text.strip() for kind, text, _ in self._items)
 
-    def made(self, escape: Callable[[str], str]) -> Marked:
-        """All of it."""
+    def _merged(self) -> list[tuple[str, str, int]]:
+        """What there is, with pairs that enclose the same as one pair."""
+        closing = {number: place for place, (kind, _, number) in enumerate(self._items) if kind == "close"}
+        made = list(self._items)
+        for place in range(len(made) - 2, -1, -1):
+            (kind, markup, number), (other, inner, inside) = made[place : place + 2]
+            if (kind, other) != ("open", "open") or closing[number] != closing[inside] + 1:
+                continue
+            end, before = made[closing[inside]], made[closing[number]]
+            made[closing[inside]] = ("close", end[1] + before[1], number)
+            made[place : place + 2] = [("open", markup + inner, number), ("text", "", 0)]
+            made[closing[number]] = ("text", "", 0)
+            if inside in self._plain:
+                self._plain.add(number)
+            closing[number] = closing[inside]
+        return [one for one in made if one[0] != "text" or one[1]]
+
+    def made(self, escape: Callable[[str], str], escape_plain: Callable[[str], str] = as_it_is) -> Marked:
+        """All of it; see `Marked`."""
         literal = "".join(text for kind, text, _ in self._items if kind == "text")
         first = max((int(one[2]) for one in CODE.finditer(literal)), default=0)  # so that no code stands in the text
         parts, codes = list[str](), dict[str, str]()
-        for kind, text, number in self._items:
+        for kind, text, number in self._merged():
             if kind == "text":
                 parts.append(text)
                 continue
             code = {"single": "<{}/>", "open": "<{}>", "close": "</{}>"}[kind].format(first + number)
             codes[code] = text
             parts.append(code)
-        return Marked("".join(parts), codes, escape, frozenset(f"<{first + one}>" for one in self._plain))
+        plain = frozenset(f"<{first + one}>" for one in self._plain)
+        breaking = frozenset(f"<{first + one}/>" for one in self._breaking)
+        return Marked("".join(parts), codes, escape, plain, breaking, escape_plain)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from mtkit.documents import icu
 from mtkit.documents.marked import CODE, Marked
 from mtkit.text import spans
 from mtkit.text.sentences import sentences
@@ -62,19 +63,39 @@ class Passage:
         self.marked, self.joints = marked, joints
         self.parts: list[str | Block] = []
         self.even = breaks == "lines"
-        text, last = self._peeled(marked.text)
-        for piece in _paragraphs(text, breaks):
-            self._add(piece)
+        for translated, some in icu.variants(marked.text) or [(True, marked.text)]:
+            if translated:
+                self._read(some, breaks)
+            else:
+                self.parts.append(some)
+
+    def _read(self, text: str, breaks: str) -> None:
+        """Note the parts of a text."""
+        text, last = self._peeled(text)
+        for some in self._lines_of(text):
+            if some in self.marked.breaking:
+                self.parts.append(some)
+                continue
+            for piece in _paragraphs(some, breaks):
+                self._add(piece)
         self.parts.append(last)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a choice of ICU's stands among other words, and its variants are not translated."""
+        return any(icu.chooses(sentence) for sentence in self.wanted)
 
     @property
     def wanted(self) -> list[str]:
         """The sentences, in order."""
         return [sentence for one in self.parts if isinstance(one, Block) for sentence in one.sentences]
 
-    def made(self, translations: Iterator[str]) -> str:
+    def made(self, translations: Sequence[str]) -> str:
         """The text of their translations, with codes."""
-        return "".join(one if isinstance(one, str) else self._put(one, translations) for one in self.parts)
+        if list(translations) == self.wanted:
+            return self.marked.text
+        rest = iter(translations)
+        return "".join(one if isinstance(one, str) else self._put(one, rest) for one in self.parts)
 
     def _peeled(self, text: str) -> tuple[str, str]:
         """The text without the markup and white space around all of it, which comes before and after."""
@@ -100,6 +121,17 @@ class Passage:
             break
         self.parts.append(before)
         return text, after
+
+    def _lines_of(self, text: str) -> list[str]:
+        """What stands between the codes that end a line, and these."""
+        if not self.marked.breaking:
+            return [text]
+        made, at = list[str](), 0
+        for one in CODE.finditer(text):
+            if one[0] in self.marked.breaking:
+                made += [text[at : one.start()], one[0]]
+                at = one.end()
+        return [*made, text[at:]]
 
     def _add(self, text: str) -> None:
         """A paragraph, or what stands between two."""

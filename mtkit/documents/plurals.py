@@ -38,6 +38,17 @@ _OF_LANGUAGES = {
     "ga": "nplurals=5; plural=n==1 ? 0 : n==2 ? 1 : n<7 ? 2 : n<11 ? 3 : 4;",
     "ar": "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5);",
 }
+_QUANTITIES = {  # of CLDR, beside those that most languages have
+    "ja ko zh vi th id ms lo km my": ("other",),
+    "ru uk be pl lt": ("one", "few", "many", "other"),
+    "sr hr bs ro": ("one", "few", "other"),
+    "cs sk": ("one", "few", "many", "other"),
+    "lv": ("zero", "one", "other"),
+    "sl": ("one", "two", "few", "other"),
+    "ga": ("one", "two", "few", "many", "other"),
+    "ar": ("zero", "one", "two", "few", "many", "other"),
+}
+_QUANTITIES_BY_CODE = {code: names for codes, names in _QUANTITIES.items() for code in codes.split()}
 _BY_CODE = {code: forms for codes, forms in _OF_LANGUAGES.items() for code in codes.split()}
 
 
@@ -78,6 +89,11 @@ def of_language(code: str) -> Plurals:
     found = parsed(_BY_CODE.get(name) or _BY_CODE.get(name.split("_")[0]) or _OTHERS)
     assert found is not None, "the table's lines can be understood"
     return found
+
+
+def quantities(code: str) -> tuple[str, ...]:
+    """CLDR's names of the forms of a language; of one that is not known, one and other."""
+    return _QUANTITIES_BY_CODE.get(code.lower().replace("-", "_").split("_")[0], ("one", "other"))
 
 
 def _value(expression: str, number: int) -> int:

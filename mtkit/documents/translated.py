@@ -5,7 +5,7 @@ a translator works.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from mtkit.text import languages
 
 NOT_WHOLE = "its markup did not come back whole: the source was kept"
 NOTHING = "nothing came back: the source was kept"
+AMONG_WORDS = "it chooses by number or kind amid other words: its variants were not translated"
 _NO_LINE = re.compile(r"[\r\n\f\v\x85\u2028\u2029]+")
 
 
@@ -124,6 +125,8 @@ def _answer(asked: _Asked, told: dict[str, Told]) -> Answer:
     if not any(lines):  # markup and white space, options and the like
         return Answer(segment, [source.text for source in segment.sources])
     warnings = dict.fromkeys(warning for some in lines for line in some for warning in line.warnings)
+    if any(each.chooses for each in asked.passages):
+        warnings[AMONG_WORDS] = None
     if segment.doubt:
         warnings[segment.doubt] = None
     made = [each.made(_texts(some)) for each, some in zip(asked.passages, lines, strict=True)]
@@ -134,8 +137,8 @@ def _answer(asked: _Asked, told: dict[str, Told]) -> Answer:
     return Answer(segment, made, list(warnings))
 
 
-def _texts(lines: Sequence[Told]) -> Iterator[str]:
-    return (line.text.strip() for line in lines)
+def _texts(lines: Sequence[Told]) -> list[str]:
+    return [line.text.strip() for line in lines]
 
 
 def _edits(answer: Answer) -> Iterable[Edit]:
