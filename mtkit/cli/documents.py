@@ -1,12 +1,13 @@
 """Documents as `mtkit translate` is asked for them, and what it says of them."""
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,6 +52,10 @@ MarkOption = Annotated[
         help="Of PO and XLIFF: which translations are marked as not yet looked at (fuzzy, needs-review-translation).",
     ),
 ]
+ReviewOption = Annotated[
+    Path | None,
+    typer.Option("--review", metavar="FILE", help="Of documents: a page of what a person should look at, worst first."),
+]
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Documents:
     everything: bool
     columns: tuple[tuple[int, int], ...]
     marked: str
+    review: Path | None
 
 
 def asked(
@@ -74,6 +80,7 @@ def asked(
     everything: bool,
     columns: str,
     marked: str,
+    review: Path | None,
     others: dict[str, bool],
 ) -> Documents | None:
     """What options ask for; None: lines of text, as ever.
@@ -92,11 +99,13 @@ def asked(
     if kind is not None and kind not in known:
         raise typer.BadParameter(f"--as {kind}: no such format{nearest(kind, known)} ({', '.join(known)})")
     kinds = [kind or format_of(path) or LINES for path in files or [STDIN]]
-    given = [
-        flag
-        for flag, there in {"--all": everything, "--columns": columns != BOTH, "--mark": marked != "all"}.items()
-        if there
-    ]
+    there = {
+        "--all": everything,
+        "--columns": columns != BOTH,
+        "--mark": marked != "all",
+        "--review": review is not None,
+    }
+    given = [flag for flag, is_there in there.items() if is_there]
     if all(one == LINES for one in kinds):
         if given:
             raise typer.BadParameter(f"{given[0]} has an effect with documents only: name a format with --as")
@@ -110,7 +119,12 @@ def asked(
         raise typer.BadParameter(f"--mark is {', '.join(MARKS[:-1])} or {MARKS[-1]}, not {marked!r}")
     if columns != BOTH and "tsv" not in kinds:
         raise typer.BadParameter(f"--columns has an effect with columns only, and this is {kinds[0]} (--as tsv)")
-    return Documents(_places(files or [STDIN], kinds, output), everything, _columns(columns), marked)
+    places = _places(files or [STDIN], kinds, output)
+    if review:
+        check_output(review, *(path for path, *_ in places))
+        if any(target and os.path.realpath(target) == os.path.realpath(review) for *_, target in places):
+            raise DataError(f"{review} is where a document is written, and no place for the page of --review")
+    return Documents(places, everything, _columns(columns), marked, review)
 
 
 def _columns(text: str) -> tuple[tuple[int, int], ...]:
@@ -173,7 +187,7 @@ def run(
         raise typer.BadParameter(
             "--format jsonl tells on stdout what became of segments: name a file for the document, -o FILE"
         )
-    languages = (translator.source_lang, translator.target_lang)
+    languages, told = (translator.source_lang, translator.target_lang), list[dict[str, Any]]()
     for path, kind, target in wanted.files:
         name = "stdin" if path == STDIN else str(path)
         options = Options(name, languages, wanted.columns, wanted.marked, wanted.everything)
@@ -182,7 +196,11 @@ def run(
             raise DataError(f"{name} is no text to show on a terminal; name a file for its translation: -o FILE")
         outcome = translate(document, _search(translator, request, processes, messages))
         _write(outcome.data, target)
-        _tell(outcome, name, target, form, messages)
+        told.append(_told(outcome, name, target, form, messages))
+    if wanted.review:
+        from mtkit.report.review import page
+
+        _write(page(told).encode(), wanted.review)
 
 
 def _read(path: Path) -> bytes:
@@ -240,8 +258,6 @@ def _search(
 
 def _write(data: bytes, target: Path | None) -> None:
     """Write a document: a file appears when it is whole; what is no plain file is written to."""
-    import os
-
     from mtkit import files
     from mtkit.text import compression
 
@@ -250,7 +266,7 @@ def _write(data: bytes, target: Path | None) -> None:
         return
     packed = compression.kind(target, b"")
     if str(target.absolute()).startswith(FOLDERS_OF_DEVICES) or (target.exists() and not target.is_file()):
-        with target.open("wb") as file, compression.packer(file, packed) as packer:
+        with files.as_os_error(target), target.open("wb") as file, compression.packer(file, packed) as packer:
             packer.write(data)
         return
     with files.writing(Path(os.path.realpath(target))) as whole:
@@ -260,8 +276,8 @@ def _write(data: bytes, target: Path | None) -> None:
             packer.close()
 
 
-def _tell(outcome: "Outcome", name: str, target: Path | None, form: str, messages: Messages) -> None:
-    """Say what became of a document."""
+def _told(outcome: "Outcome", name: str, target: Path | None, form: str, messages: Messages) -> dict[str, Any]:
+    """Say what became of a document; returns what a page says of it."""
     doubtful = outcome.doubtful
     for answer in doubtful:
         for warning in answer.warnings:
@@ -272,11 +288,10 @@ def _tell(outcome: "Outcome", name: str, target: Path | None, form: str, message
     if form == "jsonl":
         out = streams.open_for_writing()
         for answer in outcome.answers:
-            told: dict[str, object] = {"file": name, "where": answer.segment.where, "source": answer.source}
-            told |= {"translation": answer.translation, "written": answer.taken, "warnings": list(answer.warnings)}
-            out.write(json.dumps(told, ensure_ascii=False) + "\n")
+            out.write(json.dumps({"file": name, **answer.as_json()}, ensure_ascii=False) + "\n")
         out.write(json.dumps({"file": name, "output": str(target), **counts}, ensure_ascii=False) + "\n")
     messages.say(
         f"{name}: segments translated: {counts['translated']:,}, kept as they were: {counts['kept']:,}, "
         f"to be looked at: {counts['look']:,}"
     )
+    return {"file": name, **counts, "segments": [answer.as_json() for answer in doubtful]}

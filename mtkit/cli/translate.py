@@ -80,6 +80,7 @@ def command(
     everything: documents.AllOption = False,
     columns: documents.ColumnsOption = documents.BOTH,
     mark: documents.MarkOption = "all",
+    review: documents.ReviewOption = None,
     workers: WorkersOption = None,
     shard: bulk.ShardOption = None,
     join: bulk.JoinOption = False,
@@ -108,7 +109,7 @@ def command(
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
     of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
     of_lines |= {"--interactive": interactive, "--shard": shard is not None, "--join": join, "--ray": ray is not None}
-    whole = documents.asked(files or [], output, kind, everything, columns, mark, of_lines)
+    whole = documents.asked(files or [], output, kind, everything, columns, mark, review, of_lines)
     many = None if whole else bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
     if many and (prefix or interactive or memory):

@@ -196,7 +196,11 @@ def replacing(document: Document, source: Marked, start: int, end: int, **more: 
         start, end: of the text in the document.
         more: of the segment.
     """
-    return Segment([source], document.where(start), lambda texts, _: [Edit(start, end, texts[0])], **more)
+
+    def write(texts: Sequence[str], _: bool) -> list[Edit]:
+        return [] if texts[0] == source.restored(source.text) else [Edit(start, end, texts[0])]
+
+    return Segment([source], document.where(start), write, **more)
 
 
 def spliced(text: str, edits: Iterable[Edit]) -> str:

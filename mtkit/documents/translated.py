@@ -7,15 +7,16 @@ a translator works.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from mtkit.documents.document import Document, Edit, Segment
-from mtkit.documents.marked import Marked
+from mtkit.documents.marked import CODE, Marked
 from mtkit.documents.passage import Passage
 from mtkit.text import languages
 
 NOT_WHOLE = "its markup did not come back whole: the source was kept"
 NOTHING = "nothing came back: the source was kept"
+SHOWN = 40  # characters of markup in a warning
 AMONG_WORDS = "it chooses by number or kind amid other words: its variants were not translated"
 _NO_LINE = re.compile(r"[\r\n\f\v\x85\u2028\u2029]+")
 
@@ -58,6 +59,16 @@ class Answer:
     def translation(self) -> str:
         """Its translation."""
         return self.translations[-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "where": self.segment.where,
+            "source": self.source,
+            "translation": self.translation,
+            "written": self.taken,
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass
@@ -133,8 +144,19 @@ def _answer(asked: _Asked, told: dict[str, Told]) -> Answer:
     if not all(line.text.strip() for some in lines for line in some):
         return Answer(segment, made, [NOTHING], taken=False)
     if not all(source.whole(text) for source, text in zip(segment.sources, made, strict=True)):
-        return Answer(segment, made, [*warnings, NOT_WHOLE], taken=False)
-    return Answer(segment, made, list(warnings))
+        return Answer(segment, made, [*(_told(one, segment) for one in warnings), NOT_WHOLE], taken=False)
+    return Answer(segment, made, [_told(one, segment) for one in warnings])
+
+
+def _told(warning: str, segment: Segment) -> str:
+    """A warning that speaks of markup, and not of the codes for it."""
+    codes = {code: markup for source in segment.sources for code, markup in source.codes.items()}
+
+    def markup(code: re.Match[str]) -> str:
+        found = codes.get(code[0], code[0])
+        return found if len(found) <= SHOWN else f"{found[: SHOWN - 1]}…"
+
+    return CODE.sub(markup, warning)
 
 
 def _texts(lines: Sequence[Told]) -> list[str]:

@@ -15,7 +15,8 @@ from mtkit.errors import DataError
 DEEPEST = 100  # tables and lists inside each other
 _STRING = "tag:yaml.org,2002:str"
 # What a plain value must not have: signs at its beginning, and what ends it. Others take quotes.
-_NOT_PLAIN = re.compile(r"^[-?:,\[\]{}#&*!|>'\"%@`\s]|: |:$| #|[\n\t\r]|\s$|^$|[,\[\]{}]|^(?:---|\.\.\.)")
+_NOT_PLAIN = re.compile(r"^[-?:,\[\]{}#&*!|>'\"%@`\s]|: |:$| #|[\n\t\r]|\s$|^$|^(?:---|\.\.\.)")
+_FLOW = re.compile(r"[,\[\]{}]")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 _SIGNS = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _SPELLED = {ord(one): spelled for one, spelled in ({chr(n): f"\\x{n:02x}" for n in range(32)} | _SIGNS).items()}
@@ -35,10 +36,12 @@ class YAML(Document):
         self._language: tuple[int, int] | None = None
         resolver = yaml.resolver.Resolver()
         around: list[list[int | bool]] = []  # of what is open: whether it is a table, and how many values it has
+        flow = 0  # tables and lists in brackets
         try:
             for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
                 if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
                     self._count(around)
+                    flow += bool(flow or event.flow_style)
                     around.append([isinstance(event, yaml.MappingStartEvent), 0])
                     if len(around) > DEEPEST:
                         raise self.refused(self._at(event), f"more than {DEEPEST} tables and lists inside each other")
@@ -46,6 +49,7 @@ class YAML(Document):
                     if len(around) == 1 and around[0][1] != 2:
                         self._language = None  # it is not one name around all
                     around.pop()
+                    flow -= flow > 0
                 elif isinstance(event, yaml.AliasEvent):
                     self._count(around)
                 elif isinstance(event, yaml.ScalarEvent):
@@ -55,7 +59,7 @@ class YAML(Document):
                     self._count(around)
                     tag = event.tag or resolver.resolve(yaml.ScalarNode, event.value, event.implicit)
                     if not name and tag in (_STRING, "!") and event.value.strip():
-                        made.append(self._segment(event))
+                        made.append(self._segment(event, flow > 0))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
             what = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
@@ -80,7 +84,7 @@ class YAML(Document):
         if event.value.replace("_", "-").lower() == self.options.languages[0].replace("_", "-").lower():
             self._language = event.start_mark.index, event.end_mark.index
 
-    def _segment(self, event: Any) -> Segment:
+    def _segment(self, event: Any, flow: bool) -> Segment:
         start, end = event.start_mark.index, event.end_mark.index
         found = _PROPERTIES.match(self.text, start, end)
         start = found.end() if found and (event.anchor or event.tag) else start
@@ -94,13 +98,13 @@ class YAML(Document):
 
         def write(texts: Sequence[str], _: bool) -> Iterable[Edit]:
             if texts[0] != text:
-                yield Edit(body, end, self._written(texts[0], event.style, raw))
+                yield Edit(body, end, self._written(texts[0], event.style, raw, flow))
                 if self._language:
                     yield Edit(*self._language, self.options.languages[1])
 
         return Segment([Marked(text)], self.where(start), write)
 
-    def _written(self, text: str, style: str | None, raw: str) -> str:
+    def _written(self, text: str, style: str | None, raw: str, flow: bool) -> str:
         if style in ("|", ">"):
             indent = raw[: len(raw) - len(raw.lstrip(" "))]
             lines = text.rstrip("\n").split("\n")
@@ -110,7 +114,8 @@ class YAML(Document):
             return end.join(indent + line if line.strip() else "" for line in lines)
         if style == "'" and "\n" not in text:
             return "'" + text.replace("'", "''") + "'"
-        if style == '"' or style == "'" or _NOT_PLAIN.search(text) or not self._is_string(text):
+        plain = not _NOT_PLAIN.search(text) and not (flow and _FLOW.search(text)) and self._is_string(text)
+        if style in ('"', "'") or not plain:
             return f'"{text.translate(_SPELLED)}"'
         return text
 
