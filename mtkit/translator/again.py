@@ -40,7 +40,7 @@ def looked_over(
             lines, map(termed.told, found), termed.lacks, lambda some: first(some, wide, asked), termed.better
         )
     if request.guard and request.sampling is None:
-        repair = Repair(pair, request.n_best, termed)
+        repair = Repair(pair, request.n_best, termed, request.protect)
         found = map(repair.looked_at, found)
         for blocked in repair.decodes(decode, names):
             asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)
