@@ -21,6 +21,7 @@ def test_terms_are_said_and_told(trained: Path, terms: Path) -> None:
     text = "the dog sees the small cat\none red house\nthe big house\n"
     given = ("translate", "-q", "--glossary", str(terms), "--format", "jsonl")
     made = [json.loads(line) for line in ran(mtkit(trained, *given, stdin=text)).splitlines()]
+    assert [len(one["nbest"]) for one in made] == [1, 1, 1]
     assert "Haus" in made[0]["translation"].split()
     assert [one["translation"] for one in made[1:]] == ["eins Haus", "das große Haus"]
     assert made[0]["terms"] == [
