@@ -277,7 +277,7 @@ class Processes:
 def _settle() -> None:
     """Wait until torch's threads have let go of the tensors that they carried, for which they need Python's lock.
 
-    Before torch 2.8 a group that ends waits for its threads with that lock in its hands: for ever, if one still wants it.
+    Before torch 2.8 a group that ends holds that lock while it waits for its threads: for ever, if one still wants it.
     """
     from torch import __version__ as version
 
