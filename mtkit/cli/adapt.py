@@ -28,7 +28,9 @@ def command(
     model: Annotated[Path, typer.Argument(help="A bundle or a run.", show_default=False)],
     text: Annotated[
         list[Path],
-        typer.Argument(help="Parallel text in its languages: PREFIX or a .tsv; one or more.", show_default=False),
+        typer.Argument(
+            help="Parallel text in its languages: PREFIX or a file (.tsv, .tmx, ...); one or more.", show_default=False
+        ),
     ],
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="NAME", help="The run's folder, runs/NAME; default: MODEL-TEXT.")
