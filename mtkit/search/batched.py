@@ -4,8 +4,9 @@ Must not know text.
 """
 
 import logging
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
+from mtkit.search import allocation
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.room import forget, in_tables, recorder, room_of
 from mtkit.search.rules import rules
@@ -64,10 +66,13 @@ def translate_ids(
     n_best: int = 1,
     sampling: Sampling | None = None,
     details: bool = False,
-    attention: bool = False,
+    attention: Collection[int] = (),
     ruled: bool = True,
 ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
     """Yield, batch by batch, which sentences were translated and their hypotheses, the shortest sources first.
+
+    Those whose attention is told come last, in batches of their own, or, where a batch more would cost more than to
+    look at the attention of all that are in one, with the longest of the others.
 
     Args:
         decode: the table [decode] of the config; its precision is the ensemble's matter.
@@ -75,25 +80,44 @@ def translate_ids(
         n_best: translations a sentence.
         sampling: draw instead of search.
         details: tell the scores of pieces.
-        attention: tell attention.
+        attention: places of the sentences whose attention is told.
         ruled: False: no rule acts but what is forced (prefixes, and the end at the greatest length).
 
     Raises:
         BundleError: the model's scores are not numbers.
         ConfigError: the rules leave nothing to say.
     """
-    wanted = Wanted(n_best, sampling, details, attention, ruled)
-    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
+    asked = [i for i, sentence in enumerate(sentences) if sentence.groups]
+    if 0 < len(asked) < len(sentences):  # what has something to say takes more places, and goes by itself
+        for part in ([i for i, sentence in enumerate(sentences) if not sentence.groups], asked):
+            given = [sentences[i] for i in part], decode, vocabulary, shortlist
+            told = [row for row, i in enumerate(part) if i in set(attention)]
+            options: dict[str, Any] = {"n_best": n_best, "sampling": sampling, "details": details, "ruled": ruled}
+            for rows, hypotheses in translate_ids(ensemble, *given, **options, attention=told):
+                yield [part[row] for row in rows], hypotheses
+        return
+    looked, tables = frozenset(attention), in_tables(ensemble.device)
+    lengths = [len(sentence.sources[0]) + 1 for sentence in sentences]
+    order = sorted(range(len(sentences)), key=lengths.__getitem__)
+    order = [i for i in order if i not in looked] + [i for i in order if i in looked]
+    alone = len(order) - len(looked)  # from here on attention is told
     width = n_best if sampling else decode.beam_size
-    room = room_of(ensemble, decode, width, attention)
+    if asked and tables:  # elsewhere a step costs more than its rows do, and there is memory enough
+        width = max(allocation.width(decode.beam_size, one) for one in sentences)
+    room = room_of(ensemble, decode, width, bool(looked))
+
+    def longest(start: int, at: int) -> int:
+        """Of the sentences from one place in the order to another."""
+        return max(lengths[order[at]], lengths[order[alone - 1]] if start < alone <= at else 0)
 
     def begun(start: int) -> _Running | None:
         if start == len(order):
             return None
-        end = start + 1
-        while end < len(order) and room.has(end + 1 - start, len(sentences[order[end]].sources[0]) + 1):
-            end += 1
+        last = len(order) if tables or start >= alone else alone
+        end = bisect_left(range(start + 1, last), True, key=lambda at: not room.has(at + 1 - start, longest(start, at)))
+        end += start + 1
         rows = order[start:end]
+        wanted = Wanted(n_best, sampling, details, order[end - 1] in looked, ruled)
         work = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
         next(work)
         return _Running(rows, end, work)
@@ -111,18 +135,18 @@ def translate_ids(
                     yield done.popleft()()
                 come = next(this.work)
         except StopIteration as end:
-            step = TOGETHER if in_tables(ensemble.device) else len(this.rows)
+            step = TOGETHER if tables else len(this.rows)
             done.extend(_part(this.rows, end.value, slice(i, i + step)) for i in range(0, len(this.rows), step))
             start = this.end
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error) or len(this.rows) == 1 or not in_tables(ensemble.device):
+            if not out_of_memory(error) or len(this.rows) == 1 or not tables:
                 raise
             room, failed = room.halved(len(this.rows)), True
         if failed:
             LOG.warning("memory ran out; from now on at most %d sentences are translated together", room.sentences)
             this = following = None
             forget(ensemble.device)
-        while done and (following is None or not in_tables(ensemble.device)):
+        while done and (following is None or not tables):
             yield done.popleft()()
         this = following or begun(start)
 
@@ -160,12 +184,12 @@ def _batch(
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
-        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix] for sentence in sentences]
+        needed = [[vocabulary.bos, vocabulary.eos, *one.prefix, *sorted(one.needed)] for one in sentences]
         listed = shortlist.listed(sources[0], needed, device, vocabulary.spelling)
     padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)
     made = rules.make(context, wanted.ruled)
-    ranking, selection = Ranking.of(decode), _selection(decode, wanted, sentences, device)
+    ranking, selection = Ranking.of(decode), _selection(context, wanted)
     if in_tables(device):
         yield lambda: True
     encoded = ensemble.encode(padded, listed)
@@ -202,9 +226,9 @@ def _nothing_said(made: Rules) -> ConfigError | BundleError:
     return BundleError("the model's scores are not numbers: it was damaged in training; use another one")
 
 
-def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:
+def _selection(context: Context, wanted: Wanted) -> Selection:
     drawn = wanted.sampling
     if drawn is None:
-        return Beam.of(decode)
-    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in sentences]
-    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
+        return allocation.make(context) if context.sentences[0].groups else Beam.of(context.decode)
+    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in context.sentences]
+    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=context.device))

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from mtkit.errors import DataError
-from mtkit.search.sentence import Sentence
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
+from mtkit.text.terms import Glossary
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator import kept, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair, Request, Translation
+from mtkit.translator.wording import Wording
 
 SPACES = re.compile(" {2,}")
 TOGETHER = 1 << 18  # characters whose ids are made at once
@@ -37,6 +39,8 @@ class Segmenter:
     def __init__(self, members: Sequence[Member], percent_first: bool = False) -> None:
         self.members = members
         self.target = members[0].target_tokenizer
+        target = self.target
+        self.vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling)
         self.longest = members[0].max_pieces
         self.percent_first = percent_first
 
@@ -61,8 +65,12 @@ class Segmenter:
         made = {}
         for number, whole in self._encoded([line.text for line in lines]).items():
             line = lines[number]
-            prefix = self._prefix(line)
-            if not prefix and kept.wordless(line.text, protect):
+            prefix = self._prefix(line) if line.prefix else []
+            marked = protect and spans.may_have(line.text)
+            if not prefix and kept.wordless(line.text, marked):
+                continue
+            if whole and self._length(whole) <= self.longest:
+                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], kept=None if marked else [])
                 continue
             given, whole = self._given(line.text, whole, protect)
             length = self._length(whole) if whole else self._length_of(line.text)
@@ -101,6 +109,17 @@ class Segmenter:
             if pieces > most:
                 return f"the {side} has {pieces:,} pieces, more than the {most:,} that are scored in one go: split it"
         return ""
+
+    def ask(self, jobs: dict[int, Job], glossary: Glossary, protect: bool) -> None:
+        """Have lines say the terms that are in them, in each part its own."""
+        wording = Wording(glossary, self.target)
+        for job in jobs.values():
+            for place, text in enumerate(job.given):
+                folded = fold(text)
+                found = spans.find(folded, self.percent_first) if protect else []
+                asked = glossary.find(folded, [(one.start, one.end) for one in found])
+                if groups := tuple(wording.groups(asked)):
+                    job.ask(place, groups)
 
     def without_model(self, line: Line | Pair, request: Request) -> Translation:
         """What comes of a line or a pair that `jobs` or `forced` left out."""

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mtkit.decoding import Decoding
@@ -72,13 +74,17 @@ class Context:
         return list(names) if self.listed is None else [names[piece] for piece in self.listed.pieces]
 
     @cached_property
+    def edges(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """By search's numbers, whether a piece ends the word before it, and what it leaves for the next one: see
+        `mtkit.search.phrases`."""
+        begin, leave = self.vocabulary.edges
+        return (begin, leave) if self.listed is None else (begin[self.listed.pieces], leave[self.listed.pieces])
+
+    @cached_property
     def limits(self) -> list[int]:
         """The most pieces of each sentence's translation, its end not counted."""
-        decode = self.decode
-        return [
-            max(int(len(s.sources[0]) * decode.max_ratio + 10), decode.min_length, len(s.prefix))
-            for s in self.sentences
-        ]
+        ratio, least = self.decode.max_ratio, self.decode.min_length
+        return [max(int(len(s.sources[0]) * ratio + 10), least, len(s.prefix)) for s in self.sentences]
 
 
 class Rule(ABC):
