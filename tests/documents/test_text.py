@@ -53,7 +53,8 @@ def test_keys_of_menus_are_taken_out_and_put_in() -> None:
         assert wanted(text) == [text]
     said = {"_Save": "_Speichern", "_Close": "Schließen _c", "E_xit": "_Beenden", "_No": "1"}
     for text, translation in said.items():
-        assert made("text", text, search=lambda lines, said=translation: [Told(said.replace("_", ""))]) == translation
+        answer = [Told(translation.replace("_", ""))]
+        assert made("text", text, search=lambda lines, answer=answer: answer) == translation  # type: ignore[misc]
 
 
 def test_languages_without_spaces_between_sentences() -> None:
