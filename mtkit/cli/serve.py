@@ -27,7 +27,9 @@ def command(
             show_default=False,
         ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0: to all who can reach this machine.")] = LOCAL,
+    host: Annotated[
+        str, typer.Option("--host", help="Where to listen; 0.0.0.0: to all who reach this machine.")
+    ] = LOCAL,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: one that is free.")] = 5000,
     flags: Flags = NONE_GIVEN,
     keys: Annotated[
@@ -40,9 +42,7 @@ def command(
     per_minute: Annotated[
         int, typer.Option("--per-minute", min=0, help="Requests of an address without a key; 0: any.")
     ] = 0,
-    characters: Annotated[
-        int, typer.Option("--characters", min=0, help="Of a request without a key; 0: any.")
-    ] = 0,
+    characters: Annotated[int, typer.Option("--characters", min=0, help="Of a request without a key; 0: any.")] = 0,
     body: Annotated[float, typer.Option("--body", min=0.001, help="Megabytes of a request.")] = 10.0,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="That a request may take.")] = 60.0,
     queue: Annotated[int, typer.Option("--queue", min=1, help="Lines that wait, at most.")] = 20_000,
@@ -88,11 +88,23 @@ def command(
         paths,
         load,
         Serving(
-            host, port, threads, keys, require_key, per_minute, characters, int(body * 1e6), seconds, queue, suggestions,
-            tuple(origin or ()), page, verbose,
+            host=host,
+            port=port,
+            threads=threads,
+            keys=keys,
+            key_required=require_key,
+            per_minute=per_minute,
+            characters=characters,
+            largest=int(body * 1e6),
+            seconds=seconds,
+            queue=queue,
+            suggestions=suggestions,
+            origins=tuple(origin or ()),
+            has_page=page,
+            logs_requests=verbose,
         ),
         messages.say,
-    )  # fmt: skip
+    )
 
 
 def _new_key(name: str, keys: Path | None, messages: Messages) -> None:

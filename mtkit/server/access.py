@@ -9,6 +9,7 @@ The file is TOML, a table a key, by the name of whose it is:
 """
 
 import hashlib
+import os
 import re
 import secrets
 import sys
@@ -107,7 +108,7 @@ class Access:
         Raises:
             Refused: a key is wanted, or it is wrong.
         """
-        if key:
+        if key and self._of:  # clients that cannot do without a key send any
             digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
             for known, client in self._of.items():
                 if secrets.compare_digest(known, digest):
@@ -143,7 +144,7 @@ def _read(path: Path, others: Limits) -> dict[str, Client]:
         text = reading.read_bytes(path, LARGEST).decode("utf-8-sig")
         tables = tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; expected a file of keys: mtkit serve --new-key NAME writes one") from None
+        raise ConfigError(f"{path} does not exist; expected a file of keys, as --new-key makes it") from None
     except (reading.Unreadable, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is no file of keys: {reading.line(str(error))}") from None
     return dict(_client(path, name, table, others) for name, table in tables.items())
@@ -154,7 +155,7 @@ def _client(path: Path, name: str, table: Any, others: Limits) -> tuple[str, Cli
         raise ConfigError(f'{path}: {name} = {str(table)[:40]!r}, expected a table [{name}] with sha256 = "..."')
     digest = table.get("sha256")
     if not isinstance(digest, str) or len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef"):
-        raise ConfigError(f"{path}: {name}.sha256 = {str(digest)[:70]!r}, expected the 64 hexadecimal digits of a key's sha256")
+        raise ConfigError(f"{path}: {name}.sha256 = {str(digest)[:70]!r}, expected 64 hex digits of a key's sha256")
     if unknown := sorted(set(table) - {"sha256", "per_minute", "characters"}):
         raise ConfigError(f"{path}: {name}.{unknown[0]} is unknown; expected sha256, per_minute or characters")
     numbers = {}
@@ -186,7 +187,8 @@ def add_key(name: str, path: Path) -> str:
     key = secrets.token_urlsafe(24)
     digest = hashlib.sha256(key.encode()).hexdigest()
     gap = "\n" if text and not text.endswith("\n\n") else ""
-    if not path.exists():
-        path.touch(0o600)
-    files.write(path, f'{text}{gap}[{name}]\nsha256 = "{digest}"\n')
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    with files.writing(path) as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(f'{text}{gap}[{name}]\nsha256 = "{digest}"\n'.encode())
     return key

@@ -1,14 +1,14 @@
 """The application: both interfaces, the page, metrics, and what becomes of what goes wrong."""
 
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from mtkit.errors import MtkitError
@@ -17,6 +17,7 @@ from mtkit.server.access import Access, Refused, Slower
 from mtkit.server.asking import Gone, Wrong
 from mtkit.server.batcher import Full, Late
 from mtkit.server.limits import Held, TooLarge, TooSlow
+from mtkit.server.metrics import Counted, Metrics
 from mtkit.server.models import Unserved
 from mtkit.server.service import Service
 from mtkit.server.suggestions import Suggestions
@@ -35,6 +36,7 @@ STATUS: dict[type[Exception], int] = {
     Full: 429,
     Late: 503,
     Gone: CLIENT_IS_GONE,
+    ClientDisconnect: CLIENT_IS_GONE,
     MtkitError: 500,
     Exception: 500,
 }
@@ -69,58 +71,45 @@ def make(service: Service, access: Access, suggestions: Suggestions | None, sett
     app.include_router(deepl.routes(service, access))
     app.include_router(page.routes(service, access, settings.has_page))
     app.include_router(docs.routes(app))
-    _count(app, service)
-    for kind in STATUS:
+    metrics = Metrics(service)
+    app.include_router(metrics.routes())
+    for kind in (*STATUS, HTTPException):
         app.add_exception_handler(kind, _answered)
     if settings.origins:
+        methods = ["GET", "POST", "DELETE"]
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.origins), allow_methods=["GET", "POST", "DELETE"], allow_headers=["*"]
+            CORSMiddleware, allow_origins=list(settings.origins), allow_methods=methods, allow_headers=["*"]
         )
-    return Held(app, settings.largest)
+    return Counted(Held(app, settings.largest, settings.origins), metrics)
 
 
 async def _answered(request: Request, error: Exception) -> JSONResponse:
-    """What is said of what went wrong: by the interface that was asked, with what to do, and never a traceback."""
-    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-    headers = {}
-    if isinstance(error, Wrong):
+    """What is said of what went wrong: in the form of the interface, with what to do, and never a traceback."""
+    headers, text = dict[str, str](), str(error)
+    if isinstance(error, HTTPException):  # of what lies below: there is no such address, or not with this method
+        status, text = error.status_code, _told(request, error)
+        headers |= error.headers or {}
+    elif isinstance(error, Wrong):
         status = error.status
+    else:
+        status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     if isinstance(error, Slower):
         headers["Retry-After"] = str(max(1, round(error.seconds)))
     elif isinstance(error, Full | Late):
         headers["Retry-After"] = AGAIN
+    elif isinstance(error, TooLarge | TooSlow):
+        headers["Connection"] = "close"  # what else comes of the body is not read
     if status >= 500:
         LOG.warning("%s: %s", request.url.path, error)
-    said = "message" if request.url.path.startswith("/v2/") else "error"
-    text = "something went wrong here: the server's log says what" if status == 500 else str(error)
-    return JSONResponse({said: text}, status, headers)
+    if status == 500:
+        text = "something went wrong here: the server's log says what"
+    return JSONResponse({"message" if request.url.path.startswith("/v2/") else "error": text}, status, headers)
 
 
-def _count(app: FastAPI, service: Service) -> None:
-    """Metrics, in the form that Prometheus reads."""
-    registry = CollectorRegistry()
-    requests = Counter("mtkit_requests_total", "Requests.", ["path", "status"], registry=registry)
-    seconds = Histogram("mtkit_request_seconds", "Time of a request.", ["path"], registry=registry)
-    waiting = Gauge("mtkit_lines_waiting", "Lines that wait for a model.", registry=registry)
-    waiting.set_function(lambda: service.batcher.lines_waiting)
-    lines = Gauge("mtkit_lines_translated", "Lines translated since the start.", registry=registry)
-    lines.set_function(lambda: service.batcher.translated)
-    loaded = Gauge("mtkit_models_loaded", "Models in memory.", registry=registry)
-    loaded.set_function(lambda: sum(model.is_loaded for model in service.models.all))
-
-    @app.middleware("http")
-    async def counted(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        began = time.monotonic()
-        response = await answer(request)
-        route = request.scope.get("route")
-        path = getattr(route, "path", "other")  # not what was asked for: anybody could make names without end
-        requests.labels(path, str(response.status_code)).inc()
-        seconds.labels(path).observe(time.monotonic() - began)
-        return response
-
-    @app.get("/metrics", tags=["mtkit"])
-    def metrics() -> Response:
-        """Counts, for Prometheus."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-
+def _told(request: Request, error: HTTPException) -> str:
+    if error.status_code == 404:
+        return "there is nothing at this address; /docs says what there is"
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{request.method} is not taken here, but {allowed}; /docs says more"
+    return f"Invalid request: {error.detail}"

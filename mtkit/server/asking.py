@@ -2,15 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from mtkit.server.access import Access, Client
 
 T = TypeVar("T")
+MOST_FIELDS = 10_000  # of a form
 
 
 class Wrong(Exception):
@@ -29,6 +32,18 @@ class Gone(Exception):
     """Whoever asked does not wait any more."""
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A file that was sent.
+
+    Attributes:
+        name: as whoever sent it calls it.
+    """
+
+    name: str
+    data: bytes
+
+
 class Fields:
     """What a request says."""
 
@@ -42,12 +57,12 @@ class Fields:
         Raises:
             Wrong: the body is no JSON, or no form.
         """
-        values: dict[str, Any] = {}
-        for key, value in request.query_params.multi_items():
-            values[key] = value if key not in values else [*_listed(values[key]), value]
+        values = _many(request.query_params.multi_items()) if request.scope["query_string"] else {}
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
-            values |= _of_form(await request.form())
+        if kind == "multipart/form-data":
+            values |= _many(await _of_parts(request))
+        elif kind == "application/x-www-form-urlencoded":
+            values |= _many(_of_form(await request.body()))
         elif body := await request.body():
             values |= _of_json(body, kind)
         return cls(values)
@@ -94,14 +109,14 @@ class Fields:
             raise Wrong(f"Invalid request: {name} parameter is not a number from 0 to {most}")
         return number
 
-    def file(self, name: str = "file") -> UploadFile:
+    def file(self, name: str = "file") -> Sent:
         """A file that was sent.
 
         Raises:
             Wrong: there is none.
         """
         value = self.values.get(name)
-        if not isinstance(value, UploadFile) or not value.filename:
+        if not isinstance(value, Sent) or not value.name:
             raise Wrong(f"Invalid request: missing {name} parameter")
         return value
 
@@ -119,18 +134,38 @@ def _sound(name: str, text: str) -> str:
     return text
 
 
-def _of_form(form: FormData) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for key, value in form.multi_items():
-        values[key] = value if key not in values else [*_listed(values[key]), value]
-    return values
+def _many(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Fields of a form; of those that come more than once, lists."""
+    values: dict[str, list[Any]] = {}
+    for key, value in items:
+        values.setdefault(key, []).append(value)
+    return {key: some if len(some) > 1 else some[0] for key, some in values.items()}
+
+
+async def _of_parts(request: Request) -> list[tuple[str, Any]]:
+    async with request.form() as form:
+        return [
+            (key, Sent(value.filename or "", await value.read()) if isinstance(value, UploadFile) else value)
+            for key, value in form.multi_items()
+        ]
+
+
+def _of_form(body: bytes) -> list[tuple[str, str]]:
+    """By hand: what is not escaped (`curl -d q=Käse`) is UTF-8, too, and not Latin 1."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:  # bad UTF-8 is one, too
+        bad = isinstance(error, UnicodeDecodeError)
+        expected = "the form is no UTF-8" if bad else f"the form has more than {MOST_FIELDS} fields"
+        raise Wrong(f"Invalid request: {expected}") from None
 
 
 def _of_json(body: bytes, kind: str) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):  # bad UTF-8 is a ValueError, too
-        raise Wrong("Invalid request: the body is no JSON" if "json" in kind else "Invalid request: no form and no JSON") from None
+        expected = "the body is no JSON" if "json" in kind else "no form and no JSON"
+        raise Wrong(f"Invalid request: {expected}") from None
     if not isinstance(value, dict):
         raise Wrong("Invalid request: the body is no JSON object")
     return value

@@ -37,7 +37,7 @@ class Late(MtkitError):
 class Asked:
     """What is wanted beside the model; requests that want the same are translated together."""
 
-    request: Request = Request()
+    request: Request = field(default_factory=Request)
     decode: Decode | None = None
     """None: as the bundle says."""
 
@@ -124,7 +124,7 @@ class Batcher:
                 self._translate(taken)
 
     def _take(self) -> list[tuple[_Work, int]]:
-        """Some lines of those that want the same as whoever waits longest, as (request, place), a few of each in turn."""
+        """Some lines of those that want what the first one wants, as (request, place), a few of each in turn."""
         with self._come:
             now = time.monotonic()
             for work in list(self._waiting):
@@ -166,22 +166,27 @@ class Batcher:
         try:
             translator = model.translator()
             self._threads.fit(translator.multiplications(len(lines)))
-            made = translator.window(lines, asked.decode, asked.request)
-            for (work, place), translation in zip(taken, made, strict=True):
-                work.found[place] = translation
-                work.missing -= 1
-                if not work.missing and not work.done.cancelled():
-                    _end(work, [one for one in work.found if one is not None])
-            self.translated += len(lines)
+            made = list(translator.window(lines, asked.decode, asked.request))
         except Exception as error:
+            works = list({id(work): work for work, _ in taken}.values())
+            if len(works) > 1:  # whoever's line it was, the others have theirs
+                for work in works:
+                    self._translate([one for one in taken if one[0] is work])
+                return
             if not isinstance(error, MtkitError):
                 LOG.exception("translating failed")
             with self._come:
-                for work in {id(work): work for work, _ in taken}.values():
-                    if work in self._waiting:
-                        self._drop(work, error)
-                    elif not work.done.done():
-                        _end(work, error)
+                if works[0] in self._waiting:
+                    self._drop(works[0], error)
+                elif not works[0].done.cancelled():
+                    _end(works[0], error)
+            return
+        for (work, place), translation in zip(taken, made, strict=True):
+            work.found[place] = translation
+            work.missing -= 1
+            if not work.missing and not work.done.cancelled():
+                _end(work, [one for one in work.found if one is not None])
+        self.translated += len(lines)
 
 
 def _end(work: _Work, with_: list[Translation] | Exception) -> None:
@@ -191,5 +196,3 @@ def _end(work: _Work, with_: list[Translation] | Exception) -> None:
             work.done.set_exception(with_)
         else:
             work.done.set_result(with_)
-
-

@@ -17,7 +17,6 @@ from mtkit.server.service import AUTO, Answer, Service, Wanted
 
 SCHEME = "deepl-auth-key"
 MOST_TEXTS = 50
-HANDLINGS = ("", "html", "xml")
 UNLIMITED = 1_000_000_000_000  # characters, where there is no limit: a client wants a number
 REGIONS = {"en": ("EN-GB", "EN-US"), "pt": ("PT-PT", "PT-BR")}
 """Languages that DeepL wants as targets with a region."""
@@ -37,19 +36,19 @@ def routes(service: Service, access: Access) -> APIRouter:
         if len(texts) > MOST_TEXTS:
             raise Wrong(f"Bad request. Reason: {len(texts)} texts, at most {MOST_TEXTS} are taken")
         target, source = fields.text("target_lang"), fields.text("source_lang", "")
-        if (handling := fields.text("tag_handling", "") or "") not in HANDLINGS:
+        if fields.text("tag_handling", ""):
             raise Wrong("Bad request. Reason: Value for 'tag_handling' not supported.")
         if fields.values.get("glossary_id"):
             raise Wrong("Not found. Reason: there is no such glossary", 404)
         for name, language in (("target_lang", target), ("source_lang", source)):
             if language and codes(language) not in service.models.languages:
                 raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
-        size = sum(map(len, texts))
-        if client.limits.characters and size > client.limits.characters:
-            raise Wrong(f"Request Entity Too Large: {size} characters, at most {client.limits.characters} are taken", 413)
-        wanted = Wanted(codes(source) or AUTO, codes(target), html=bool(handling))
+        size, most = sum(map(len, texts)), client.limits.characters
+        if most and size > most:
+            raise Wrong(f"Request Entity Too Large: {size} characters, at most {most} are taken", 413)
+        wanted = Wanted(codes(source) or AUTO, codes(target))
         answers = await while_there(request, service.translate(texts, wanted))
-        used[client.name] = used.get(client.name, 0) + size
+        used[_counted(client)] = used.get(_counted(client), 0) + size
         counted = _is_true(fields.values.get("show_billed_characters"))
         said = [_said(text, one, source, counted) for text, one in zip(texts, answers, strict=True)]
         return JSONResponse({"translations": said})
@@ -62,17 +61,19 @@ def routes(service: Service, access: Access) -> APIRouter:
         _asker(request, fields, access)
         of_targets = fields.text("type", "source") == "target"
         models = service.models
-        known = sorted({target for one in models.sources for target in models.targets(one)}) if of_targets else models.sources
-        named = [(code, one) for one in known for code in (REGIONS.get(one, (one.upper(),)) if of_targets else (one.upper(),))]
+        targets = sorted({target for one in models.sources for target in models.targets(one)})
+        regions = REGIONS if of_targets else {}
+        known = targets if of_targets else models.sources
+        named = [(code, one) for one in known for code in regions.get(one, (one.upper(),))]
         more = {"supports_formality": False} if of_targets else {}
         return JSONResponse([{"language": code, "name": name_of(one)} | more for code, one in named])
 
     @router.get("/usage")
     @router.post("/usage", include_in_schema=False)
     async def usage(request: Request) -> JSONResponse:
-        """How many characters this client has had translated since the server was started."""
+        """How many characters this key has had translated since the start; all without a key count as one."""
         client = _asker(request, await Fields.of(request), access)
-        return JSONResponse({"character_count": used.get(client.name, 0), "character_limit": UNLIMITED})
+        return JSONResponse({"character_count": used.get(_counted(client), 0), "character_limit": UNLIMITED})
 
     return router
 
@@ -80,8 +81,11 @@ def routes(service: Service, access: Access) -> APIRouter:
 def _asker(request: Request, fields: Fields, access: Access) -> Client:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     given = key.strip() if scheme.lower() == SCHEME else fields.text("auth_key", "")
-    # Clients cannot do without a key; where none is known any will do.
-    return asker(request, access, given if access.has_keys else "")
+    return asker(request, access, given)
+
+
+def _counted(client: Client) -> str:
+    return client.name if client.has_key else ""
 
 
 def _is_true(value: Any) -> bool:
@@ -102,7 +106,6 @@ _SCHEMA = {
         "text": {"type": "array", "items": _TEXT, "maxItems": MOST_TEXTS},
         "source_lang": _TEXT,
         "target_lang": _TEXT,
-        "tag_handling": {"type": "string", "enum": ["html", "xml"]},
         "show_billed_characters": {"type": "boolean"},
     },
 }

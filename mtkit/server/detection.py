@@ -1,6 +1,7 @@
 """Which language a text is in, of those that are served: py3langid (Lui and Baldwin 2012), whose model lies in it."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -24,20 +25,26 @@ class Detector:
     """Tells languages apart.
 
     Args:
-        languages: codes of those that come into question; what py3langid does not know is never guessed, unless there is
-            nothing else.
+        languages: codes of those that come into question; what py3langid does not know is never guessed, unless there
+            is nothing else.
     """
 
     def __init__(self, languages: Iterable[str]) -> None:
         self.languages = sorted(languages)
-        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        known = [one for one in self.languages if one in self._identifier.labels]
-        if known:
-            self._identifier.set_languages(known)
-        self._knows = bool(known)
 
     def guesses(self, text: str) -> list[Guess]:
         """The languages, likeliest first."""
-        if not self._knows:
+        identifier = _identifier(tuple(self.languages))
+        if identifier is None:
             return [Guess(language, 1 / len(self.languages)) for language in self.languages]
-        return [Guess(language, float(share)) for language, share in self._identifier.rank(text[:LOOKED_AT])]
+        return [Guess(language, float(share)) for language, share in identifier.rank(text[:LOOKED_AT])]
+
+
+@functools.cache
+def _identifier(languages: Sequence[str]) -> LanguageIdentifier | None:
+    """Read once, in half a second; None: it knows none of them."""
+    made = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    known = [one for one in languages if one in made.labels]
+    if known:
+        made.set_languages(known)
+    return made if known else None

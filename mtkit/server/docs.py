@@ -9,8 +9,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mtkit.server.page import FOLDER
 
-EXAMPLES: dict[str, Any] = {"q": "Save the file", "s": "Speichern", "source": "en", "target": "de", "format": "text", "text": ["Save"]}
-EXAMPLES |= {"target_lang": "DE", "source_lang": "EN", "alternatives": 2}
+EXAMPLES: dict[str, Any] = {
+    "q": "Save the file",
+    "s": "Speichern",
+    "source": "en",
+    "target": "de",
+    "text": ["Save the file"],
+    "target_lang": "DE",
+}
+"""What a request says in each field that it cannot do without."""
 
 
 def routes(app: FastAPI) -> APIRouter:
@@ -21,8 +28,8 @@ def routes(app: FastAPI) -> APIRouter:
     @router.get("/docs", include_in_schema=False)
     def docs(request: Request) -> HTMLResponse:
         base = str(request.base_url).rstrip("/")
-        text = pages.get_template("docs.html").render(title=app.title, version=app.version, ways=ways(app.openapi(), base))
-        return HTMLResponse(text)
+        template, found = pages.get_template("docs.html"), ways(app.openapi(), base)
+        return HTMLResponse(template.render(title=app.title, version=app.version, ways=found))
 
     return router
 
@@ -35,7 +42,12 @@ def ways(document: dict[str, Any], base: str) -> list[dict[str, Any]]:
             content = told.get("requestBody", {}).get("content", {})
             schema = content.get("application/json", {}).get("schema", {})
             fields = [
-                {"name": name, "kind": _kind(one), "needed": name in schema.get("required", []), "says": one.get("description", "")}
+                {
+                    "name": name,
+                    "kind": _kind(one),
+                    "needed": name in schema.get("required", []),
+                    "says": one.get("description", ""),
+                }
                 for name, one in schema.get("properties", {}).items()
             ]
             example = {field["name"]: EXAMPLES[field["name"]] for field in fields if field["needed"]}

@@ -29,7 +29,8 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
     def languages() -> list[dict[str, Any]]:
         """The languages that can be translated from, each with those that it can be translated to."""
         return [
-            {"code": one, "name": name_of(one), "targets": service.models.targets(one)} for one in service.models.sources
+            {"code": one, "name": name_of(one), "targets": service.models.targets(one)}
+            for one in service.models.sources
         ]
 
     @router.post("/translate", openapi_extra=_takes(_TRANSLATE, "q", "source", "target"))
@@ -42,9 +43,11 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
         form = fields.text("format", "text")
         if form not in FORMATS:
             raise Wrong(f"{form} format is not supported")
+        if form == "html":
+            raise Wrong("html format is not supported by this server")
         _check(service, source, target)
         _check_size(texts, client)
-        wanted = Wanted(source, target, fields.number("alternatives", 0, MOST_ALTERNATIVES), form == "html")
+        wanted = Wanted(source, target, fields.number("alternatives", 0, MOST_ALTERNATIVES))
         answers = await while_there(request, service.translate(texts, wanted))
         made: dict[str, Any] = {"translatedText": [one.text for one in answers]}
         if wanted.alternatives:
@@ -58,9 +61,10 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
         """The languages that a text may be in, likeliest first."""
         fields = await Fields.of(request)
         client = asker(request, access, _key(fields))
-        (text, *others), _ = fields.texts("q")
-        _check_size([text, *others], client)
-        return JSONResponse([_told(one) for one in service.detect(text) if one.confidence > 0])
+        texts, _ = fields.texts("q")
+        _check_size(texts, client)
+        text = "\n".join(texts)
+        return JSONResponse([_told(one) for one in service.detect(text) if one.confidence > 0] if text.strip() else [])
 
     @router.post("/suggest", openapi_extra=_takes(_SUGGEST, "q", "s", "source", "target"))
     async def suggest(request: Request) -> JSONResponse:

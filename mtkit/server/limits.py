@@ -1,6 +1,7 @@
-"""What every request is held to, whatever it asks for: the size and the slowness of its body; and what every answer says.
+"""What every request is held to, whatever it asks for, and what every answer says: ASGI middleware around all else.
 
-As ASGI middleware, around all else.
+A body has a size and a time. And a browser says which page a request comes from: one of elsewhere may only ask if it is
+named, or any page that somebody visits could ask whatever listens on his machine, and leave suggestions.
 """
 
 import asyncio
@@ -9,13 +10,14 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 SLOW = 30.0  # seconds in which a body must have come
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
-    # The page and what it loads come from here; styles and scripts stand in files, and nothing is asked of anybody else.
+    # The page and what it loads come from here; styles and scripts stand in files, and nobody else is asked.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,40 +44,38 @@ class Held:
 
     Args:
         largest: bytes of a body.
-        open_to: origins whose pages may ask; "*": any.
-        looser: paths whose pages bring a policy of their own.
+        origins: whose pages may ask beside its own; "*": any.
+        slow: seconds in which a body must have come.
     """
 
-    def __init__(self, app: ASGIApp, largest: int, looser: Sequence[str] = (), slow: float = SLOW) -> None:
+    def __init__(self, app: ASGIApp, largest: int, origins: Sequence[str] = (), slow: float = SLOW) -> None:
         self.app, self.largest, self.slow = app, largest, slow
-        self.looser = tuple(looser)
+        self.origins = set(origins)
         self.headers = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        looser = bool(self.looser) and scope["path"].startswith(self.looser)
 
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
-                there = {name.lower() for name, _ in message["headers"]}
-                wanted = [one for one in self.headers if not (looser and one[0] == b"content-security-policy")]
-                message["headers"] = [*message["headers"], *(one for one in wanted if one[0] not in there)]
+                message["headers"] = [*message["headers"], *self.headers]
             await send(message)
 
-        if _told(scope) > self.largest:
+        headers = dict(scope["headers"])
+        size = headers.get(b"content-length", b"")
+        if scope["method"] in CHANGING and self._is_from_elsewhere(headers):
+            await _refuse(answered, 403, "pages of other servers may not ask here: --origin names those that may")
+        elif size.isdigit() and int(size[:20]) > self.largest:
             await _refuse(answered, 413, str(TooLarge(self.largest)))
         else:
             await self.app(scope, _Body(receive, self.largest, self.slow), answered)
 
-
-def _told(scope: Scope) -> int:
-    """How large a body is said to be; 0: it is not said."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])
-    return 0
+    def _is_from_elsewhere(self, headers: dict[bytes, bytes]) -> bool:
+        if "*" in self.origins or headers.get(b"origin", b"").decode("latin-1") in self.origins:
+            return False
+        return headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
 
 
 class _Body:
@@ -89,11 +89,7 @@ class _Body:
     async def __call__(self) -> Message:
         if self.whole:  # from here on only that the client goes is told
             return await self.receive()
-        left = self.until - asyncio.get_running_loop().time()
-        try:
-            message = await asyncio.wait_for(self.receive(), max(left, 0.001))
-        except asyncio.TimeoutError:
-            raise TooSlow(self.slow) from None
+        message = await self._within(self.until - asyncio.get_running_loop().time())
         if message["type"] == "http.request":
             self.size += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
@@ -103,13 +99,34 @@ class _Body:
             self.whole = True
         return message
 
+    async def _within(self, seconds: float) -> Message:
+        """What comes next; without a task of its own, as `wait_for` has one in Python 3.11 and before."""
+        task, is_late = asyncio.current_task(), False
+        assert task is not None
+
+        def stop() -> None:
+            nonlocal is_late
+            is_late = True
+            task.cancel()
+
+        stopping = asyncio.get_running_loop().call_later(max(seconds, 0.001), stop)
+        try:
+            return await self.receive()
+        except asyncio.CancelledError:
+            if not is_late:
+                raise
+            getattr(task, "uncancel", bool)()  # since Python 3.11 a task counts
+            raise TooSlow(self.slow) from None
+        finally:
+            stopping.cancel()
+
 
 async def _refuse(send: Send, status: int, why: str) -> None:
     body = json.dumps({"error": why}).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # what else comes of the body is not read
+        (b"connection", b"close"),  # what comes of the body is not read
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,7 @@
 """The models that are served, by the languages that they translate. Must not know HTTP.
 
-A model is loaded when it is first asked for, and loaded anew when what lies in its folder has changed: until the new one
-is ready the old one answers.
+A model is loaded when it is first asked for, and loaded anew when what lies in its folder has changed: until the new
+one is ready the old one answers.
 """
 
 import logging
@@ -19,7 +19,7 @@ from mtkit.translator.translator import Translator
 LOOK = 1.0  # seconds between two looks at whether a folder has changed
 LOG = logging.getLogger(__name__)
 Load = Callable[[Path], Translator]
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int]  # of a file: which, when, how large
 
 
 class Unserved(MtkitError):
@@ -45,7 +45,7 @@ class Model:
         config = bundle_config.read(folder)
         self.source, self.target = config.source_lang, config.target_lang
         self._loaded: Translator | None = None
-        self._stamp = _stamp(folder)
+        self._stamp: Stamp | None = None
         self._looked = time.monotonic()
         self._loading = threading.Lock()
         self._renewing = threading.Lock()
@@ -88,18 +88,21 @@ class Model:
             stamp = _stamp(bundle.locate(self.path))
             loaded = self._load(self.path)
             if (loaded.source_lang, loaded.target_lang) != (self.source, self.target):
-                raise ConfigError(f"{self.path} translates other languages now; the one before goes on being served")
+                raise ConfigError("it translates other languages now")
             self._loaded, self._stamp = loaded, stamp
             LOG.info("%s has changed and was loaded anew", self.path)
         except (MtkitError, OSError) as error:
-            LOG.warning("%s has changed, but cannot be loaded; the one before goes on being served: %s", self.path, error)
+            LOG.warning("%s has changed, but cannot be loaded; the one before is still served: %s", self.path, error)
         finally:
             self._renewing.release()
 
 
 def _stamp(folder: Path) -> Stamp:
     """What changes when another bundle takes the place."""
-    found = (folder / files.CHECKSUMS).stat()
+    try:
+        found = (folder / files.CHECKSUMS).stat()
+    except FileNotFoundError:  # loading says what is wrong
+        return 0, 0, 0
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
@@ -133,7 +136,8 @@ class Models:
             pair = codes(model.source), codes(model.target)
             if pair in self._of:
                 raise ConfigError(
-                    f"{path} and {self._of[pair].path} both translate {model.source} to {model.target}: serve one of them"
+                    f"{path} and {self._of[pair].path} both translate {model.source} to {model.target}: "
+                    "serve one of them"
                 )
             self._of[pair] = model
         if not self._of:

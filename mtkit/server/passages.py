@@ -1,6 +1,5 @@
-"""A text of several lines, or of HTML, as lines that are translated, and back. Must not know models."""
+"""A text of several lines as lines that are translated, and back. Must not know models."""
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +19,8 @@ class Passage:
     between: list[str]
 
     @classmethod
-    def of(cls, text: str, is_html: bool = False) -> "Passage":
+    def of(cls, text: str) -> "Passage":
         """Take a text apart."""
-        return cls.of_html(text) if is_html else cls._of_lines(text)
-
-    @classmethod
-    def _of_lines(cls, text: str) -> "Passage":
         lines, between = list[str](), [""]
         for part in _BREAK.split(text):
             if part.strip() and not _BREAK.fullmatch(part):

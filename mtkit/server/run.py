@@ -1,7 +1,9 @@
 """The server itself: it listens until it is told to end, and then ends what it has accepted."""
 
+import contextlib
+import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +59,16 @@ class _Server(uvicorn.Server):
             host, port, *_ = (sockets or [])[0].getsockname()
             self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end it in order, and are not raised again when that is done: the command ends as it should."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
 
 def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[str], None]) -> None:
     """Serve models until a signal comes.
@@ -70,12 +82,14 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
     suggestions = Suggestions(serving.suggestions) if serving.suggestions else None
     batcher = Batcher(serving.threads, serving.queue)
     service = Service(models, batcher, serving.seconds)
+    service.detect("")  # what finds languages is read before anybody waits for it
     app = make(service, access, suggestions, Settings(serving.largest, serving.origins, serving.has_page))
     config = uvicorn.Config(
         app,
         log_level="info" if serving.logs_requests else "warning",
         access_log=serving.logs_requests,
         lifespan="off",
+        ws="none",
         server_header=False,
         proxy_headers=True,  # of a proxy on this machine: what others say of who they are is not believed
         timeout_keep_alive=KEPT_ALIVE,

@@ -4,8 +4,10 @@ A text is translated line by line; what is between its lines stays.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, TypeVar
 
 from mtkit.config import decode_with
 from mtkit.server.batcher import Asked, Batcher
@@ -14,7 +16,9 @@ from mtkit.server.models import Models, Way
 from mtkit.server.passages import Passage
 from mtkit.translator.request import Request, Translation
 
+T = TypeVar("T")
 AUTO = "auto"
+FEW = 8  # texts whose languages are found while others wait
 MOST_ALTERNATIVES = 20
 
 
@@ -25,14 +29,12 @@ class Wanted:
     Attributes:
         source: code of their language, or "auto".
         alternatives: other translations of each, at most.
-        html: texts are HTML.
         details: links between words and log-probabilities of pieces are wanted, too.
     """
 
     source: str
     target: str
     alternatives: int = 0
-    html: bool = False
     details: bool = False
 
 
@@ -76,22 +78,32 @@ class Service:
             Full, Late: see Batcher.
             MtkitError: a model cannot be loaded.
         """
-        made = await _all([self._text(text, wanted) for text in texts])
-        return list(made)
+        detected = await self._detected(texts) if wanted.source == AUTO else [None] * len(texts)
+        of_languages: dict[str, list[int]] = {}
+        for place, guess in enumerate(detected):
+            of_languages.setdefault(guess.language if guess else wanted.source, []).append(place)
+        # Together, so that a request counts as one, however many texts it has.
+        groups = [(self.models.way(language, wanted.target), places) for language, places in of_languages.items()]
+        works = [self._texts([texts[place] for place in places], way, wanted) for way, places in groups]
+        answers: list[Answer | None] = [None] * len(texts)
+        for (_, places), some in zip(groups, await _all(works), strict=True):
+            for place, answer in zip(places, some, strict=True):
+                answers[place] = replace(answer, detected=detected[place])
+        return [one for one in answers if one is not None]
 
-    async def _text(self, text: str, wanted: Wanted) -> Answer:
-        detected = self.detect(text)[0] if wanted.source == AUTO else None
-        way = self.models.way(detected.language if detected else wanted.source, wanted.target)
-        passage = Passage.of(text, wanted.html)
-        translations = await self._lines(passage.lines, way, wanted) if way.models else []
+    async def _detected(self, texts: Sequence[str]) -> list[Guess | None]:
+        def guessed() -> list[Guess | None]:
+            return [self.detect(text)[0] for text in texts]
+
+        return await asyncio.to_thread(guessed) if len(texts) > FEW else guessed()
+
+    async def _texts(self, texts: Sequence[str], way: Way, wanted: Wanted) -> list[Answer]:
         if not way.models:
-            return Answer(text, [], detected, [], "")
-        texts = [passage.put([one.text for one in translations])]
-        for rank in range(1, wanted.alternatives + 1):
-            if any(len(one.candidates) > rank for one in translations):
-                texts.append(passage.put([_ranked(one, rank) for one in translations]))
-        others = [one for one in dict.fromkeys(texts[1:]) if one != texts[0]]
-        return Answer(texts[0], others, detected, translations, way.name)
+            return [Answer(text, [], None, [], "") for text in texts]
+        passages = [Passage.of(text) for text in texts]
+        lines = [line for passage in passages for line in passage.lines]
+        made = iter(await self._lines(lines, way, wanted))
+        return [_answer(one, list(islice(made, len(one.lines))), wanted.alternatives, way.name) for one in passages]
 
     async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted) -> list[Translation]:
         given, translations = list(lines), list[Translation]()
@@ -99,7 +111,8 @@ class Service:
             last = place == len(way.models) - 1
             translator = model.translator() if model.is_loaded else await asyncio.to_thread(model.translator)
             most = wanted.alternatives + 1 if last else 1
-            request = Request(most, align=wanted.details and last and translator.attends, details=wanted.details and last)
+            details = wanted.details and last
+            request = Request(most, align=details and translator.attends, details=details)
             beam = translator.decode.beam_size
             decode = None if most <= beam else decode_with(translator.decode, {"beam_size": most})
             future = self.batcher.submit(model, given, Asked(request, decode), self.seconds)
@@ -108,14 +121,25 @@ class Service:
         return translations
 
 
-async def _all(work: list) -> list[Answer]:  # type: ignore[type-arg]
-    tasks = [asyncio.ensure_future(one) for one in work]
+def _answer(passage: Passage, translations: list[Translation], alternatives: int, model: str) -> Answer:
+    texts = [passage.put([one.text for one in translations])]
+    for rank in range(1, alternatives + 1):
+        if any(len(one.candidates) > rank for one in translations):
+            texts.append(passage.put([_ranked(one, rank) for one in translations]))
+    others = [one for one in dict.fromkeys(texts[1:]) if one != texts[0]]
+    return Answer(texts[0], others, None, translations, model)
+
+
+async def _all(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What becomes of works that go on beside each other; when one fails, or nobody waits, all end."""
+    if len(works) == 1:
+        return [await works[0]]
+    tasks = [asyncio.ensure_future(one) for one in works]
     try:
         return await asyncio.gather(*tasks)
-    except BaseException:
+    finally:
         for task in tasks:
             task.cancel()
-        raise
 
 
 def _ranked(translation: Translation, rank: int) -> str:

@@ -100,8 +100,8 @@ class Suggestions:
         )
         query = sql.select(table.source, table.suggestion).where(table.id.in_(newest)).order_by(table.id)
         with self._engine.connect() as connection:
-            for source, suggestion in connection.execution_options(yield_per=1000).execute(query):
-                yield source, suggestion
+            for row in connection.execution_options(yield_per=1000).execute(query):
+                yield str(row.source), str(row.suggestion)
 
     def close(self) -> None:
         """Give back what connections there are."""
