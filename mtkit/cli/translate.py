@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtkit.cli import bulk
+from mtkit.cli import bulk, documents
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.options import (
     ConfigOption,
@@ -38,7 +38,8 @@ def command(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...", help="Text to translate, a sentence a line; default: stdin. Several: to -o FOLDER."
+            metavar="[FILE]...",
+            help="Text to translate, a sentence a line, or documents (--as); default: stdin. Several: to -o FOLDER.",
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
@@ -75,6 +76,11 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
+    kind: documents.AsOption = None,
+    everything: documents.AllOption = False,
+    columns: documents.ColumnsOption = documents.BOTH,
+    mark: documents.MarkOption = "all",
+    review: documents.ReviewOption = None,
     workers: WorkersOption = None,
     shard: bulk.ShardOption = None,
     join: bulk.JoinOption = False,
@@ -96,12 +102,15 @@ def command(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Translate text: one line in, one line out, in order."""
+    """Translate text: one line in, one line out, in order; or a document, of which all else stays as it is."""
     checked_form(form)
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
-    many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
+    of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
+    of_lines |= {"--interactive": interactive, "--shard": shard is not None, "--join": join, "--ray": ray is not None}
+    whole = documents.asked(files or [], output, kind, everything, columns, mark, review, of_lines)
+    many = None if whole else bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
     if many and (prefix or interactive or memory):
         raise typer.BadParameter("--prefix, --memory and --interactive go with one FILE, done here alone")
@@ -113,9 +122,9 @@ def command(
 
     if prefix == STDIN and file in (None, STDIN):
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
-    for path in filter(None, (file, prefix)):
+    for path in filter(None, (None if whole else file, prefix)):
         must_exist(path)
-    if not many:
+    if not many and not whole:
         check_output(output, file, prefix, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
@@ -126,7 +135,8 @@ def command(
         from mtkit.translator.memory import Remembering
 
         remembered = Memory(memory, (translator.source_lang, translator.target_lang))
-        check_output(output, *remembered.files)  # which languages its names end in is known only now
+        folder = output is not None and output.is_dir()
+        check_output(None if folder else output, *remembered.files)  # its names end in languages that are known now
         messages.detail(f"memory: {len(remembered):,} sources")
         translator = Remembering.of(translator, remembered)
 
@@ -140,6 +150,9 @@ def command(
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)
 
+    if whole:
+        documents.run(whole, translator, request, form, (workers or 1, threads), messages)
+        return
     if many:
         from mtkit.jobs.bulk.work import Translating
 
