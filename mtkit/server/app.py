@@ -12,14 +12,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from mtkit.errors import MtkitError
-from mtkit.server import deepl, docs, libre, page
+from mtkit.server import deepl, deepl_documents, docs, libre, page
 from mtkit.server.access import Access, Refused, Slower
 from mtkit.server.asking import Gone, Wrong
 from mtkit.server.batcher import Full, Late
 from mtkit.server.limits import Held, TooLarge, TooSlow
 from mtkit.server.metrics import Counted, Metrics
 from mtkit.server.models import Unserved
+from mtkit.server.passages import Damaged
 from mtkit.server.service import Service
+from mtkit.server.stored import Stored
 from mtkit.server.suggestions import Suggestions
 from mtkit.version import __version__
 
@@ -29,6 +31,7 @@ CLIENT_IS_GONE = 499  # as nginx has it; nobody reads it
 STATUS: dict[type[Exception], int] = {
     Wrong: 400,
     Unserved: 400,
+    Damaged: 400,
     TooSlow: 408,
     TooLarge: 413,
     Refused: 403,
@@ -57,7 +60,9 @@ class Settings:
     has_page: bool = True
 
 
-def make(service: Service, access: Access, suggestions: Suggestions | None, settings: Settings) -> ASGIApp:
+def make(
+    service: Service, access: Access, stored: Stored, suggestions: Suggestions | None, settings: Settings
+) -> ASGIApp:
     """What answers requests."""
     app = FastAPI(
         title="mtkit",
@@ -67,8 +72,9 @@ def make(service: Service, access: Access, suggestions: Suggestions | None, sett
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(libre.routes(service, access, suggestions))
+    app.include_router(libre.routes(service, access, stored, suggestions))
     app.include_router(deepl.routes(service, access))
+    app.include_router(deepl_documents.routes(service, access, stored))
     app.include_router(page.routes(service, access, settings.has_page))
     app.include_router(docs.routes(app))
     metrics = Metrics(service)

@@ -13,10 +13,12 @@ from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.models import codes
 from mtkit.server.names import name_of
+from mtkit.server.passages import HTML, TEXT, XML
 from mtkit.server.service import AUTO, Answer, Service, Wanted
 
 SCHEME = "deepl-auth-key"
 MOST_TEXTS = 50
+HANDLINGS = ("", HTML, XML)
 UNLIMITED = 1_000_000_000_000  # characters, where there is no limit: a client wants a number
 REGIONS = {"en": ("EN-GB", "EN-US"), "pt": ("PT-PT", "PT-BR")}
 """Languages that DeepL wants as targets with a region."""
@@ -31,22 +33,20 @@ def routes(service: Service, access: Access) -> APIRouter:
     async def translate(request: Request) -> JSONResponse:
         """Translate up to fifty texts."""
         fields = await Fields.of(request)
-        client = _asker(request, fields, access)
+        client = asker_of(request, fields, access)
         texts, _ = fields.texts("text")
         if len(texts) > MOST_TEXTS:
             raise Wrong(f"Bad request. Reason: {len(texts)} texts, at most {MOST_TEXTS} are taken")
         target, source = fields.text("target_lang"), fields.text("source_lang", "")
-        if fields.text("tag_handling", ""):
+        if (handling := fields.text("tag_handling", "")) not in HANDLINGS:
             raise Wrong("Bad request. Reason: Value for 'tag_handling' not supported.")
         if fields.values.get("glossary_id"):
             raise Wrong("Not found. Reason: there is no such glossary", 404)
-        for name, language in (("target_lang", target), ("source_lang", source)):
-            if language and codes(language) not in service.models.languages:
-                raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
+        check(service, source, target)
         size, most = sum(map(len, texts)), client.limits.characters
         if most and size > most:
             raise Wrong(f"Request Entity Too Large: {size} characters, at most {most} are taken", 413)
-        wanted = Wanted(codes(source) or AUTO, codes(target))
+        wanted = Wanted(codes(source) or AUTO, codes(target), form=handling or TEXT, ignored=_ignored(fields))
         answers = await while_there(request, service.translate(texts, wanted))
         used[_counted(client)] = used.get(_counted(client), 0) + size
         counted = _is_true(fields.values.get("show_billed_characters"))
@@ -58,7 +58,7 @@ def routes(service: Service, access: Access) -> APIRouter:
     async def languages(request: Request) -> JSONResponse:
         """The languages that can be translated from (type=source) or to (type=target)."""
         fields = await Fields.of(request)
-        _asker(request, fields, access)
+        asker_of(request, fields, access)
         of_targets = fields.text("type", "source") == "target"
         models = service.models
         targets = sorted({target for one in models.sources for target in models.targets(one)})
@@ -72,13 +72,35 @@ def routes(service: Service, access: Access) -> APIRouter:
     @router.post("/usage", include_in_schema=False)
     async def usage(request: Request) -> JSONResponse:
         """How many characters this key has had translated since the start; all without a key count as one."""
-        client = _asker(request, await Fields.of(request), access)
+        client = asker_of(request, await Fields.of(request), access)
         return JSONResponse({"character_count": used.get(_counted(client), 0), "character_limit": UNLIMITED})
 
     return router
 
 
-def _asker(request: Request, fields: Fields, access: Access) -> Client:
+def check(service: Service, source: str, target: str) -> None:
+    """Refuse languages that are not served.
+
+    Args:
+        source: "": to be found.
+    """
+    for name, language in (("target_lang", target), ("source_lang", source)):
+        if (language or name == "target_lang") and codes(language) not in service.models.languages:
+            raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
+
+
+def _ignored(fields: Fields) -> frozenset[str]:
+    """Names of tags, as a list or with commas."""
+    values = fields.texts("ignore_tags")[0] if fields.values.get("ignore_tags") else []
+    return frozenset(name.strip().lower() for value in values for name in value.split(",") if name.strip())
+
+
+def asker_of(request: Request, fields: Fields, access: Access) -> Client:
+    """Whoever asks, counted.
+
+    Raises:
+        Refused, Slower: see Access.
+    """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     given = key.strip() if scheme.lower() == SCHEME else fields.text("auth_key", "")
     return asker(request, access, given)
@@ -106,6 +128,8 @@ _SCHEMA = {
         "text": {"type": "array", "items": _TEXT, "maxItems": MOST_TEXTS},
         "source_lang": _TEXT,
         "target_lang": _TEXT,
+        "tag_handling": {"type": "string", "enum": [HTML, XML]},
+        "ignore_tags": {"type": "array", "items": _TEXT},
         "show_billed_characters": {"type": "boolean"},
     },
 }

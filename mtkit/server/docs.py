@@ -16,6 +16,7 @@ EXAMPLES: dict[str, Any] = {
     "target": "de",
     "text": ["Save the file"],
     "target_lang": "DE",
+    "document_key": "KEY",
 }
 """What a request says in each field that it cannot do without."""
 
@@ -52,6 +53,9 @@ def ways(document: dict[str, Any], base: str) -> list[dict[str, Any]]:
             ]
             example = {field["name"]: EXAMPLES[field["name"]] for field in fields if field["needed"]}
             body = f" -H 'Content-Type: application/json' -d '{json.dumps(example)}'" if example else ""
+            if parts := content.get("multipart/form-data", {}).get("schema", {}) if not schema else {}:
+                needed = [name for name in parts["required"] if name != "file"]
+                body = "".join([" -F file=@FILE", *(f" -F {name}={EXAMPLES[name]}" for name in needed)])
             found.append(
                 {
                     "path": path,

@@ -1,26 +1,30 @@
 """LibreTranslate's interface: the same addresses, fields, answers and codes (docs.libretranslate.com, version 1.7)."""
 
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.detection import Guess
 from mtkit.server.models import codes
 from mtkit.server.names import name_of
+from mtkit.server.passages import HTML, TEXT, suffixes
 from mtkit.server.service import AUTO, MOST_ALTERNATIVES, Service, Wanted
+from mtkit.server.stored import Stored, bare
 from mtkit.server.suggestions import Suggestion, Suggestions
 
-FORMATS = ("text", "html")
+FORMATS = (TEXT, HTML)
 
 
-def routes(service: Service, access: Access, suggestions: Suggestions | None) -> APIRouter:
+def routes(service: Service, access: Access, stored: Stored, suggestions: Suggestions | None) -> APIRouter:
     """What answers.
 
     Args:
+        stored: where files are kept until they are fetched.
         suggestions: where better translations are kept; None: they are not taken.
     """
     router = APIRouter(tags=["LibreTranslate"])
@@ -43,11 +47,9 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
         form = fields.text("format", "text")
         if form not in FORMATS:
             raise Wrong(f"{form} format is not supported")
-        if form == "html":
-            raise Wrong("html format is not supported by this server")
         _check(service, source, target)
         _check_size(texts, client)
-        wanted = Wanted(source, target, fields.number("alternatives", 0, MOST_ALTERNATIVES))
+        wanted = Wanted(source, target, fields.number("alternatives", 0, MOST_ALTERNATIVES), form)
         answers = await while_there(request, service.translate(texts, wanted))
         made: dict[str, Any] = {"translatedText": [one.text for one in answers]}
         if wanted.alternatives:
@@ -55,6 +57,24 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
         if source == AUTO:
             made["detectedLanguage"] = [_told(one.detected) for one in answers]
         return JSONResponse(made if is_list else {key: value[0] for key, value in made.items()})
+
+    @router.post("/translate_file", openapi_extra=_takes(_FILE, "file", "source", "target"))
+    async def translate_file(request: Request) -> dict[str, str]:
+        """Translate a file; the answer says where it can be fetched, for an hour."""
+        fields = await Fields.of(request)
+        asker(request, access, _key(fields))
+        sent, source, target = fields.file(), fields.text("source"), fields.text("target")
+        _check(service, source, target)
+        data = await while_there(request, service.file(sent.name, sent.data, Wanted(source, target)))
+        kept = stored.keep(f"{PurePath(bare(sent.name)).stem}_{codes(target)}{PurePath(sent.name).suffix}", data)
+        return {"translatedFileUrl": str(request.url_for("download_file", name=kept))}
+
+    @router.get("/download_file/{name}")
+    def download_file(name: str) -> FileResponse:
+        """A file that was translated."""
+        if (path := stored.path(name)) is None:
+            raise Wrong("there is no such file, or not any more", 404)
+        return FileResponse(path, media_type="application/octet-stream", filename=name.partition(".")[2])
 
     @router.post("/detect", openapi_extra=_takes({"q": _TEXT, "api_key": _TEXT}, "q"))
     async def detect(request: Request) -> JSONResponse:
@@ -94,7 +114,7 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
         return {
             "apiKeys": access.has_keys,
             "charLimit": access.limits.characters or -1,
-            "filesTranslation": False,
+            "filesTranslation": True,
             "frontendTimeout": 500,
             "keyRequired": access.required,
             "language": {
@@ -102,7 +122,7 @@ def routes(service: Service, access: Access, suggestions: Suggestions | None) ->
                 "target": {"code": target, "name": name_of(target)},
             },
             "suggestions": suggestions is not None,
-            "supportedFilesFormat": [],
+            "supportedFilesFormat": suffixes(),
         }
 
     @router.get("/health")
@@ -145,11 +165,19 @@ _TRANSLATE: dict[str, Any] = {
     "alternatives": {"type": "integer", "minimum": 0, "maximum": MOST_ALTERNATIVES},
     "api_key": _TEXT,
 }
+_FILE: dict[str, Any] = {
+    "file": {"type": "string", "format": "binary"},
+    "source": _TEXT,
+    "target": _TEXT,
+    "api_key": _TEXT,
+}
 _SUGGEST: dict[str, Any] = {name: _TEXT for name in ("q", "s", "source", "target", "api_key")}
 
 
 def _takes(fields: dict[str, Any], *required: str) -> dict[str, Any]:
     """How a request's body is described: its fields are read by hand, since they come in three forms."""
     schema = {"type": "object", "properties": fields, "required": list(required)}
-    forms = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+    forms = ["multipart/form-data"]
+    if "file" not in fields:
+        forms = ["application/json", "application/x-www-form-urlencoded", *forms]
     return {"requestBody": {"required": True, "content": {form: {"schema": schema} for form in forms}}}

@@ -113,6 +113,11 @@ class Way:
     models: Sequence[Model]
 
     @property
+    def languages(self) -> tuple[str, str]:
+        """Of what is translated, and what comes of it."""
+        return self.models[0].source, self.models[-1].target
+
+    @property
     def name(self) -> str:
         return ", then ".join(model.name for model in self.models)
 

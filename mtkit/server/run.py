@@ -15,6 +15,7 @@ from mtkit.server.app import Settings, make
 from mtkit.server.batcher import Batcher
 from mtkit.server.models import Load, Models
 from mtkit.server.service import Service
+from mtkit.server.stored import Stored
 from mtkit.server.suggestions import Suggestions
 
 DRAIN = 30  # seconds for what was accepted
@@ -83,7 +84,8 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
     batcher = Batcher(serving.threads, serving.queue)
     service = Service(models, batcher, serving.seconds)
     service.detect("")  # what finds languages is read before anybody waits for it
-    app = make(service, access, suggestions, Settings(serving.largest, serving.origins, serving.has_page))
+    stored = Stored()
+    app = make(service, access, stored, suggestions, Settings(serving.largest, serving.origins, serving.has_page))
     config = uvicorn.Config(
         app,
         log_level="info" if serving.logs_requests else "warning",
@@ -107,6 +109,7 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
     finally:
         listening.close()
         batcher.close()
+        stored.close()
         if suggestions:
             suggestions.close()
 

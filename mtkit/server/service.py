@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from mtkit.config import decode_with
 from mtkit.server.batcher import Asked, Batcher
-from mtkit.server.detection import Detector, Guess
+from mtkit.server.detection import LOOKED_AT, Detector, Guess
 from mtkit.server.models import Models, Way
-from mtkit.server.passages import Passage
+from mtkit.server.passages import TEXT, XML, File, Page, Passage, Plain, Said
 from mtkit.translator.request import Request, Translation
 
 T = TypeVar("T")
 AUTO = "auto"
+OF_FILE = 1800.0  # seconds that a file may take
 FEW = 8  # texts whose languages are found while others wait
 MOST_ALTERNATIVES = 20
 
@@ -29,12 +30,16 @@ class Wanted:
     Attributes:
         source: code of their language, or "auto".
         alternatives: other translations of each, at most.
+        form: of texts: "text", "html" or "xml".
+        ignored: names of tags whose elements stay as they are.
         details: links between words and log-probabilities of pieces are wanted, too.
     """
 
     source: str
     target: str
     alternatives: int = 0
+    form: str = TEXT
+    ignored: frozenset[str] = frozenset()
     details: bool = False
 
 
@@ -100,12 +105,38 @@ class Service:
     async def _texts(self, texts: Sequence[str], way: Way, wanted: Wanted) -> list[Answer]:
         if not way.models:
             return [Answer(text, [], None, [], "") for text in texts]
-        passages = [Passage.of(text) for text in texts]
+        passages: list[Passage] = [Plain(text) for text in texts] if wanted.form == TEXT else []
+        if not passages:  # takes its time: others are served meanwhile
+            passages += await asyncio.to_thread(_pages, texts, way, wanted)
         lines = [line for passage in passages for line in passage.lines]
         made = iter(await self._lines(lines, way, wanted))
-        return [_answer(one, list(islice(made, len(one.lines))), wanted.alternatives, way.name) for one in passages]
+        found = [(one, list(islice(made, len(one.lines)))) for one in passages]
+        most, name = wanted.alternatives, way.name
+        if wanted.form == TEXT:
+            return [_answer(*one, most, name) for one in found]
+        return await asyncio.to_thread(lambda: [_answer(*one, most, name) for one in found])
 
-    async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted) -> list[Translation]:
+    async def file(self, name: str, data: bytes, wanted: Wanted) -> bytes:
+        """Translate a file.
+
+        Args:
+            name: what it ends in says its format.
+
+        Raises:
+            Damaged: it has no format that is known, or is not of it.
+            Unserved, Full, Late, MtkitError: see `translate`.
+        """
+        source = wanted.source
+        if source == AUTO:
+            source = self.detect(data[:LOOKED_AT].decode(errors="ignore"))[0].language
+        way = self.models.way(source, wanted.target)
+        if not way.models:
+            return data
+        taken = await asyncio.to_thread(File, name, data, way.languages)
+        made = await self._lines(taken.lines, way, wanted, OF_FILE)
+        return await asyncio.to_thread(taken.written, [_said(one, 0) for one in made])
+
+    async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted, seconds: float = 0.0) -> list[Translation]:
         given, translations = list(lines), list[Translation]()
         for place, model in enumerate(way.models):
             last = place == len(way.models) - 1
@@ -115,17 +146,21 @@ class Service:
             request = Request(most, align=details and translator.attends, details=details)
             beam = translator.decode.beam_size
             decode = None if most <= beam else decode_with(translator.decode, {"beam_size": most})
-            future = self.batcher.submit(model, given, Asked(request, decode), self.seconds)
+            future = self.batcher.submit(model, given, Asked(request, decode), max(seconds, self.seconds))
             translations = await asyncio.wrap_future(future)
             given = [one.text for one in translations]
         return translations
 
 
+def _pages(texts: Sequence[str], way: Way, wanted: Wanted) -> list[Page]:
+    return [Page(text, way.languages, wanted.form == XML, wanted.ignored) for text in texts]
+
+
 def _answer(passage: Passage, translations: list[Translation], alternatives: int, model: str) -> Answer:
-    texts = [passage.put([one.text for one in translations])]
+    texts = [passage.put([_said(one, 0) for one in translations])]
     for rank in range(1, alternatives + 1):
         if any(len(one.candidates) > rank for one in translations):
-            texts.append(passage.put([_ranked(one, rank) for one in translations]))
+            texts.append(passage.put([_said(one, rank) for one in translations]))
     others = [one for one in dict.fromkeys(texts[1:]) if one != texts[0]]
     return Answer(texts[0], others, None, translations, model)
 
@@ -142,7 +177,7 @@ async def _all(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
             task.cancel()
 
 
-def _ranked(translation: Translation, rank: int) -> str:
+def _said(translation: Translation, rank: int) -> Said:
     """The translation of this rank, or the last one there is."""
     candidates = translation.candidates
-    return candidates[min(rank, len(candidates) - 1)].text if candidates else ""
+    return Said(candidates[min(rank, len(candidates) - 1)].text if candidates else "", translation.warnings)

@@ -18,6 +18,7 @@ from mtkit.server.app import Settings, make
 from mtkit.server.batcher import Batcher
 from mtkit.server.models import Models
 from mtkit.server.service import Service
+from mtkit.server.stored import Stored
 from mtkit.server.suggestions import Suggestions
 from mtkit.translator.request import Candidate, Line, Request, Translation
 
@@ -168,7 +169,8 @@ class Served:
 
         self.batcher = Batcher(1, **queue)
         self.service = Service(Models(paths, load), self.batcher, seconds)
-        self.app = make(self.service, access or Access(), suggestions, settings or Settings())
+        self.stored = Stored()
+        self.app = make(self.service, access or Access(), self.stored, suggestions, settings or Settings())
 
     def ask(self, path: str, body: Any = None, headers: dict[str, str] | None = None, **more: Any) -> Answer:
         """Ask, and wait for the answer; a body that is no bytes goes as JSON, and of None it is GET."""
@@ -187,3 +189,4 @@ class Served:
         for stub in self.stubs.values():
             stub.gate.set()
         self.batcher.close()
+        self.stored.close()

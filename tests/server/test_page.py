@@ -14,6 +14,7 @@ from mtkit.server.batcher import Batcher
 from mtkit.server.models import Models
 from mtkit.server.page import sureness, told
 from mtkit.server.service import Service
+from mtkit.server.stored import Stored
 from mtkit.translator.request import Candidate, Translation
 from mtkit.translator.translator import Translator
 from tests.server.asking import Served
@@ -31,7 +32,8 @@ def real(bundles: dict[str, Path]) -> Any:
             self.stubs = {}
             self.batcher = Batcher(1)
             self.service = Service(Models([bundles["en-de"]], Translator.load), self.batcher)  # type: ignore[arg-type]
-            self.app = make(self.service, Access(), None, Settings())
+            self.stored = Stored()
+            self.app = make(self.service, Access(), self.stored, None, Settings())
 
     made = Real()
     yield made
