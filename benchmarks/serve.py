@@ -3,8 +3,8 @@
     python -m benchmarks.serve --model RUN --lines captions.en [--clients 1 8 64 256] [--seconds 20]
 
 The clients are one process of their own, which costs little: raw streams that stay open, and no HTTP library. Each has
-one request on its way at a time. Every answer is compared with what `Translator` says of the same line. "one by one" is the
-same server whose queue gives a model one line at a time, as servers do that do not batch.
+one request on its way at a time. Every answer is compared with what `mtkit translate` says of the same line. "one by
+one" is the same server whose queue gives a model one line at a time, as servers do that do not batch.
 """
 
 import argparse

@@ -1,10 +1,13 @@
 """The page of a server, as people use it: typing, by mouse and by keyboard, on a phone and in the dark."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtkit.server.access import add_key
 from tests.browser.conftest import DESK, PHONE, Browser
 from tests.system.serving import Serving
 from tests.translator.small import LINES, written
@@ -93,6 +96,44 @@ def test_swapping_and_an_error(browser: Browser, server: Serving) -> None:
     assert page.locator("#error").is_hidden()
     visit.troubles = [one for one in visit.troubles if "429" not in one]
     visit.clean()
+
+
+def test_a_file_is_given_back(browser: Browser, server: Serving) -> None:
+    visit = Visit(browser, server)
+    page = visit.page
+    page.select_option("#from", "en")
+    file = {"name": "a.json", "mimeType": "application/json", "buffer": json.dumps({"name": LINES[1]}).encode()}
+    page.set_input_files("#file", file)
+    page.wait_for_selector("#made a")
+    with page.expect_download() as download:
+        page.click("#made a")
+    assert download.value.suggested_filename == "a_de.json"
+    expected = server.ask("/translate", {"q": LINES[1], "source": "en", "target": "de"})["translatedText"]
+    assert json.loads(Path(download.value.path()).read_text()) == {"name": expected}
+    page.set_input_files("#file", file | {"buffer": b"{"})
+    page.wait_for_selector("#error:not([hidden])")
+    assert "a.json" in page.inner_text("#error")
+    assert "JSON" in page.inner_text("#error")
+    visit.troubles = [one for one in visit.troubles if "400" not in one]
+    visit.clean()
+
+
+def test_a_key_is_asked_for_where_one_is_needed(browser: Browser, server: Serving, tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").touch()
+    key = add_key("me", tmp_path / "keys.toml")
+    model = written(tmp_path / "en-de")
+    closed = Serving(tmp_path, [model], "--keys", "keys.toml", "--require-key")
+    visit = Visit(browser, closed)
+    visit.type(LINES[1])
+    assert "API key" in visit.page.inner_text("#error")
+    with visit.page.expect_response("**/page/translate"):
+        visit.page.fill("#key", key)
+        visit.page.press("#key", "Enter")
+    visit.page.wait_for_selector("#target .word")
+    assert visit.page.locator("#error").is_hidden()
+    visit.troubles = [one for one in visit.troubles if "403" not in one]
+    visit.clean()
+    assert closed.end() == (0, "")
 
 
 def test_markup_in_a_text_is_text(browser: Browser, server: Serving) -> None:

@@ -63,10 +63,14 @@
     $("detected").textContent = found ? `${say("found")}${nameOf(found.language)}` : "";
   };
 
+  /* Of fields, as JSON, or of a form with a file; null: nothing is sent. */
   async function ask(path, body, signal) {
     let answer;
+    const key = $("key").value.trim(), isForm = body instanceof FormData;
+    if (isForm && key) body.set("api_key", key);
+    const sent = isForm ? body : JSON.stringify(key ? { ...body, api_key: key } : body);
     try {
-      answer = await fetch(path, body && { method: "POST", signal, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+      answer = await fetch(path, body && { method: "POST", signal, headers: isForm ? {} : { "Content-Type": "application/json" }, body: sent });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Error(say("unreachable"));
@@ -199,6 +203,25 @@
     } catch (error) { fail(error.message); }
   }
 
+  async function send(file) {
+    if (!file) return;
+    const form = new FormData();
+    form.set("file", file);
+    form.set("source", $("from").value);
+    form.set("target", $("to").value);
+    fail("");
+    $("made").textContent = say("busy");
+    try {
+      const { translatedFileUrl } = await ask("/translate_file", form);
+      const link = make("a", `${say("fetch")} ${file.name}`);
+      link.href = new URL(translatedFileUrl).pathname;  // here, whatever name a proxy has told
+      link.download = "";
+      $("made").replaceChildren(link);
+      link.focus();
+    } catch (error) { $("made").textContent = ""; fail(error.message); }
+    $("file").value = "";
+  }
+
   function swap() {
     const from = $("from").value === "auto" ? shown?.detected?.language : $("from").value, to = $("to").value;
     if (!from) return;
@@ -225,6 +248,15 @@
     $("copy").textContent = say("copied");
     setTimeout(() => { $("copy").textContent = say("copy"); }, 1500);
   });
+  $("file").addEventListener("change", () => send($("file").files[0]));
+  document.addEventListener("dragover", (event) => { if (settings.filesTranslation && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    const file = event.dataTransfer.files[0];
+    if (!file || !settings.filesTranslation) return;
+    event.preventDefault();
+    send(file);
+  });
+  $("key").addEventListener("change", () => { remember.set("mtkit.key", $("key").value.trim()); translate(); });
   $("target").addEventListener("keydown", step);
   $("target").addEventListener("pointerleave", () => { for (const one of document.querySelectorAll(".here")) one.classList.remove("here"); });
   $("better").addEventListener("click", () => { $("suggested").value = shown.text; $("suggestion").hidden = false; $("suggested").focus(); });
@@ -238,6 +270,10 @@
     tellPast();
     try {
       [languages, settings] = await Promise.all([ask("/languages"), ask("/frontend/settings")]);
+      $("files").hidden = !settings.filesTranslation;
+      $("file").accept = settings.supportedFilesFormat.join(",");
+      $("key-of").hidden = !settings.apiKeys;
+      if (settings.apiKeys) $("key").value = remember.get("mtkit.key", "");
       fill();
       if ($("source").value.trim()) translate();
     } catch (error) { fail(error.message); }
