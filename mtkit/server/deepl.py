@@ -11,8 +11,7 @@ from fastapi.responses import JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
-from mtkit.server.models import codes
-from mtkit.server.names import name_of
+from mtkit.server.names import codes, name_of
 from mtkit.server.passages import HTML, TEXT, XML
 from mtkit.server.service import AUTO, Answer, Service, Wanted
 

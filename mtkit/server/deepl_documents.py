@@ -14,7 +14,8 @@ from mtkit.server.access import Access
 from mtkit.server.asking import Fields, Wrong
 from mtkit.server.batcher import Full, Late
 from mtkit.server.deepl import asker_of, check
-from mtkit.server.models import Unserved, codes
+from mtkit.server.models import Unserved
+from mtkit.server.names import codes
 from mtkit.server.passages import Damaged
 from mtkit.server.service import AUTO, Service, Wanted
 from mtkit.server.stored import KEPT, Stored, bare

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mtkit import files
 from mtkit.errors import ConfigError, MtkitError
+from mtkit.server.names import codes
 from mtkit.store import bundle, bundle_config
 from mtkit.translator.translator import Translator
 
@@ -187,8 +188,3 @@ class Models:
             if first == source and (second := self._of.get((between, target))):
                 return [model, second]
         return None
-
-
-def codes(language: str) -> str:
-    """A language as the interfaces name it: "en" of "en_US", "EN-GB" and "EN"."""
-    return language.replace("_", "-").split("-")[0].lower()

@@ -127,8 +127,9 @@ class Service:
             Unserved, Full, Late, MtkitError: see `translate`.
         """
         source = wanted.source
-        if source == AUTO:
-            source = self.detect(data[:LOOKED_AT].decode(errors="ignore"))[0].language
+        if source == AUTO:  # by its text, whatever is around it
+            unknown = await asyncio.to_thread(File, name, data, (wanted.target, wanted.target))
+            source = self.detect("\n".join(unknown.lines[:LOOKED_AT])[:LOOKED_AT])[0].language
         way = self.models.way(source, wanted.target)
         if not way.models:
             return data

@@ -86,6 +86,17 @@ def test_a_file_is_translated_and_fetched(serve: Serve) -> None:
     assert {".txt", ".html", ".po", ".docx"} <= set(settings["supportedFilesFormat"])
 
 
+def test_the_language_of_a_file_is_that_of_its_text(serve: Serve) -> None:
+    served = serve()
+    text = json.dumps({"das_ist_nur_der_schlüssel": "안녕하세요, 세계"}, ensure_ascii=False).encode()
+
+    async def both() -> Answer:
+        made = await ask(served.app, "/translate_file", [sent("a.json", text, source="auto", target="en")], PARTS)
+        return await ask(served.app, made.value["translatedFileUrl"].removeprefix("http://test"), method="GET")
+
+    assert json.loads(asyncio.run(both()).body) == {"das_ist_nur_der_schlüssel": "en:안녕하세요, 세계"}
+
+
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
@@ -109,7 +120,7 @@ def test_files_that_cannot_be_taken(serve: Serve, name: str, data: bytes, why: s
 def test_a_document_as_deepl_has_it(serve: Serve) -> None:
     served = serve("en-de")
     body = sent("a.txt", b"one.", target_lang="DE", source_lang="EN")
-    bad = sent("a.json", b"{", target_lang="DE")
+    bad = sent("a.json", b"{", target_lang="DE", source_lang="EN")
 
     async def asked() -> dict[str, Any]:
         async def told(path: str, key: str) -> Answer:

@@ -11,7 +11,8 @@ import pytest
 
 from mtkit.errors import BundleError, ConfigError
 from mtkit.server import models as under_test
-from mtkit.server.models import Model, Models, Unserved, codes
+from mtkit.server.models import Model, Models, Unserved
+from mtkit.server.names import codes
 from tests.server.asking import Stub
 from tests.translator.small import written
 
