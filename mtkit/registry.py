@@ -360,6 +360,16 @@ CHOICES: dict[str, dict[str, Choice]] = {
     "reader": {
         "prefix": Choice("mtkit.text.readers.prefix:Prefix", "PREFIX.SOURCE and PREFIX.TARGET, a sentence a line"),
         "tsv": Choice("mtkit.text.readers.tsv:TSV", "NAME.tsv, source and target apart by a tab"),
+        "csv": Choice("mtkit.text.readers.tables:CSV", "NAME.csv, whose first line names the columns"),
+        "jsonl": Choice("mtkit.text.readers.tables:JSONLines", "NAME.jsonl, an object a line with a key a language"),
+        "parquet": Choice("mtkit.text.readers.tables:Parquet", "NAME.parquet, columns by language (mtkit[parquet])"),
+        "tmx": Choice("mtkit.text.readers.tmx:TMX", "NAME.tmx, a translation memory"),
+        "xliff": Choice("mtkit.text.readers.xliff:XLIFF", "NAME.xliff, 1.2 and 2: the units that are translated"),
+        "xlf": Choice("mtkit.text.readers.xliff:XLF", "NAME.xlf, the same"),
+        "po": Choice(
+            "mtkit.text.readers.catalogues:PO", "NAME.po, a catalogue of gettext: what is translated (mtkit[po])"
+        ),
+        "mo": Choice("mtkit.text.readers.catalogues:MO", "NAME.mo, the same compiled (mtkit[po])"),
     },
     "document": {
         "text": Choice("mtkit.documents.plain:Text", "plain text by paragraphs"),

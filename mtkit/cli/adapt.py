@@ -14,21 +14,30 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     detail_native,
     shown,
 )
+from mtkit.cli.together import messages_of, view_of
 
 if TYPE_CHECKING:
-    from mtkit.jobs.view import View
     from mtkit.report.training import TrainingFacts
 
 
 def command(
     model: Annotated[Path, typer.Argument(help="A bundle or a run.", show_default=False)],
     text: Annotated[
-        list[Path],
-        typer.Argument(help="Parallel text in its languages: PREFIX or a .tsv; one or more.", show_default=False),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            help="Parallel text in its languages: PREFIX or a file (.tsv, .tmx, ...); one or more.", show_default=False
+        ),
+    ] = None,
+    suggestions: Annotated[
+        str | None,
+        typer.Option(
+            "--suggestions", metavar="FILE|URL", help="What mtkit serve --suggestions was told, as text, too."
+        ),
+    ] = None,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="NAME", help="The run's folder, runs/NAME; default: MODEL-TEXT.")
     ] = "",
@@ -52,33 +61,44 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a model on, for a text of yours, and write one that is fit for it; says what that changed."""
-    messages = Messages(quiet, verbose)
-    from mtkit.jobs.adapt import prepare
-    from mtkit.ops.device import set_threads
+    if not text and suggestions is None:
+        raise typer.BadParameter("name a text: a PREFIX or a file, or --suggestions", param_hint="TEXT")
+    from mtkit.train.joining import joined
 
-    set_threads(threads)
-    detail_native(messages)
-    made = prepare(
-        model,
-        text,
-        name=out,
-        dev=dev,
-        minutes=minutes,
-        extend=extend,
-        overrides=set_ or [],
-        device=device,
-        fresh=fresh,
-        listener=messages,
-    )
-    messages.detail(made.loaded.config.model_dump_json(indent=1))
-    from mtkit.cli.training_view import LiveView, PlainView
+    with joined(device) as group:
+        messages = messages_of(group, quiet, verbose)
+        texts = list(text or [])
+        if suggestions is not None:
+            from mtkit.jobs.adapting import suggested
 
-    live = sys.stderr.isatty() and not quiet
-    view: View = (LiveView if live else PlainView)(messages, made.loaded.config)
-    facts = made.run(view, device=device, fresh=fresh, command=shlex.join(["mtkit", *sys.argv[1:]]))
-    _show(facts, messages)
-    folder = shown(made.loaded.run_folder)
-    messages.say(f"the model is {folder}/best; try: mtkit translate -m {folder}")
+            path, pairs = suggested.write(suggestions, model)
+            messages.say(f"{pairs:,} pairs of {suggestions} are in {path}")
+            texts.append(path)
+        from mtkit.jobs.adapt import prepare
+
+        compute_with(group.threads(threads), messages)
+        detail_native(messages)
+        made = prepare(
+            model,
+            texts,
+            name=out,
+            dev=dev,
+            minutes=minutes,
+            extend=extend,
+            overrides=set_ or [],
+            device=device,
+            fresh=fresh,
+            listener=messages,
+            group=group,
+        )
+        messages.detail(made.loaded.config.model_dump_json(indent=1))
+        view = view_of(group, messages, made.loaded.config)
+        called = shlex.join(["mtkit", *sys.argv[1:]])
+        facts = made.run(view, device=device, fresh=fresh, command=called, group=group)
+        if facts:
+            _show(facts, messages)
+        folder = shown(made.loaded.run_folder)
+        messages.say(f"the model is {folder}/best; try: mtkit translate -m {folder}")
 
 
 def _show(facts: "TrainingFacts", messages: Messages) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mtkit.text.stream import Source
     from mtkit.translator.request import Request, Translation
     from mtkit.translator.translator import Translator
+
+SHOWN = 3  # terms in a message
 
 
 @decode_flags()
@@ -65,6 +68,15 @@ def command(
             help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
         ),
     ] = None,
+    glossary: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms that must be rendered so: TSV or CSV, a term and what it becomes (FORM|FORM; nothing: it stays "
+            "as it is), or TBX.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -75,6 +87,18 @@ def command(
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
+    ] = None,
+    mbr: Annotated[
+        str | None,
+        typer.Option(
+            "--mbr",
+            metavar="chrf|bleu",
+            help="Take the translation that is nearest to all others, by this metric: of those in the beam, or, with "
+            "--sample, of draws.",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=2, max=1000, help="Of --mbr with --sample: so many; default: 32.")
     ] = None,
     kind: documents.AsOption = None,
     everything: documents.AllOption = False,
@@ -94,6 +118,9 @@ def command(
     protect: Annotated[
         bool, typer.Option(help="Bring placeholders, tags and addresses out as they went in.", show_default=False)
     ] = True,
+    guard: Annotated[
+        bool, typer.Option(help="Search again what is clearly broken: loops, copies, lost numbers.", show_default=False)
+    ] = True,
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -107,6 +134,8 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
+    if draws is not None and not (sample and mbr):
+        raise typer.BadParameter("--draws has an effect with --mbr and --sample only")
     of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
     of_lines |= {"--interactive": interactive, "--shard": shard is not None, "--join": join, "--ray": ray is not None}
     whole = documents.asked(files or [], output, kind, everything, columns, mark, review, of_lines)
@@ -125,7 +154,7 @@ def command(
     for path in filter(None, (None if whole else file, prefix)):
         must_exist(path)
     if not many and not whole:
-        check_output(output, file, prefix, *(memory or []))
+        check_output(output, file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
@@ -145,7 +174,18 @@ def command(
     from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
-    request = Request(n_best, align, form == "jsonl", sampling, protect)
+    terms = None
+    if glossary:
+        from mtkit.text import glossaries
+
+        terms = glossaries.read(glossary, (translator.source_lang, translator.target_lang))
+        messages.detail(f"glossary: {len(terms):,} terms")
+        if unwritable := translator.unwritable(terms):
+            named, more = ", ".join(map(repr, unwritable[:SHOWN])), len(unwritable) - SHOWN
+            others = f" and {more:,} more" if more > 0 else ""
+            messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
+    request = Request(n_best, align, form == "jsonl", sampling, protect, terms, guard)
+    request = replace(request, mbr=mbr or "", draws=draws or request.draws)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mtkit.errors import ConfigError, DataError
+from mtkit.jobs.adapting import suggested
 from mtkit.server.suggestions import Suggestion, Suggestions
 from tests.server.asking import Served
 
@@ -81,6 +82,24 @@ def test_what_cannot_be_reached(tmp_path: Path) -> None:
             Suggestions(where)
         assert "secret" not in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_they_become_a_text_to_adapt_to(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = Suggestions("kept.db")
+    for source, better in (("a", "A"), ("one\n\ntwo\tb", "eins\nzwei"), ("c\nd", "C D"), ("a", "Ä")):
+        kept.add(Suggestion("en", "de", source, better))
+    kept.close()
+    path, pairs = suggested.write("kept.db", bundles["en-de"])
+    assert (path, pairs) == (Path("suggestions.en-de.tsv"), 4)
+    assert path.read_text() == "one\teins\ntwo b\tzwei\nc d\tC D\na\tÄ\n"
+    with pytest.raises(DataError, match="no suggestions from de to fr"):
+        suggested.write("kept.db", bundles["de-fr"])
+    with pytest.raises(ConfigError, match=r"none\.db does not exist"):
+        suggested.write("none.db", bundles["en-de"])
+    assert not Path("none.db").exists()
 
 
 def test_over_http(serve: Callable[..., Served], tmp_path: Path) -> None:
