@@ -34,9 +34,7 @@ def command(
     ] = None,
     suggestions: Annotated[
         str | None,
-        typer.Option(
-            "--suggestions", metavar="FILE|URL", help="What mtkit serve --suggestions was told, as text, too."
-        ),
+        typer.Option("--suggestions", metavar="FILE|URL", help="What mtkit serve --suggestions was told, too."),
     ] = None,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="NAME", help="The run's folder, runs/NAME; default: MODEL-TEXT.")

@@ -52,6 +52,13 @@ def command(
             "--suggestions", metavar="FILE|URL", help="Keep better translations: in a file of SQLite, or a database."
         ),
     ] = None,
+    remember: Annotated[
+        bool, typer.Option("--remember", help="What was suggested for a line is said from then on.")
+    ] = False,
+    glossaries: Annotated[
+        Path | None,
+        typer.Option("--glossaries", metavar="FOLDER", help="Where clients' terms are kept; default: until the end."),
+    ] = None,
     origin: Annotated[
         list[str] | None, typer.Option("--origin", metavar="URL", help="Whose pages may ask, too; *: any; repeatable.")
     ] = None,
@@ -68,6 +75,8 @@ def command(
         return
     if require_key and keys is None:
         raise typer.BadParameter("--require-key needs --keys FILE: nobody could translate")
+    if remember and suggestions is None:
+        raise typer.BadParameter("--remember needs --suggestions: there is nothing to remember")
     try:
         from mtkit.server.run import Serving, serve
     except ImportError as error:
@@ -99,6 +108,8 @@ def command(
             seconds=seconds,
             queue=queue,
             suggestions=suggestions,
+            remembers=remember,
+            glossaries=glossaries,
             origins=tuple(origin or ()),
             has_page=page,
             logs_requests=verbose,

@@ -11,11 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from mtkit.errors import MtkitError
-from mtkit.server import deepl, deepl_documents, docs, libre, page
+from mtkit.errors import ConfigError, MtkitError
+from mtkit.server import deepl, deepl_documents, deepl_glossaries, docs, libre, page
 from mtkit.server.access import Access, Refused, Slower
 from mtkit.server.asking import Gone, Wrong
 from mtkit.server.batcher import Full, Late
+from mtkit.server.glossaries import Glossaries, Missing
 from mtkit.server.limits import Held, TooLarge, TooSlow
 from mtkit.server.metrics import Counted, Metrics
 from mtkit.server.models import Unserved
@@ -30,6 +31,8 @@ AGAIN = "1"  # seconds after which to ask again
 CLIENT_IS_GONE = 499  # as nginx has it; nobody reads it
 STATUS: dict[type[Exception], int] = {
     Wrong: 400,
+    Missing: 404,
+    ConfigError: 400,
     Unserved: 400,
     Damaged: 400,
     TooSlow: 408,
@@ -60,9 +63,21 @@ class Settings:
     has_page: bool = True
 
 
-def make(
-    service: Service, access: Access, stored: Stored, suggestions: Suggestions | None, settings: Settings
-) -> ASGIApp:
+@dataclass(frozen=True)
+class Holdings:
+    """What is kept of what clients have sent.
+
+    Attributes:
+        files: translations of files, until they are fetched.
+        suggestions: None: they are not taken.
+    """
+
+    files: Stored
+    glossaries: Glossaries
+    suggestions: Suggestions | None = None
+
+
+def make(service: Service, access: Access, kept: Holdings, settings: Settings) -> ASGIApp:
     """What answers requests."""
     app = FastAPI(
         title="mtkit",
@@ -72,9 +87,10 @@ def make(
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(libre.routes(service, access, stored, suggestions))
-    app.include_router(deepl.routes(service, access))
-    app.include_router(deepl_documents.routes(service, access, stored))
+    app.include_router(libre.routes(service, access, kept.files, kept.suggestions))
+    app.include_router(deepl.routes(service, access, kept.glossaries))
+    app.include_router(deepl_glossaries.routes(service, access, kept.glossaries))
+    app.include_router(deepl_documents.routes(service, access, kept.files))
     app.include_router(page.routes(service, access, settings.has_page))
     app.include_router(docs.routes(app))
     metrics = Metrics(service)

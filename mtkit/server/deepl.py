@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
+from mtkit.server.glossaries import Glossaries
 from mtkit.server.names import codes, name_of
 from mtkit.server.passages import HTML, TEXT, XML
 from mtkit.server.service import AUTO, Answer, Service, Wanted
@@ -23,7 +24,7 @@ REGIONS = {"en": ("EN-GB", "EN-US"), "pt": ("PT-PT", "PT-BR")}
 """Languages that DeepL wants as targets with a region."""
 
 
-def routes(service: Service, access: Access) -> APIRouter:
+def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRouter:
     """What answers."""
     router = APIRouter(prefix="/v2", tags=["DeepL"])
     used: dict[str, int] = {}
@@ -39,15 +40,21 @@ def routes(service: Service, access: Access) -> APIRouter:
         target, source = fields.text("target_lang"), fields.text("source_lang", "")
         if (handling := fields.text("tag_handling", "")) not in HANDLINGS:
             raise Wrong("Bad request. Reason: Value for 'tag_handling' not supported.")
-        if fields.values.get("glossary_id"):
-            raise Wrong("Not found. Reason: there is no such glossary", 404)
         check(service, source, target)
+        terms = None
+        if fields.values.get("glossary_id"):
+            kept = glossaries.get(owner_of(client), fields.text("glossary_id"))
+            if (codes(source), codes(target)) != (kept.source, kept.target):
+                raise Wrong("Bad request. Reason: source_lang and target_lang must be those of the glossary")
+            terms = kept.glossary
         size, most = sum(map(len, texts)), client.limits.characters
         if most and size > most:
             raise Wrong(f"Request Entity Too Large: {size} characters, at most {most} are taken", 413)
-        wanted = Wanted(codes(source) or AUTO, codes(target), form=handling or TEXT, ignored=_ignored(fields))
+        wanted = Wanted(
+            codes(source) or AUTO, codes(target), form=handling or TEXT, ignored=_ignored(fields), terms=terms
+        )
         answers = await while_there(request, service.translate(texts, wanted))
-        used[_counted(client)] = used.get(_counted(client), 0) + size
+        used[owner_of(client)] = used.get(owner_of(client), 0) + size
         counted = _is_true(fields.values.get("show_billed_characters"))
         said = [_said(text, one, source, counted) for text, one in zip(texts, answers, strict=True)]
         return JSONResponse({"translations": said})
@@ -72,7 +79,7 @@ def routes(service: Service, access: Access) -> APIRouter:
     async def usage(request: Request) -> JSONResponse:
         """How many characters this key has had translated since the start; all without a key count as one."""
         client = asker_of(request, await Fields.of(request), access)
-        return JSONResponse({"character_count": used.get(_counted(client), 0), "character_limit": UNLIMITED})
+        return JSONResponse({"character_count": used.get(owner_of(client), 0), "character_limit": UNLIMITED})
 
     return router
 
@@ -105,7 +112,8 @@ def asker_of(request: Request, fields: Fields, access: Access) -> Client:
     return asker(request, access, given)
 
 
-def _counted(client: Client) -> str:
+def owner_of(client: Client) -> str:
+    """Under which name a client's own is kept: that of the key; all without one are one."""
     return client.name if client.has_key else ""
 
 
@@ -128,6 +136,7 @@ _SCHEMA = {
         "source_lang": _TEXT,
         "target_lang": _TEXT,
         "tag_handling": {"type": "string", "enum": [HTML, XML]},
+        "glossary_id": _TEXT,
         "ignore_tags": {"type": "array", "items": _TEXT},
         "show_billed_characters": {"type": "boolean"},
     },

@@ -17,6 +17,8 @@ EXAMPLES: dict[str, Any] = {
     "text": ["Save the file"],
     "target_lang": "DE",
     "document_key": "KEY",
+    "name": "mine",
+    "entries": "file\tDatei",
 }
 """What a request says in each field that it cannot do without."""
 

@@ -103,6 +103,8 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         way = service.models.way(source, target)
         kept = Suggestion(codes(source), codes(target), text, better, client.name, way.name)
         await run_in_threadpool(suggestions.add, kept)
+        if service.remembered is not None:
+            await run_in_threadpool(service.remembered.add, kept)
         return JSONResponse({"success": True})
 
     @router.get("/frontend/settings")

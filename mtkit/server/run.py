@@ -11,9 +11,11 @@ import uvicorn
 
 from mtkit.errors import RunError
 from mtkit.server.access import Access, Limits
-from mtkit.server.app import Settings, make
+from mtkit.server.app import Holdings, Settings, make
 from mtkit.server.batcher import Batcher
+from mtkit.server.glossaries import Glossaries
 from mtkit.server.models import Load, Models
+from mtkit.server.remembered import Remembered
 from mtkit.server.service import Service
 from mtkit.server.stored import Stored
 from mtkit.server.suggestions import Suggestions
@@ -42,6 +44,8 @@ class Serving:
     seconds: float = 60.0
     queue: int = 20_000
     suggestions: str | None = None
+    remembers: bool = False
+    glossaries: Path | None = None
     origins: Sequence[str] = ()
     has_page: bool = True
     logs_requests: bool = False
@@ -82,10 +86,12 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
     access = Access(serving.keys, serving.key_required, Limits(serving.per_minute, serving.characters))
     suggestions = Suggestions(serving.suggestions) if serving.suggestions else None
     batcher = Batcher(serving.threads, serving.queue)
-    service = Service(models, batcher, serving.seconds)
+    remembered = Remembered(suggestions) if suggestions and serving.remembers else None
+    service = Service(models, batcher, serving.seconds, remembered)
     service.detect("")  # what finds languages is read before anybody waits for it
     stored = Stored()
-    app = make(service, access, stored, suggestions, Settings(serving.largest, serving.origins, serving.has_page))
+    kept = Holdings(stored, Glossaries(serving.glossaries), suggestions)
+    app = make(service, access, kept, Settings(serving.largest, serving.origins, serving.has_page))
     config = uvicorn.Config(
         app,
         log_level="info" if serving.logs_requests else "warning",

@@ -13,7 +13,10 @@ from mtkit.config import decode_with
 from mtkit.server.batcher import Asked, Batcher
 from mtkit.server.detection import LOOKED_AT, Detector, Guess
 from mtkit.server.models import Models, Way
+from mtkit.server.names import codes
 from mtkit.server.passages import TEXT, XML, File, Page, Passage, Plain, Said
+from mtkit.server.remembered import Remembered
+from mtkit.text.terms import Glossary
 from mtkit.translator.request import Request, Translation
 
 T = TypeVar("T")
@@ -32,6 +35,7 @@ class Wanted:
         alternatives: other translations of each, at most.
         form: of texts: "text", "html" or "xml".
         ignored: names of tags whose elements stay as they are.
+        terms: that must be rendered so.
         details: links between words and log-probabilities of pieces are wanted, too.
     """
 
@@ -40,6 +44,7 @@ class Wanted:
     alternatives: int = 0
     form: str = TEXT
     ignored: frozenset[str] = frozenset()
+    terms: Glossary | None = None
     details: bool = False
 
 
@@ -65,9 +70,13 @@ class Service:
 
     Args:
         seconds: that a request may take.
+        remembered: what answers before a model does; None: nothing.
     """
 
-    def __init__(self, models: Models, batcher: Batcher, seconds: float = 60.0) -> None:
+    def __init__(
+        self, models: Models, batcher: Batcher, seconds: float = 60.0, remembered: Remembered | None = None
+    ) -> None:
+        self.remembered = remembered
         self.models, self.batcher, self.seconds = models, batcher, seconds
         self.detector = Detector(models.languages)
 
@@ -138,13 +147,23 @@ class Service:
         return await asyncio.to_thread(taken.written, [_said(one, 0) for one in made])
 
     async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted, seconds: float = 0.0) -> list[Translation]:
+        if (remembered := self.remembered) is not None and wanted.terms is None:
+            pair = codes(way.languages[0]), codes(way.languages[1])
+            known = await asyncio.to_thread(lambda: [remembered.translation(*pair, line) for line in lines])
+            others = [line for line, one in zip(lines, known, strict=True) if one is None]
+            made = iter(await self._searched(others, way, wanted, seconds))
+            return [next(made) if one is None else one for one in known]
+        return await self._searched(lines, way, wanted, seconds)
+
+    async def _searched(self, lines: Sequence[str], way: Way, wanted: Wanted, seconds: float) -> list[Translation]:
         given, translations = list(lines), list[Translation]()
         for place, model in enumerate(way.models):
             last = place == len(way.models) - 1
             translator = model.translator() if model.is_loaded else await asyncio.to_thread(model.translator)
             most = wanted.alternatives + 1 if last else 1
             details = wanted.details and last
-            request = Request(most, align=details and translator.attends, details=details)
+            terms = wanted.terms if last else None
+            request = Request(most, align=details and translator.attends, details=details, glossary=terms)
             beam = translator.decode.beam_size
             decode = None if most <= beam else decode_with(translator.decode, {"beam_size": most})
             future = self.batcher.submit(model, given, Asked(request, decode), max(seconds, self.seconds))

@@ -111,6 +111,14 @@ class Suggestions:
         self._engine.dispose()
 
 
+def lines(source: str, suggestion: str) -> list[tuple[str, str]]:
+    """A pair line by line, if both sides have as many that are not blank; else as one line."""
+    sides = [[" ".join(line.split()) for line in text.splitlines() if line.strip()] for text in (source, suggestion)]
+    if len(sides[0]) != len(sides[1]):
+        sides = [[" ".join(side)] for side in sides]
+    return list(zip(*sides, strict=True))
+
+
 def _lite(address: str) -> dict[str, object]:
     return {"connect_args": {"timeout": WAIT}} if address.startswith("sqlite") else {"pool_pre_ping": True}
 

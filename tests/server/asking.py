@@ -14,9 +14,11 @@ from starlette.types import ASGIApp, Message
 from mtkit.errors import DataError
 from mtkit.schema import Decode
 from mtkit.server.access import Access
-from mtkit.server.app import Settings, make
+from mtkit.server.app import Holdings, Settings, make
 from mtkit.server.batcher import Batcher
+from mtkit.server.glossaries import Glossaries
 from mtkit.server.models import Models
+from mtkit.server.remembered import Remembered
 from mtkit.server.service import Service
 from mtkit.server.stored import Stored
 from mtkit.server.suggestions import Suggestions
@@ -159,6 +161,7 @@ class Served:
         suggestions: Suggestions | None = None,
         settings: Settings | None = None,
         seconds: float = 20.0,
+        remembers: bool = False,
         **queue: Any,
     ) -> None:
         self.stubs: dict[str, Stub] = {}
@@ -168,9 +171,11 @@ class Served:
             return self.stubs[path.name]
 
         self.batcher = Batcher(1, **queue)
-        self.service = Service(Models(paths, load), self.batcher, seconds)
+        remembered = Remembered(suggestions) if suggestions and remembers else None
+        self.service = Service(Models(paths, load), self.batcher, seconds, remembered)
         self.stored = Stored()
-        self.app = make(self.service, access or Access(), self.stored, suggestions, settings or Settings())
+        held = Holdings(self.stored, Glossaries(), suggestions)
+        self.app = make(self.service, access or Access(), held, settings or Settings())
 
     def ask(self, path: str, body: Any = None, headers: dict[str, str] | None = None, **more: Any) -> Answer:
         """Ask, and wait for the answer; a body that is no bytes goes as JSON, and of None it is GET."""

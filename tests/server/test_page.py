@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mtkit.server.access import Access, Limits
-from mtkit.server.app import Settings, make
+from mtkit.server.app import Holdings, Settings, make
 from mtkit.server.batcher import Batcher
+from mtkit.server.glossaries import Glossaries
 from mtkit.server.models import Models
 from mtkit.server.page import sureness, told
 from mtkit.server.service import Service
@@ -33,7 +34,7 @@ def real(bundles: dict[str, Path]) -> Any:
             self.batcher = Batcher(1)
             self.service = Service(Models([bundles["en-de"]], Translator.load), self.batcher)  # type: ignore[arg-type]
             self.stored = Stored()
-            self.app = make(self.service, Access(), self.stored, None, Settings())
+            self.app = make(self.service, Access(), Holdings(self.stored, Glossaries()), Settings())
 
     made = Real()
     yield made

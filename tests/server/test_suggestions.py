@@ -119,6 +119,21 @@ def test_over_http(serve: Callable[..., Served], tmp_path: Path) -> None:
     kept.close()
 
 
+def test_where_it_is_switched_on_they_answer_at_once(serve: Callable[..., Served], tmp_path: Path) -> None:
+    kept = Suggestions(tmp_path / "kept.db")
+    kept.add(Suggestion("en", "de", "A dog.\nA cat.", "Ein Hund.\nEine Katze."))
+    served = serve(suggestions=kept, remembers=True)
+    assert served.translate(" A  cat.\nA cow.").value["translatedText"] == " Eine Katze.\nde:A cow."
+    asked = {"q": "A cow.", "s": "Eine Kuh.", "source": "en", "target": "de"}
+    assert served.ask("/suggest", asked).status == 200
+    assert served.translate(["A cow.", "A dog."]).value["translatedText"] == ["Eine Kuh.", "Ein Hund."]
+    assert served.stubs["en-de"].windows == [["A cow."]]
+    # Languages apart, and not where terms are wanted.
+    assert served.ask("/translate", asked | {"source": "ko"}).value["translatedText"] == "de:en:A cow."
+    assert serve(suggestions=kept).translate("A cow.").value["translatedText"] == "de:A cow."
+    kept.close()
+
+
 def test_what_could_not_be_kept_is_not_acknowledged(serve: Callable[..., Served], tmp_path: Path) -> None:
     kept = Suggestions(tmp_path / "kept.db")
     served = serve("en-de", suggestions=kept)

@@ -23,7 +23,7 @@ def write(database: str, model: Path) -> tuple[Path, int]:
         DataError: it has nothing for these languages.
     """
     try:
-        from mtkit.server.suggestions import Suggestions
+        from mtkit.server.suggestions import Suggestions, lines
     except ImportError as error:
         raise ConfigError(f"suggestions need {error.name}: pip install 'mtkit[serve]'") from None
     if "://" not in database and not Path(database).is_file():
@@ -32,7 +32,7 @@ def write(database: str, model: Path) -> tuple[Path, int]:
     source_lang, target_lang = config.source_lang, config.target_lang
     kept = Suggestions(database)
     try:
-        pairs = [line for pair in kept.pairs(source_lang, target_lang) for line in _lines(*pair)]
+        pairs = [line for pair in kept.pairs(source_lang, target_lang) for line in lines(*pair)]
     finally:
         kept.close()
     if not pairs:
@@ -40,13 +40,3 @@ def write(database: str, model: Path) -> tuple[Path, int]:
     path = Path(f"suggestions.{source_lang}-{target_lang}.tsv")
     files.write(path, "".join(f"{source}\t{target}\n" for source, target in pairs))
     return path, len(pairs)
-
-
-def _lines(source: str, target: str) -> list[tuple[str, str]]:
-    """A pair line by line, if both sides have as many; else as one line."""
-    sources, targets = (
-        [" ".join(one.split()) for one in text.splitlines() if one.strip()] for text in (source, target)
-    )
-    if len(sources) == len(targets):
-        return list(zip(sources, targets, strict=True))
-    return [(" ".join(sources), " ".join(targets))]
