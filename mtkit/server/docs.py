@@ -17,6 +17,7 @@ EXAMPLES: dict[str, Any] = {
     "text": ["Save the file"],
     "target_lang": "DE",
     "document_key": "KEY",
+    "file": "@FILE",
     "name": "mine",
     "entries": "file\tDatei",
 }
@@ -43,7 +44,8 @@ def ways(document: dict[str, Any], base: str) -> list[dict[str, Any]]:
     for path, methods in document["paths"].items():
         for method, told in methods.items():
             content = told.get("requestBody", {}).get("content", {})
-            schema = content.get("application/json", {}).get("schema", {})
+            is_file = list(content) == ["multipart/form-data"]
+            schema = next(iter(content.values()), {}).get("schema", {})
             fields = [
                 {
                     "name": name,
@@ -53,11 +55,10 @@ def ways(document: dict[str, Any], base: str) -> list[dict[str, Any]]:
                 }
                 for name, one in schema.get("properties", {}).items()
             ]
-            example = {field["name"]: EXAMPLES[field["name"]] for field in fields if field["needed"]}
+            example = {name: EXAMPLES[name] for name in schema.get("required", [])}
             body = f" -H 'Content-Type: application/json' -d '{json.dumps(example)}'" if example else ""
-            if parts := content.get("multipart/form-data", {}).get("schema", {}) if not schema else {}:
-                needed = [name for name in parts["required"] if name != "file"]
-                body = "".join([" -F file=@FILE", *(f" -F {name}={EXAMPLES[name]}" for name in needed)])
+            if is_file:
+                body = "".join(f" -F {name}={value}" for name, value in example.items())
             found.append(
                 {
                     "path": path,
