@@ -4,8 +4,9 @@ Must not know models.
 """
 
 import codecs
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -85,10 +86,8 @@ class File:
         kind = TEXT if name.lower().endswith(PLAIN) else format_of(Path(name))
         if not kind:
             raise Damaged(f"files that end in {Path(name).suffix[:20]!r} are not supported")
-        try:
+        with _told():
             self._sentences = Sentences(opened(kind, data, Options(name, languages)))
-        except DataError as error:
-            raise Damaged(str(error)) from None
         self.lines: Sequence[str] = self._sentences.lines
 
     def written(self, translations: Sequence[Said]) -> bytes:
@@ -97,10 +96,8 @@ class File:
         Raises:
             Damaged: it cannot write one.
         """
-        try:
+        with _told():
             return self._sentences.put(translations).data
-        except DataError as error:
-            raise Damaged(str(error)) from None
 
 
 class _Tagged(documents.HTML):
@@ -116,6 +113,9 @@ class Page:
     Args:
         is_xml: none of its tags ends a line.
         ignored: names of tags whose elements stay as they are.
+
+    Raises:
+        Damaged: it is no text.
     """
 
     def __init__(
@@ -123,14 +123,24 @@ class Page:
     ) -> None:
         # The mark says that it is UTF-8, whatever its own <meta> says.
         data = codecs.BOM_UTF8 + text.encode()
-        document = (_Tagged if is_xml else documents.HTML)(data, Options("the text", languages))
-        document.untouched = ignored if is_xml else document.untouched | ignored
-        self._sentences = Sentences(document)
+        with _told():
+            document = (_Tagged if is_xml else documents.HTML)(data, Options("the text", languages))
+            document.untouched = ignored if is_xml else document.untouched | ignored
+            self._sentences = Sentences(document)
         self.lines: Sequence[str] = self._sentences.lines
 
     def put(self, translations: Sequence[Said]) -> str:
         """See `Passage`."""
         return self._sentences.put(translations).data.removeprefix(codecs.BOM_UTF8).decode()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Errors of what was sent, as such."""
+    try:
+        yield
+    except DataError as error:
+        raise Damaged(str(error)) from None
 
 
 def suffixes() -> list[str]:

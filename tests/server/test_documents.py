@@ -46,6 +46,12 @@ def test_html_keeps_its_tags(serve: Serve, html: str, expected: str) -> None:
     assert several["alternatives"][1] == ["<b>de:x 1</b>"]
 
 
+def test_what_is_no_html(serve: Serve) -> None:
+    answer = serve("en-de").translate("a\0b", format="html")
+    assert answer.status == 400
+    assert "NUL" in answer.value["error"]
+
+
 def test_tags_within_a_sentence_are_whole(serve: Serve) -> None:
     served = serve("en-de")
     made = served.translate('<p>see <a href="/x">the dog</a> run</p>', format="html").value["translatedText"]
