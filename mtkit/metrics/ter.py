@@ -28,7 +28,7 @@ class _Quick(TER):
         super().__init__(references=references)
 
     def _extract_corpus_statistics(self, hypotheses: Iterable[str], references: Any) -> Any:
-        return super()._extract_corpus_statistics(_short(hypotheses, "translation"), references)
+        return super()._extract_corpus_statistics(list(_short(hypotheses, "translation")), references)
 
     def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[float]:
         words, references = hypothesis.split(), ref_kwargs["ref_words"]
