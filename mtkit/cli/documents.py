@@ -72,6 +72,11 @@ class Documents:
     marked: str
     review: Path | None
 
+    @property
+    def targets(self) -> list[Path | None]:
+        """Where they are written."""
+        return [target for *_, target in self.files]
+
 
 def asked(
     files: Sequence[Path],
@@ -113,7 +118,7 @@ def asked(
     if LINES in kinds:
         path = files[kinds.index(LINES)]
         raise typer.BadParameter(f"{path} is lines, other FILES are documents: translate them apart, or name --as")
-    if flag := next((flag for flag, there in others.items() if there), None):
+    if flag := next((flag for flag, is_there in others.items() if is_there), None):
         raise typer.BadParameter(f"{flag} is for lines of text, and this is {kinds[0]} (--as {LINES}: it is lines)")
     if marked not in MARKS:
         raise typer.BadParameter(f"--mark is {', '.join(MARKS[:-1])} or {MARKS[-1]}, not {marked!r}")
