@@ -60,7 +60,7 @@ CASES = [
         ("adapt", "runs/toy", "test", "-o", "next", "-q", *ADAPTING),
         ("prepared", "runs/next/best/model.safetensors"),
         stands=keeps_its_parent,
-        every=5,
+        every=8,
     ),
     Case(
         ("train", "--fresh", "-q", "-s", "train.max_updates=2", "-s", "train.validate_every=1"),
