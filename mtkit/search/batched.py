@@ -104,7 +104,7 @@ def translate_ids(
     width = n_best if sampling else decode.beam_size
     if asked:  # on a processor such a step costs more than its rows do: larger batches have fewer
         most = max(allocation.width(decode.beam_size, one) for one in sentences)
-        width = most if tables else max(1, width // 2)
+        width = most if tables else max(1, width // 4)
     room = room_of(ensemble, decode, width, bool(looked))
 
     def longest(start: int, at: int) -> int:
