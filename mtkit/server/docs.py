@@ -16,6 +16,7 @@ EXAMPLES: dict[str, Any] = {
     "target": "de",
     "text": ["Save the file"],
     "target_lang": "DE",
+    "source_lang": "EN",
     "document_key": "KEY",
     "file": "@FILE",
     "name": "mine",

@@ -163,7 +163,8 @@ class Service:
             most = wanted.alternatives + 1 if last else 1
             details = wanted.details and last
             terms = wanted.terms if last else None
-            request = Request(most, align=details and translator.attends, details=details, glossary=terms)
+            aligned = details and translator.attends
+            request = Request(most, align=aligned, details=details, glossary=terms, guard=True)
             beam = translator.decode.beam_size
             decode = None if most <= beam else decode_with(translator.decode, {"beam_size": most})
             future = self.batcher.submit(model, given, Asked(request, decode), max(seconds, self.seconds))
