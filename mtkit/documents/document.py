@@ -10,10 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
-from mtkit import registry
 from mtkit.documents.marked import Marked
 from mtkit.errors import DataError
 from mtkit.text import compression
@@ -212,30 +210,3 @@ def spliced(text: str, edits: Iterable[Edit]) -> str:
         made += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*made, text[at:]])
-
-
-def names() -> list[str]:
-    """The formats there are."""
-    return list(registry.CHOICES["document"])
-
-
-def format_of(path: Path) -> str:
-    """The format of a file by the ending of its name; "": lines of text, for all that is known."""
-    name = compression.bare(path).lower()
-    fitting = (
-        (len(suffix), kind)
-        for kind, choice in registry.CHOICES["document"].items()
-        for suffix in choice.suffixes
-        if name.endswith(suffix)
-    )
-    return max(fitting, default=(0, ""))[1]
-
-
-def opened(kind: str, data: bytes, options: Options) -> Document:
-    """A document of a format.
-
-    Raises:
-        DataError: it is none.
-    """
-    document: type[Document] = registry.resolve("document", kind)
-    return document(data, options)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mtkit.documents import document
-from mtkit.documents.document import Options, format_of, names, opened
+from mtkit.documents.document import Options
+from mtkit.documents.formats import format_of, names, opened
 from mtkit.documents.translated import NOT_WHOLE, NOTHING
 from mtkit.errors import DataError
 from mtkit.registry import resolve
