@@ -23,7 +23,6 @@ from mtkit.search.sentence import Group, Sentence
 
 KEPT = ("size_B", "limits_B", "asked_B", "states_BK", "left_BKG")
 STARTS = 4  # pieces that bring a hypothesis on and are looked at, beside those that are the likeliest
-PATIENCE = 2  # of hypotheses that have said all and ended
 MOST = 48  # places more than a beam has, at most: beyond, the banks of hypotheses that have said less may go without
 
 
@@ -90,8 +89,8 @@ class Allocated:
         places_BM = torch.arange(order_BM.shape[1], device=order_BM.device).expand_as(order_BM)
         # By the sentence alone: what it is searched with must not change that.
         over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
-        # When some have ended, those that have not said all by then would only go on to their greatest length.
-        late_B1 = (ended_B >= PATIENCE).unsqueeze(1)
+        # When half a beam has ended, those that have not said all would only go on to their greatest length.
+        late_B1 = (ended_B >= max(1, self.beam // 2)).unsqueeze(1)
         over_BM |= late_B1 & (banks_BX.gather(1, order_BM) < self.asked_B.unsqueeze(1))
         best_BM = scores_BX.gather(1, order_BM).masked_fill(over_BM, -inf)
         return best_BM, parents_BX.gather(1, order_BM), pieces_BX.gather(1, order_BM)

@@ -16,6 +16,7 @@ from torch import Tensor
 from mtkit.search.sentence import APART, OPENING, WITHIN, Group
 
 _Places = frozenset[tuple[int, int, int]]  # (group, phrase, pieces of it that were said last)
+NOWHERE: _Places = frozenset()
 
 
 class Automaton:
@@ -40,16 +41,21 @@ class Automaton:
         self._groups = groups
         self.alphabet = sorted({piece for group in groups for phrase in group.phrases for piece in phrase.pieces})
         self.sizes = [max(len(phrase.pieces) for phrase in group.phrases) for group in groups]
-        starts = [(g, p, phrase) for g, group in enumerate(groups) for p, phrase in enumerate(group.phrases)]
-        start: tuple[_Places, int] = frozenset(), OPENING
+        kinds = [int(leaves[piece]) for piece in self.alphabet]
+        begun = [self._begun(before) for before in (WITHIN, APART, OPENING)]
+        start: tuple[_Places, int] = NOWHERE, OPENING
         numbers, following, rows = {start: 0}, [start], list[list[int]]()
         for places, before in following:  # it grows
-            row = []
-            for piece in self.alphabet:
-                on = {(g, p, said + 1) for g, p, said in places if self._follows(g, p, said, piece)}
-                on |= {(g, p, 1) for g, p, phrase in starts if phrase.pieces[0] == piece and before >= phrase.before}
-                row.append((frozenset(on), int(leaves[piece])))
-            row += [(frozenset(), kind) for kind in (WITHIN, APART, OPENING)]
+            on = {piece: set(some) for piece, some in begun[before].items()}
+            for g, p, said in places:
+                pieces = groups[g].phrases[p].pieces
+                if said < len(pieces):
+                    on.setdefault(pieces[said], set()).add((g, p, said + 1))
+            row = [
+                (frozenset(on[piece]) if piece in on else NOWHERE, kind)
+                for piece, kind in zip(self.alphabet, kinds, strict=True)
+            ]
+            row += [(NOWHERE, kind) for kind in (WITHIN, APART, OPENING)]
             for state in row:
                 if state not in numbers:
                     numbers[state] = len(numbers)
@@ -69,9 +75,14 @@ class Automaton:
                     self.gains[number, g] = max(self.gains[number, g], gain)
                     self.pending[number, g] |= whole
 
-    def _follows(self, g: int, p: int, said: int, piece: int) -> bool:
-        pieces = self._groups[g].phrases[p].pieces
-        return said < len(pieces) and pieces[said] == piece
+    def _begun(self, before: int) -> dict[int, set[tuple[int, int, int]]]:
+        """Where a piece may be that comes after nothing of a phrase."""
+        begun: dict[int, set[tuple[int, int, int]]] = {}
+        for g, group in enumerate(self._groups):
+            for p, phrase in enumerate(group.phrases):
+                if before >= phrase.before:
+                    begun.setdefault(phrase.pieces[0], set()).add((g, p, 1))
+        return begun
 
 
 @dataclass(frozen=True)
@@ -116,8 +127,8 @@ class Automata:
         """What pieces are for the automata, BX."""
         A = self.alphabet_BA.shape[1]
         same_BXA = pieces_BX.unsqueeze(2) == self.alphabet_BA.unsqueeze(1)
-        found_BX, places_BX = same_BXA.max(2)
-        return torch.where(found_BX, places_BX, A + leaves_V[pieces_BX])
+        found_BX, places_BX = same_BXA.to(torch.uint8).max(2)
+        return torch.where(found_BX > 0, places_BX, A + leaves_V[pieces_BX])
 
     def after(self, states_BX: Tensor, symbols_BX: Tensor) -> Tensor:
         """The states after symbols, BX."""

@@ -35,12 +35,10 @@ def looked_over(
     found = first(lines, decode, plain)
     if request.glossary is not None:
         termed = Termed(request.glossary, request.protect, pair[0])
-        wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
-        found = second_looks(
-            lines, map(termed.told, found), termed.lacks, lambda some: first(some, wide, asked), termed.better
-        )
+        again = _with(first, termed.decode(decode), replace(plain, glossary=request.glossary))
+        found = second_looks(lines, map(termed.told, found), termed.lacks, again, termed.better)
     if request.guard and request.sampling is None:
-        repair = Repair(pair, request.n_best, termed)
+        repair = Repair(pair, request.n_best, termed, request.protect)
         found = map(repair.looked_at, found)
         for blocked in repair.decodes(decode, names):
             asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mtkit.metrics.broken import EMPTY, broken
 from mtkit.schema import Decode
+from mtkit.text import spans
 from mtkit.translator.request import Candidate, Translation
 from mtkit.translator.termed import Termed
 
@@ -23,19 +24,26 @@ class Repair:
         pair: the languages, source and target.
         n_best: translations of a line that are wanted.
         termed: the terms that they are to have.
+        protect: placeholders, tags and addresses are no text.
     """
 
-    def __init__(self, pair: tuple[str, str], n_best: int, termed: Termed | None) -> None:
-        self._pair, self._n_best, self._termed = pair, n_best, termed
+    def __init__(self, pair: tuple[str, str], n_best: int, termed: Termed | None, protect: bool = True) -> None:
+        self._pair, self._n_best, self._termed, self._protect = pair, n_best, termed, protect
 
     def looked_at(self, translation: Translation) -> Translation:
-        """With what is broken."""
-        wrong = broken(translation.source, translation.text, self._pair) if translation.candidates else []
+        """With what is broken; what no model has said is not."""
+        said = translation.candidates and translation.candidates[0].logprob
+        wrong = self._broken(translation.source, translation.text) if said else []
         return replace(translation, broken=wrong) if wrong else translation
 
     def is_broken(self, translation: Translation) -> bool:
         """Whether it was, and is yet."""
-        return bool(translation.broken and broken(translation.source, translation.text, self._pair))
+        return bool(translation.broken and self._broken(translation.source, translation.text))
+
+    def _broken(self, source: str, translation: str) -> list[str]:
+        if self._protect:
+            source, translation = map(_bare, (source, translation))
+        return broken(source, translation, self._pair)
 
     @staticmethod
     def decodes(decode: Decode, names: Sequence[str]) -> Iterator[Decode]:
@@ -59,7 +67,7 @@ class Repair:
         return self._termed.told(made) if self._termed else made
 
     def _worth(self, translation: Translation, candidate: Candidate) -> tuple[int, int, float]:
-        wrong = broken(translation.source, candidate.text, self._pair)
+        wrong = self._broken(translation.source, candidate.text)
         missing = 0
         if self._termed:
             missing = self._termed.missing(self._termed.told(replace(translation, candidates=[candidate])))
@@ -72,3 +80,8 @@ class Repair:
         then = "and others are no better; look at it" if self.is_broken(translation) else "and gave way to a better one"
         warning = f"the translation was broken ({', '.join(translation.broken)}) {then}"
         return replace(translation, warnings=[*translation.warnings, warning])
+
+
+def _bare(text: str) -> str:
+    found = spans.find(text)
+    return spans.without(text, found)[0] if found else text

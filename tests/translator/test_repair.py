@@ -12,12 +12,14 @@ from mtkit.translator.request import Candidate, Line, Request, Translation
 from tests.translator.small import LINES, decode, translator
 
 PAIR = ("en", "de")
+TAGS = "<the><dog><sees><a> {cat} dog"
 SAID = {
     "the dog": ["der Hund"],
     "a salad": ["ein Salat Salat Salat Salat", "ein Salat"],
     "150 dogs": ["Hunde", "105 Hunde", "150 Hunde"],
     "red house": ["", "Haus Haus Haus", "rotes Haus"],
     "so it is and was": ["so it is and was"],
+    TAGS: ["<the><dog><sees><a> {cat} Hund"],  # what is no text is copied rightly
 }
 SINGLE = ["<s>", "▁", "a", "b", "<0x0A>"]
 
@@ -33,7 +35,7 @@ class Searching:
         for line in lines:
             every = SAID[line.text]
             some = {0: every[:1], 3: every[:-1] or every, 2: every}[decode.no_repeat_ngram]
-            yield Translation(line.text, [Candidate(text, -float(n), -float(n), []) for n, text in enumerate(some)])
+            yield Translation(line.text, [Candidate(text, -1.0 - n, -1.0 - n, []) for n, text in enumerate(some)])
 
 
 def made(
@@ -46,8 +48,15 @@ def made(
 
 def test_what_is_broken_is_searched_again_until_it_is_not() -> None:
     found, search = made(list(SAID), Request(guard=True))
-    assert [one.text for one in found] == ["der Hund", "ein Salat", "150 Hunde", "rotes Haus", "so it is and was"]
-    assert [one.broken for one in found] == [[], ["loop"], ["numbers"], ["empty"], ["copy"]]
+    assert [one.text for one in found] == [
+        "der Hund",
+        "ein Salat",
+        "150 Hunde",
+        "rotes Haus",
+        "so it is and was",
+        SAID[TAGS][0],
+    ]
+    assert [one.broken for one in found] == [[], ["loop"], ["numbers"], ["empty"], ["copy"], []]
     better, worse = "and gave way to a better one", "and others are no better; look at it"
     assert [one.warnings for one in found] == [
         [],
@@ -55,8 +64,9 @@ def test_what_is_broken_is_searched_again_until_it_is_not() -> None:
         [f"the translation was broken (numbers) {better}"],
         [f"the translation was broken (empty) {better}"],
         [f"the translation was broken (copy) {worse}"],
+        [],
     ]
-    assert [texts for texts, _, _ in search.asked] == [list(SAID), list(SAID)[1:], list(SAID)[1:]]
+    assert [texts for texts, _, _ in search.asked] == [list(SAID), list(SAID)[1:5], list(SAID)[1:5]]
     first, second, third = (decode for _, decode, _ in search.asked)
     assert first == decode(beam_size=2)
     assert [(one.beam_size, one.no_repeat_ngram, one.min_length) for one in (second, third)] == [(8, 3, 1), (8, 2, 1)]
