@@ -285,6 +285,8 @@ def _write(data: bytes, target: Path | None) -> None:
 def _told(outcome: "Outcome", name: str, target: Path | None, form: str, messages: Messages) -> dict[str, Any]:
     """Say what became of a document; returns what a page says of it."""
     doubtful = outcome.doubtful
+    for caution in outcome.cautions:
+        messages.warn(f"{name}: {caution}")
     for answer in doubtful:
         for warning in answer.warnings:
             messages.warn_of(f"{name}, {answer.segment.where}", warning)

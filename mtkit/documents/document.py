@@ -125,6 +125,19 @@ class Document(ABC):
             DataError: it is no document of this format; names the place.
         """
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Of source and target, as the document says; "": it does not."""
+        return "", ""
+
+    def cautions(self) -> list[str]:
+        """What is odd about translating it so, once its segments are known."""
+        made = []
+        for side, said, wanted in zip(("source", "target"), self.languages, self.options.languages, strict=True):
+            if said and _primary(said) != _primary(wanted):
+                made.append(f"its {side} language is {said[:20]!r} by what it says, and this model's is {wanted!r}")
+        return made
+
     def written(self, edits: Iterable[Edit]) -> bytes:
         """The document with what changes in it.
 
@@ -185,6 +198,10 @@ class Document(ABC):
         for number, line in enumerate(self.text.split("\n"), 1):
             if len(line) > LONGEST:
                 raise DataError(f"{self.options.name}, line {number}: longer than {LONGEST:,}; expected {self.expects}")
+
+
+def _primary(code: str) -> str:
+    return code.replace("_", "-").split("-")[0].lower()
 
 
 def replacing(document: Document, source: Marked, start: int, end: int, **more: str) -> Segment:

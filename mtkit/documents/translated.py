@@ -79,11 +79,13 @@ class Outcome:
         data: its bytes.
         answers: of the segments that were translated, in order.
         kept: segments that were translated already.
+        cautions: what is odd about all of it.
     """
 
     data: bytes
     answers: list[Answer] = field(default_factory=list)
     kept: int = 0
+    cautions: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> list[Answer]:
@@ -116,7 +118,7 @@ def translate(document: Document, search: Search) -> Outcome:
     told = dict(zip(lines, search(lines), strict=True))
     answers = [_answer(one, told) for one in asked]
     edits = [edit for one in answers for edit in _edits(one)]
-    return Outcome(document.written(edits), answers, len(segments) - len(wanted))
+    return Outcome(document.written(edits), answers, len(segments) - len(wanted), document.cautions())
 
 
 def _joints(pair: tuple[str, str]) -> tuple[str, str]:

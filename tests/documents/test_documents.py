@@ -121,6 +121,19 @@ def test_what_comes_back_without_its_markup_or_empty_is_not_taken() -> None:
     assert NOT_WHOLE.startswith("its markup")
 
 
+def test_a_document_in_other_languages_is_warned_of() -> None:
+    said = {
+        "po": 'msgid ""\nmsgstr "Language: {}\\n"\n\nmsgid "a"\nmsgstr ""\n',
+        "xliff": '<xliff version="1.2"><file source-language="en-US" target-language="{}"/></xliff>',
+        "html": '<html lang="{}">',
+    }
+    for name, text in said.items():
+        other = outcome(name, text.format("fr_FR")).cautions
+        assert ["fr_FR" in one for one in other] == [True], name
+        same = "en" if name == "html" else "de_AT"
+        assert outcome(name, text.format(same)).cautions == outcome(name, text.format("")).cautions == []
+
+
 def test_formats_are_known_by_the_end_of_a_name() -> None:
     assert format_of(Path("a/b.DE.PO")) == "po"
     assert format_of(Path("x.po.gz")) == "po"
