@@ -71,7 +71,7 @@ def test_words_turned_round_twice_are_the_document(sample: str) -> None:
 def test_a_document_that_is_cut_anywhere_is_refused_in_a_line_or_read(sample: str) -> None:
     data = SAMPLES[sample]
     said = list[str]()
-    for end in range(0, len(data), max(1, len(data) // 200)):
+    for end in range(0, len(data), max(1, len(data) // 100)):
         try:
             outcome(kind(sample), data[:end], ALL)
         except DataError as error:
