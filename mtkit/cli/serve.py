@@ -92,7 +92,8 @@ def command(
 
         return Translator.load(path, device=device, **flags)
 
-    logging.basicConfig(format="%(message)s", level=logging.INFO if not quiet else logging.ERROR)
+    logging.basicConfig(format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("mtkit.server").setLevel(logging.ERROR if quiet else logging.INFO)
     serve(
         paths,
         load,

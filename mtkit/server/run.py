@@ -94,7 +94,7 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
     app = make(service, access, kept, Settings(serving.largest, serving.origins, serving.has_page))
     config = uvicorn.Config(
         app,
-        log_level="info" if serving.logs_requests else "warning",
+        log_level="info" if serving.logs_requests else "error",  # who sends nonsense must not fill logs
         access_log=serving.logs_requests,
         lifespan="off",
         ws="none",

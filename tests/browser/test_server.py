@@ -36,14 +36,14 @@ class Visit:
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("request", lambda r: self.hosts.add("/".join(r.url.split("/")[:3])))
         self.page.goto(server.url)
-        self.page.wait_for_function("document.getElementById('to').value === 'de'")
+        self.page.wait_for_selector("#to option[value=de]", state="attached")
         self.server = server
 
     def type(self, text: str) -> str:
         """Type text; its translation."""
         with self.page.expect_response("**/page/translate"):
             self.page.fill("#source", text)
-        self.page.wait_for_function("!document.getElementById('target').classList.contains('old')")
+        self.page.wait_for_selector("#target:not(.old)")
         return str(self.page.inner_text("#target"))
 
     def clean(self) -> None:
