@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 # What every span has; a line without is not looked at any further.
-TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]")
+TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]|\[X\d")
 
 _LETTER = "A-Za-z0-9_\u00c0-\u024f"  # not \w: other scripts go on without a space ("%d个", "a@b.org에")
 _URL = r"[!#-;=?@A-Z^_a-z{}~\u00c0-\u052f]"
@@ -51,6 +51,7 @@ _FORMS = {  # tried in this order
         r"\{\s*[A-Z]+\([^{}()]{0,100}\)\s*\}",
         r"[#$@%]?\{ ?[!-@A-Z\[-`a-z|~\u00c0-\u052f]{0,80} ?\}",
         r"<<[\w .-]{1,60}>>",
+        r"\[X\d{1,6}X\]",  # what Weblate hides placeholders behind
         r"__(?<!\w__)[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,60}__(?!\w)",
         r"\$\((?!\d)[\w.-]{1,60}\)",
         r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",

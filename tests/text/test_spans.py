@@ -39,6 +39,7 @@ FOUND = [
     ("write to a.b+c@ex-1.co.uk or mailto:x@ex.org.", ["a.b+c@ex-1.co.uk", "mailto:x@ex.org"]),
     ("me@ex.org에 @user example.com/x 192.168.0.1:80", ["me@ex.org", "@user", "example.com/x", "192.168.0.1:80"]),
     ("<<first name>> of __FIRST_NAME__, __init__", ["<<first name>>", "__FIRST_NAME__", "__init__"]),
+    ("[X7X] has [X12X]files", ["[X7X]", "[X12X]"]),
     ("<!DOCTYPE html> <B>x</b>", ["<!DOCTYPE html>", "<B>", "</b>"]),
     ("hello :wave: @count@", [":wave:", "@count@"]),
     (r"one\ntwo\tThree \"x\" \u00e9", [r"\n", r"\t", r"\"", r"\"", r"\u00e9"]),
@@ -72,6 +73,7 @@ NOTHING = [
     "a \\ b \\textbf",
     "and/or, 1/2, he/she",
     "snake_case_name, ____, a__b__c, << x",
+    "[X] [x7x] [X7] [XX]",
     "`code` and 'quotes' and #tags",
     "",
 ]
