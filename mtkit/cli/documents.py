@@ -72,6 +72,11 @@ class Documents:
     marked: str
     review: Path | None
 
+    @property
+    def targets(self) -> list[Path | None]:
+        """Where they are written."""
+        return [target for *_, target in self.files]
+
 
 def asked(
     files: Sequence[Path],
@@ -91,7 +96,7 @@ def asked(
     Raises:
         DataError: a file that cannot be read, or written.
     """
-    from mtkit.documents.document import format_of, names
+    from mtkit.documents.formats import format_of, names
     from mtkit.registry import nearest
     from mtkit.text.compression import STDIN
 
@@ -113,7 +118,7 @@ def asked(
     if LINES in kinds:
         path = files[kinds.index(LINES)]
         raise typer.BadParameter(f"{path} is lines, other FILES are documents: translate them apart, or name --as")
-    if flag := next((flag for flag, there in others.items() if there), None):
+    if flag := next((flag for flag, is_there in others.items() if is_there), None):
         raise typer.BadParameter(f"{flag} is for lines of text, and this is {kinds[0]} (--as {LINES}: it is lines)")
     if marked not in MARKS:
         raise typer.BadParameter(f"--mark is {', '.join(MARKS[:-1])} or {MARKS[-1]}, not {marked!r}")
@@ -179,7 +184,8 @@ def run(
     messages: Messages,
 ) -> None:
     """Translate documents, each written when it is whole."""
-    from mtkit.documents.document import Options, opened
+    from mtkit.documents.document import Options
+    from mtkit.documents.formats import opened
     from mtkit.documents.translated import translate
     from mtkit.text.compression import STDIN
 
@@ -279,6 +285,8 @@ def _write(data: bytes, target: Path | None) -> None:
 def _told(outcome: "Outcome", name: str, target: Path | None, form: str, messages: Messages) -> dict[str, Any]:
     """Say what became of a document; returns what a page says of it."""
     doubtful = outcome.doubtful
+    for caution in outcome.cautions:
+        messages.warn(f"{name}: {caution}")
     for answer in doubtful:
         for warning in answer.warnings:
             messages.warn_of(f"{name}, {answer.segment.where}", warning)

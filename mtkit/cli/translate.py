@@ -153,8 +153,8 @@ def command(
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
     for path in filter(None, (None if whole else file, prefix)):
         must_exist(path)
-    if not many and not whole:
-        check_output(output, file, prefix, glossary, *(memory or []))
+    for place in whole.targets if whole else () if many else (output,):
+        check_output(place, None if whole else file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)

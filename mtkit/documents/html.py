@@ -86,6 +86,10 @@ class HTML(Document):
                 self._see(token)
         return [*made, *self._of_run(run)]
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        return (self.text[self._language.start : self._language.end] if self._language else ""), ""
+
     def _see(self, token: Token) -> None:
         """Which language the document says it is in."""
         for found in _ATTRIBUTE.finditer(self.text, token.start, token.end):

@@ -5,7 +5,7 @@ Only members in which something is translated are written; see `zip.py`.
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -52,7 +52,7 @@ class Part(XMLDocument):
 
         def write(texts: Sequence[str], _: bool) -> Iterator[Edit]:
             whole = texts[-1]
-            for (one, (_, first, last)), text in zip(inside, texts, strict=False):  # the last is its own
+            for (one, (_marked, first, last)), text in zip(inside, texts, strict=False):  # the last is its own
                 begun, ended = self.events[one].start, self.events[self.events[one].partner].end
                 new = self.text[begun:first] + text + self.text[last:ended]
                 whole = whole.replace(self.text[begun:ended], new, 1)
@@ -79,7 +79,7 @@ class Office(Document):
     binary = True
     members: ClassVar[re.Pattern[str]] = re.compile("")
     needed: ClassVar[str] = ""
-    part: ClassVar[Callable[[bytes, Options], Part]]
+    part: ClassVar[type[Part]]
 
     def __init__(self, data: bytes, options: Options) -> None:
         self.options = options

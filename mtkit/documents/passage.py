@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from mtkit.documents import icu
+from mtkit.documents import accelerator, icu
 from mtkit.documents.marked import CODE, Marked
 from mtkit.text import spans
 from mtkit.text.sentences import sentences
@@ -41,6 +41,7 @@ class Block:
         ends: how its lines end, with what the next ones begin with; "": it has one line.
         width: characters of its longest line.
         lines: how many it has.
+        signs: of each sentence, the key of a menu that was taken out of it.
     """
 
     sentences: list[str]
@@ -48,6 +49,7 @@ class Block:
     ends: str = ""
     width: int = 0
     lines: int = 1
+    signs: tuple[str, ...] = ()
 
 
 class Passage:
@@ -62,7 +64,7 @@ class Passage:
     def __init__(self, marked: Marked, breaks: str, joints: tuple[str, str]) -> None:
         self.marked, self.joints = marked, joints
         self.parts: list[str | Block] = []
-        self.even = breaks == "lines"
+        self.even, self._of_menus = breaks == "lines", breaks == "guess" and not marked.codes
         for translated, some in icu.variants(marked.text) or [(True, marked.text)]:
             if translated:
                 self._read(some, breaks)
@@ -146,7 +148,9 @@ class Passage:
         width = max(map(self.marked.width, text.split("\n"))) if breaks else 0
         found = self._sentences(self.joints[0].join(lines))
         gaps = [before[len(before.rstrip()) :] for before in found[:-1]]
-        block = Block([one.strip() for one in found], gaps, breaks[0] if breaks else "", width, len(lines))
+        texts = [accelerator.taken(one.strip()) if self._of_menus else (one.strip(), "") for one in found]
+        sentences, signs = [text for text, _ in texts], tuple(sign for _, sign in texts)
+        block = Block(sentences, gaps, breaks[0] if breaks else "", width, len(lines), signs)
         self.parts += [text[:start], block, text[end:]]
 
     def _sentences(self, text: str) -> list[str]:
@@ -169,10 +173,10 @@ class Passage:
         return made
 
     def _put(self, block: Block, translations: Iterator[str]) -> str:
-        joint = self.joints[1]
-        made = next(translations)
-        for gap in block.gaps:
-            made += (joint if gap in ("", " ") else gap) + next(translations)
+        joint, made = self.joints[1], ""
+        for gap, sign in zip(["", *block.gaps], block.signs, strict=True):
+            between = (joint if gap in ("", " ") else gap) if made else ""
+            made += between + accelerator.put(next(translations), sign)
         if not block.ends:
             return made
         words = self._words(made)

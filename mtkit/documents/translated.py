@@ -79,11 +79,13 @@ class Outcome:
         data: its bytes.
         answers: of the segments that were translated, in order.
         kept: segments that were translated already.
+        cautions: what is odd about all of it.
     """
 
     data: bytes
     answers: list[Answer] = field(default_factory=list)
     kept: int = 0
+    cautions: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> list[Answer]:
@@ -128,7 +130,7 @@ class Sentences:
         told = dict(zip(self.lines, translations, strict=True))
         answers = [_answer(one, told) for one in self._asked]
         edits = [edit for one in answers for edit in _edits(one)]
-        return Outcome(self._document.written(edits), answers, self._kept)
+        return Outcome(self._document.written(edits), answers, self._kept, self._document.cautions())
 
 
 def translate(document: Document, search: Search) -> Outcome:

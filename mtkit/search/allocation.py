@@ -23,7 +23,6 @@ from mtkit.search.sentence import Group, Sentence
 
 KEPT = ("size_B", "limits_B", "asked_B", "states_BK", "left_BKG")
 STARTS = 4  # pieces that bring a hypothesis on and are looked at, beside those that are the likeliest
-PATIENCE = 2  # of hypotheses that have said all and ended
 MOST = 48  # places more than a beam has, at most: beyond, the banks of hypotheses that have said less may go without
 
 
@@ -60,6 +59,8 @@ class Allocated:
     left_BKG: Tensor
     most: int
     """Places of the sentence that has most."""
+    enough: int
+    """When so many have ended others would only go on to their greatest length."""
 
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
@@ -89,10 +90,7 @@ class Allocated:
         order_BM, over_BM = self._order(scores_BX, banks_BX, ended_B)
         places_BM = torch.arange(order_BM.shape[1], device=order_BM.device).expand_as(order_BM)
         # By the sentence alone: what it is searched with must not change that.
-        over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
-        # When some have ended, those that have not said all by then would only go on to their greatest length.
-        late_B1 = (ended_B >= PATIENCE).unsqueeze(1)
-        over_BM |= late_B1 & (banks_BX.gather(1, order_BM) < self.asked_B.unsqueeze(1))
+        over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.enough).unsqueeze(1)
         best_BM = scores_BX.gather(1, order_BM).masked_fill(over_BM, -inf)
         return best_BM, parents_BX.gather(1, order_BM), pieces_BX.gather(1, order_BM)
 
@@ -155,8 +153,12 @@ class Allocated:
         return replace(self, automata=self.automata.keep(sentences), **kept)
 
 
-def make(context: Context) -> Allocated:
-    """By decode.beam_size, and what the sentences have to say."""
+def make(context: Context, n_best: int) -> Allocated:
+    """By decode.beam_size, and what the sentences have to say.
+
+    Args:
+        n_best: hypotheses that are wanted of each.
+    """
     begins_V, leaves_V = context.edges
     groups = [[_in_numbers(context, group) for group in sentence.groups] for sentence in context.sentences]
     kept: dict[tuple[Group, ...], Automaton] = {}
@@ -181,6 +183,7 @@ def make(context: Context) -> Allocated:
         left_BG.new_zeros(len(groups), 1),
         left_BG.unsqueeze(1),
         max(sizes),
+        max(n_best, 1 + beam // 2),
     )
 
 

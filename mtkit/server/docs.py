@@ -46,7 +46,7 @@ def ways(document: dict[str, Any], base: str) -> list[dict[str, Any]]:
         for method, told in methods.items():
             content = told.get("requestBody", {}).get("content", {})
             is_file = list(content) == ["multipart/form-data"]
-            schema = next(iter(content.values()), {}).get("schema", {})
+            (schema,) = [one["schema"] for one in content.values()][:1] or [{}]
             fields = [
                 {
                     "name": name,

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from mtkit import registry
 from mtkit.documents import html as documents
-from mtkit.documents.document import Options, format_of, opened
+from mtkit.documents.document import Options
+from mtkit.documents.formats import format_of, opened
 from mtkit.documents.translated import Sentences
 from mtkit.errors import DataError, MtkitError
 

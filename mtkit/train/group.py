@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 QUICK = timedelta(minutes=2)  # within an update; so long a link may be cut
 PATIENT = timedelta(minutes=15)  # while one validates or writes
 LONG = timedelta(days=7)  # while the first prepares the text
+SETTLES, SETTLING = (2, 9), 0.5  # the first torch that surely ends well by itself; seconds that others are given
 BUCKET = 1 << 22  # numbers that are summed at a time
 PLACE = re.compile(r"^\[[^\]]*:\d+\] ")  # in whose source an error was made
 
@@ -157,6 +158,7 @@ class Processes:
         """Have done with it."""
         import torch.distributed as dist
 
+        _settle()
         dist.destroy_process_group()
 
     def let_go(self) -> None:
@@ -164,6 +166,7 @@ class Processes:
         import torch.distributed as dist
 
         groups = (self._patient, self._long)
+        _settle()
         del self._patient, self._long, self._waiting  # what nobody holds closes its connections
         for one in groups:
             dist.destroy_process_group(one)
@@ -269,6 +272,17 @@ class Processes:
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
                 f"{self.rank}: {short(error)}); the same command goes on from the last checkpoint"
             ) from None
+
+
+def _settle() -> None:
+    """Wait until torch's threads have let go of the tensors that they carried, for which they need Python's lock.
+
+    Before torch 2.8 a group that ends holds that lock while it waits for its threads: for ever, if one still wants it.
+    """
+    from torch import __version__ as version
+
+    if tuple(map(int, version.split(".")[:2])) < SETTLES:
+        time.sleep(SETTLING)
 
 
 class Gone(WorkerError):

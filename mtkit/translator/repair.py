@@ -32,9 +32,8 @@ class Repair:
 
     def looked_at(self, translation: Translation) -> Translation:
         """With what is broken; what no model has said is not."""
-        wrong = (
-            self._broken(translation.source, translation.text) if any(c.tokens for c in translation.candidates) else []
-        )
+        said = translation.candidates and translation.candidates[0].logprob
+        wrong = self._broken(translation.source, translation.text) if said else []
         return replace(translation, broken=wrong) if wrong else translation
 
     def is_broken(self, translation: Translation) -> bool:

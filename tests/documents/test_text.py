@@ -46,6 +46,17 @@ def test_sentences_are_cut_where_they_end_alone() -> None:
     ]
 
 
+def test_keys_of_menus_are_taken_out_and_put_in() -> None:
+    for text, without in {"_Open": "Open", "E_xit": "Exit", "Save &As...": "Save As...", "_Über": "Über"}.items():
+        assert wanted(text) == [without]
+    for text in ("Q&A", "AT&T", "my_name", "see My_name here_", "a _b _c", "&lt;x", "Copy & paste", "x_y_z"):
+        assert wanted(text) == [text]
+    said = {"_Save": "_Speichern", "_Close": "Schließen _c", "E_xit": "_Beenden", "_No": "1"}
+    for text, translation in said.items():
+        answer = [Told(translation.replace("_", ""))]
+        assert made("text", text, search=lambda lines, answer=answer: answer) == translation  # type: ignore[misc]
+
+
 def test_languages_without_spaces_between_sentences() -> None:
     text = "これは本です。あれは猫です。\n"
     assert made("text", text, Options("x", ("ja", "en")), lambda lines: [Told("A cat.") for _ in lines]) == (

@@ -65,7 +65,7 @@ def test_names_that_are_none_or_taken(tmp_path: Path) -> None:
 
 def test_a_rate_fills_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(under_test.time, "monotonic", lambda: now)
+    monkeypatch.setattr("mtkit.server.access.time.monotonic", lambda: now)
     access = Access(limits=Limits(per_minute=6))
     client = access.client("", "192.0.2.1")
     for _ in range(6):

@@ -65,7 +65,7 @@ def numbered(name: str, count: int) -> list[str]:
 def test_requests_of_like_settings_go_together(made: Made) -> None:
     batcher, stub, give = made()
     several = Asked(Request(n_best=2))
-    wide = Asked(Request(), Decode(beam_size=9))
+    wide = Asked(Request(), Decode.model_validate({"beam_size": 9}))
     futures = [
         give("a1", "a2"),
         give("b1", asked=several),

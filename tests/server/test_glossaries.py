@@ -32,7 +32,8 @@ def test_terms_reach_search_by_their_name(serve: Serve) -> None:
     for _ in range(2):
         assert served.ask("/v2/translate", asked).status == 200
     (_, first), (_, second) = served.stubs["en-de"].asked
-    assert first.glossary is second.glossary is not None  # so that requests with it go together
+    assert first.glossary is not None
+    assert first.glossary is second.glossary  # so that requests with it go together
     assert [one.target for one in first.glossary.find("a dog, a big house")] == ["Hund", "Villa"]
     for wrong in ({"source_lang": ""}, {"target_lang": "FR"}):
         answer = served.ask("/v2/translate", asked | wrong)

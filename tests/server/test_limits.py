@@ -53,7 +53,10 @@ def test_whoever_goes_amid_his_request(serve: Serve) -> None:
         async def receive() -> dict[str, Any]:
             return parts.pop(0)
 
-        parts = [{"type": "http.request", "body": BODY[:9], "more_body": True}, {"type": "http.disconnect"}]
+        parts: list[dict[str, Any]] = [
+            {"type": "http.request", "body": BODY[:9], "more_body": True},
+            {"type": "http.disconnect"},
+        ]
         said: list[Any] = []
 
         async def send(message: Any) -> None:

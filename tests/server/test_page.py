@@ -32,7 +32,7 @@ def real(bundles: dict[str, Path]) -> Any:
         def __init__(self) -> None:
             self.stubs = {}
             self.batcher = Batcher(1)
-            self.service = Service(Models([bundles["en-de"]], Translator.load), self.batcher)  # type: ignore[arg-type]
+            self.service = Service(Models([bundles["en-de"]], Translator.load), self.batcher)
             self.stored = Stored()
             self.app = make(self.service, Access(), Holdings(self.stored, Glossaries()), Settings())
 

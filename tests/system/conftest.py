@@ -37,4 +37,4 @@ def folder(tmp_path: Path) -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Of `make faults`, what was survived how often."""
     for (command, fault), count in sorted(COUNTS.items()):
-        terminalreporter.write_line(f"{command:<28}{fault:<22}{count:>5}")
+        terminalreporter.write_line(f"{command:<36}{fault:<22}{count:>5}")

@@ -35,7 +35,7 @@ class Searching:
         for line in lines:
             every = SAID[line.text]
             some = {0: every[:1], 3: every[:-1] or every, 2: every}[decode.no_repeat_ngram]
-            yield Translation(line.text, [Candidate(text, -float(n), -float(n), ["a"]) for n, text in enumerate(some)])
+            yield Translation(line.text, [Candidate(text, -1.0 - n, -1.0 - n, []) for n, text in enumerate(some)])
 
 
 def made(
@@ -66,7 +66,7 @@ def test_what_is_broken_is_searched_again_until_it_is_not() -> None:
         [f"the translation was broken (copy) {worse}"],
         [],
     ]
-    assert [texts for texts, _, _ in search.asked] == [list(SAID), list(SAID)[1:5], [list(SAID)[n] for n in (2, 3, 4)]]
+    assert [texts for texts, _, _ in search.asked] == [list(SAID), list(SAID)[1:5], list(SAID)[1:5]]
     first, second, third = (decode for _, decode, _ in search.asked)
     assert first == decode(beam_size=2)
     assert [(one.beam_size, one.no_repeat_ngram, one.min_length) for one in (second, third)] == [(8, 3, 1), (8, 2, 1)]
@@ -115,7 +115,7 @@ def test_a_model_that_says_one_word_again_and_again() -> None:
     target = small.members[0].target_tokenizer
     piece = target.encode(["Hund"])[0][0]
     small.members[0].model.output.bias_V.data[piece] += 30
-    plain, guarded = small.translate(LINES[0], guard=False), small.translate(LINES[0])
+    plain, guarded = small.translate(LINES[0]), small.translate(LINES[0], guard=True)
     assert "loop" in guarded.broken
     assert guarded.text != plain.text
     assert small.translate("", guard=True).candidates == []
