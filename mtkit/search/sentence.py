@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mtkit.search.nearest import Example
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -12,11 +14,13 @@ class Sentence:
         sources: ids as each model's source tokenizer makes them, without their end; none may be empty.
         prefix: ids of pieces that the translation begins with.
         number: with the seed, what chance depends on.
+        examples: translations of like sentences, which steer the search.
     """
 
     sources: Sequence[list[int]]
     prefix: Sequence[int] = ()
     number: int = 0
+    examples: Sequence[Example] = ()
 
 
 @dataclass(frozen=True)

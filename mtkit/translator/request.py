@@ -6,6 +6,9 @@ from typing import Any
 
 from mtkit.search.batched import Sampling
 
+MODEL, MEMORY = "model", "memory"
+STEERED = f"{MODEL}, {MEMORY}"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -47,8 +50,8 @@ class Translation:
     """Best first, no text twice but among draws; empty for a blank line."""
     warnings: list[str] = field(default_factory=list)
     """What was done with the line that its writer may not expect."""
-    origin: str = "model"
-    """Who says so: the model, or a memory."""
+    origin: str = MODEL
+    """Who says so: "model"; "memory"; or "model, memory", the model, steered by what a memory has of like lines."""
 
     @property
     def text(self) -> str:
