@@ -42,6 +42,14 @@ def command(
         int,
         typer.Option("--extend", min=0, metavar="N", help="Pieces that its vocabulary gets for this text."),
     ] = 0,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            "--memory",
+            metavar="FILE",
+            help="Train nothing: add the pairs to this translation memory, a .tsv, for mtkit translate --memory.",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; what the run's folder holds is kept beside it.")
     ] = False,
@@ -53,6 +61,12 @@ def command(
 ) -> None:
     """Train a model on, for a text of yours, and write one that is fit for it; says what that changed."""
     messages = Messages(quiet, verbose)
+    if memory:
+        of_training = {"--out": out, "--dev": dev, "--minutes": minutes, "--extend": extend, "--fresh": fresh}
+        if given := [flag for flag, value in (of_training | {"--set": set_}).items() if value]:
+            raise typer.BadParameter(f"{given[0]} is of training, and with --memory nothing is trained: leave one out")
+        _remember(model, text, memory, device, threads, messages)
+        return
     from mtkit.jobs.adapt import prepare
     from mtkit.ops.device import set_threads
 
@@ -89,3 +103,17 @@ def _show(facts: "TrainingFacts", messages: Messages) -> None:
         messages.say(f"{one.text} ({one.pairs:,} pairs): {told(one.before)} -> {told(one.after)}")
     if facts.share < 1:
         messages.say(f"{facts.share:.0%} of what was learnt is in it, so that little of the parent is forgotten")
+
+
+def _remember(
+    model: Path, text: list[Path], memory: Path, device: str, threads: int | None, messages: Messages
+) -> None:
+    """Add pairs to a memory, and say what became of them."""
+    from mtkit.jobs.adapting.remembering import remember
+    from mtkit.ops.device import set_threads
+
+    set_threads(threads)
+    made = remember(model, text, memory, device=device, listener=messages)
+    counts = {"new": made.new, "put right": made.corrected, "known": made.known, "left out (blank)": made.left_out}
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no pairs"
+    messages.say(f"{memory}: {told}; {made.size:,} in all; try: mtkit translate -m {model} --memory {memory}")

@@ -61,7 +61,19 @@ def command(
         typer.Option(
             "--memory",
             metavar="TEXT",
-            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+            help="Parallel text: its sources are answered with its targets, and steer search for lines that are like "
+            "them; repeatable.",
+        ),
+    ] = None,
+    fuzzy: Annotated[
+        float | None,
+        typer.Option(
+            "--fuzzy",
+            min=0,
+            max=1,
+            metavar="LIKENESS",
+            help="Of --memory: how like a line what steers it must be at least; 1: only what is the same counts. "
+            "Default: 0.3.",
         ),
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
@@ -101,6 +113,8 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
+    if fuzzy is not None and not memory:
+        raise typer.BadParameter("--fuzzy has an effect with --memory only")
     many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
     if many and (prefix or interactive or memory):
@@ -123,12 +137,13 @@ def command(
     remembered = None
     if memory:
         from mtkit.text.memory import Memory
-        from mtkit.translator.memory import Remembering
+        from mtkit.translator.memory import LEAST, Remembering
 
         remembered = Memory(memory, (translator.source_lang, translator.target_lang))
         check_output(output, *remembered.files)  # which languages its names end in is known only now
         messages.detail(f"memory: {len(remembered):,} sources")
-        translator = Remembering.of(translator, remembered)
+        fuzzy = LEAST if fuzzy is None else fuzzy
+        translator = Remembering.of(translator, remembered, fuzzy)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -158,7 +173,7 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        asked = (request, form, scores, align, *([*remembered.identity, fuzzy] if remembered else ()))
         work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:
