@@ -40,7 +40,8 @@ class EnsembleState:
     def keep(self, sentences: Tensor) -> "EnsembleState":
         """See search.State."""
         ruled_out_BC = None if self.ruled_out_BC is None else self.ruled_out_BC[sentences]
-        nearest = tuple(one.keep(sentences) for one in self.nearest)
+        kept = [one.keep(sentences) for one in self.nearest]
+        nearest = tuple(one for one in kept if one is not None)  # of all models or of none
         return EnsembleState(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC, nearest)
 
     @property

@@ -6,12 +6,12 @@ pieces is mixed with the model's, with a weight that falls with the distance of 
 after Khandelwal et al. 2021). A state is what the output layer compares its pieces with. Distances are relative to the
 lengths of both states, so that they mean the same for every model. Must not know models or text.
 
-Dimensions: B sentences, K hypotheses of each, M keys of a sentence, U pieces among their values, L pieces of an
-example, E width of a state, V vocabulary.
+Dimensions: B sentences, R of them that are steered, K hypotheses of each, M keys of a sentence, U pieces among their
+values, L pieces of an example, E width of a state, V vocabulary.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -42,18 +42,21 @@ class Example:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The keys of some sentences, of one model.
+    """The keys of those of some sentences that are steered, of one model.
 
     Attributes:
-        pieces_BU: search's numbers of the values; where there are fewer, any piece that can be said.
-        spread_BMU: one where the value of a key is that piece, else zero.
+        steered_B: true of those sentences; places_R: which they are.
+        pieces_RU: search's numbers of the values; where there are fewer, any piece that can be said.
+        spread_RMU: one where the value of a key is that piece, else zero.
     """
 
-    keys_BME: Tensor
-    squares_BM: Tensor
-    far_BM: Tensor
-    pieces_BU: Tensor
-    spread_BMU: Tensor
+    steered_B: Tensor
+    places_R: Tensor
+    keys_RME: Tensor
+    squares_RM: Tensor
+    far_RM: Tensor
+    pieces_RU: Tensor
+    spread_RMU: Tensor
 
     temperature: ClassVar[float] = TEMPERATURE
     reach: ClassVar[float] = REACH
@@ -68,30 +71,36 @@ class Nearest:
 
         Args:
             model: which one of each example's keys.
-            given: examples of each sentence; none is as good as some.
+            given: examples of each sentence, of one at least.
             numbers: search's numbers of pieces.
             other: search's number of a piece that can always be said.
         """
-        values = [[value for one in some for value in one.values] for some in given]
-        among = [sorted(set(some)) for some in values]
+        places = [b for b, some in enumerate(given) if some]
+        values = [[value for one in given[b] for value in one.values] for b in places]
+        among = [sorted(set(mine)) for mine in values]
         M, U = max(map(len, values)), max(map(len, among))
-        key = next(one.keys[model] for some in given for one in some)
-        keys_BME = key.new_zeros(len(given), M, key.shape[1])
-        far_BM = key.new_full((len(given), M), FAR)
-        spread_BMU = key.new_zeros(len(given), M, U)
-        pieces = [[*numbers(some), *[other] * (U - len(some))] for some in among]
-        for b, (some, mine) in enumerate(zip(given, values, strict=True)):
-            if some:
-                torch.cat([one.keys[model] for one in some], out=keys_BME[b, : len(mine)])
-                far_BM[b, : len(mine)] = 0
-                places = {piece: place for place, piece in enumerate(among[b])}
-                spread_BMU[b, list(range(len(mine))), [places[value] for value in mine]] = 1
-        pieces_BU = torch.tensor(pieces, device=key.device)
-        return cls(keys_BME, keys_BME.square().sum(2), far_BM, pieces_BU, spread_BMU)
+        keys = [torch.cat([one.keys[model] for one in given[b]]) for b in places]
+        device = keys[0].device
+        far_RM = keys[0].new_full((len(places), M), FAR)
+        spread_RMU = keys[0].new_zeros(len(places), M, U)
+        for r, (mine, few) in enumerate(zip(values, among, strict=True)):
+            far_RM[r, : len(mine)] = 0
+            spread_RMU[r, range(len(mine)), [few.index(value) for value in mine]] = 1
+        keys_RME = torch.nn.utils.rnn.pad_sequence(keys, batch_first=True)
+        pieces_RU = torch.tensor([[*numbers(few), *[other] * (U - len(few))] for few in among], device=device)
+        steered_B = torch.tensor(list(map(bool, given)), device=device)
+        places_R = torch.tensor(places, device=device)
+        return cls(steered_B, places_R, keys_RME, keys_RME.square().sum(2), far_RM, pieces_RU, spread_RMU)
 
-    def keep(self, sentences: Tensor) -> "Nearest":
-        """Those of some of the sentences."""
-        return Nearest(*(getattr(self, field.name).index_select(0, sentences) for field in fields(self)))
+    def keep(self, sentences: Tensor) -> "Nearest | None":
+        """Those of some of the sentences; None: there are none."""
+        steered_B = self.steered_B.index_select(0, sentences)
+        places_R = steered_B.nonzero().squeeze(1)
+        if not len(places_R):
+            return None
+        rows_R = (self.steered_B.cumsum(0) - 1).index_select(0, sentences.index_select(0, places_R))
+        tables = (self.keys_RME, self.squares_RM, self.far_RM, self.pieces_RU, self.spread_RMU)
+        return Nearest(steered_B, places_R, *(table.index_select(0, rows_R) for table in tables))
 
     def mix(self, logits_BKV: Tensor, states_BKE: Tensor) -> None:
         """Make of the logits of a model those of the mixture, but for a number that is the same for all pieces.
@@ -99,15 +108,21 @@ class Nearest:
         Where weights are w, of a piece that a key tells the probability p becomes (1 - w) p + w q, of every other one
         (1 - w) p. So, all divided by 1 - w, only few logits change: by log(1 + w q / ((1 - w) p)).
         """
-        squares_BKM = states_BKE.square().sum(2, keepdim=True) + self.squares_BM.unsqueeze(1)
-        products_BKM = states_BKE @ self.keys_BME.mT
-        far_BKM = (1 - 2 * products_BKM / squares_BKM).clamp_(min=0) + self.far_BM.unsqueeze(1)
-        weights_BK1 = self.most * (1 - far_BKM.amin(2, keepdim=True) / self.reach).clamp_(min=0) ** self.power
-        told_BKU = (far_BKM / -self.temperature).softmax(2) @ self.spread_BMU
-        pieces_BKU = self.pieces_BU.unsqueeze(1).expand(-1, logits_BKV.shape[1], -1)
-        logprobs_BKU = logits_BKV.gather(2, pieces_BKU) - log_sums(logits_BKV).unsqueeze(2)
-        gains_BKU = (told_BKU * (weights_BK1 / (1 - weights_BK1))).log() - logprobs_BKU
-        logits_BKV.scatter_add_(2, pieces_BKU, torch.logaddexp(gains_BKU, torch.zeros_like(gains_BKU)))
+        states_RKE, logits_RKV = (x.index_select(0, self.places_R) for x in (states_BKE, logits_BKV))
+        squares_RKM = states_RKE.square().sum(2, keepdim=True) + self.squares_RM.unsqueeze(1)
+        products_RKM = states_RKE @ self.keys_RME.mT
+        far_RKM = (1 - 2 * products_RKM / squares_RKM).clamp_(min=0) + self.far_RM.unsqueeze(1)
+        weights_RK1 = self.most * (1 - far_RKM.amin(2, keepdim=True) / self.reach).clamp_(min=0) ** self.power
+        told_RKU = (far_RKM / -self.temperature).softmax(2) @ self.spread_RMU
+        pieces_RKU = self.pieces_RU.unsqueeze(1).expand(-1, logits_RKV.shape[1], -1)
+        logprobs_RKU = logits_RKV.gather(2, pieces_RKU) - log_sums(logits_RKV).unsqueeze(2)
+        gains_RKU = (told_RKU * (weights_RK1 / (1 - weights_RK1))).log() - logprobs_RKU
+        added_RKU = torch.logaddexp(gains_RKU, torch.zeros_like(gains_RKU))
+        rows_RK1 = self.places_R[:, None, None] * logits_BKV.shape[1] + torch.arange(
+            logits_BKV.shape[1], device=logits_BKV.device
+        ).unsqueeze(1)
+        cells_RKU = rows_RK1 * logits_BKV.shape[2] + pieces_RKU
+        logits_BKV.view(-1).index_add_(0, cells_RKU.flatten(), added_RKU.flatten())
 
 
 def mixed(logits_V: Tensor, state_E: Tensor, given: Sequence[Example], model: int = 0) -> Tensor:
