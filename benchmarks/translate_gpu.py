@@ -8,13 +8,13 @@ kernels of another pass over some of the lines, those that take longest first. W
 
 import argparse
 import collections
-import gc
 import time
 from pathlib import Path
 
 import torch
 from torch._C._autograd import DeviceType
 
+from mtkit.cli import importing
 from mtkit.translator.request import Line
 from mtkit.translator.translator import Translator
 
@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     lines = [Line(text, number=i) for i, text in enumerate(options.input.read_text().split("\n")[:-1])]
     profiles = []
-    gc.freeze()  # as the command does
+    importing.keep()  # as the command does
     for precision in ("fp32", "bf16"):
         for beam in (1, 5):
             translator = Translator.load(options.model, device=options.device, beam_size=beam, precision=precision)

@@ -26,6 +26,8 @@ COMPILERS = {f"torch.{name}" for name in ("_decomp", "_dynamo", "_inductor", "_p
 FIRST = ("csv", "decimal", "pydantic_core", "random", "zoneinfo")
 """What is wanted while torch's library is mapped, and has a library of its own, which would wait for that."""
 LIBRARIES = ("libtorch_global_deps.so", "libtorch_cpu.so")
+OBJECTS = 200_000
+"""New ones after which circles among them are looked for."""
 
 
 def ahead() -> None:
@@ -66,8 +68,13 @@ def load(whole: bool = False) -> None:
 
 
 def keep() -> None:
-    """All that is there now stays: hundreds of thousands of objects that need not be looked through again and again."""
+    """All that is there now stays: hundreds of thousands of objects that need not be looked through again and again.
+
+    Nor need what comes, so often: sixteen thousand lines that are translated together are some of it for a while, and
+    a tenth of their time went into looking whether they had ended in circles.
+    """
     gc.freeze()
+    gc.set_threshold(OBJECTS)
     atexit.unregister(_let_go)
     atexit.register(_let_go)
 

@@ -4,8 +4,9 @@ Must not know text.
 """
 
 import logging
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,10 +66,13 @@ def translate_ids(
     n_best: int = 1,
     sampling: Sampling | None = None,
     details: bool = False,
-    attention: bool = False,
+    attention: Collection[int] = (),
     ruled: bool = True,
 ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
     """Yield, batch by batch, which sentences were translated and their hypotheses, the shortest sources first.
+
+    Those whose attention is told come last, in batches of their own, or, where a batch more would cost more than to
+    look at the attention of all that are in one, with the longest of the others.
 
     Args:
         decode: the table [decode] of the config; its precision is the ensemble's matter.
@@ -76,25 +80,33 @@ def translate_ids(
         n_best: translations a sentence.
         sampling: draw instead of search.
         details: tell the scores of pieces.
-        attention: tell attention.
+        attention: places of the sentences whose attention is told.
         ruled: False: no rule acts but what is forced (prefixes, and the end at the greatest length).
 
     Raises:
         BundleError: the model's scores are not numbers.
         ConfigError: the rules leave nothing to say.
     """
-    wanted = Wanted(n_best, sampling, details, attention, ruled)
-    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].sources[0]))
+    looked, tables = frozenset(attention), in_tables(ensemble.device)
+    lengths = [len(sentence.sources[0]) + 1 for sentence in sentences]
+    order = sorted(range(len(sentences)), key=lengths.__getitem__)
+    order = [i for i in order if i not in looked] + [i for i in order if i in looked]
+    alone = len(order) - len(looked)  # from here on attention is told
     width = n_best if sampling else decode.beam_size
-    room = room_of(ensemble, decode, width, attention)
+    room = room_of(ensemble, decode, width, bool(looked))
+
+    def longest(start: int, at: int) -> int:
+        """Of the sentences from one place in the order to another."""
+        return max(lengths[order[at]], lengths[order[alone - 1]] if start < alone <= at else 0)
 
     def begun(start: int) -> _Running | None:
         if start == len(order):
             return None
-        end = start + 1
-        while end < len(order) and room.has(end + 1 - start, len(sentences[order[end]].sources[0]) + 1):
-            end += 1
+        last = len(order) if tables or start >= alone else alone
+        end = bisect_left(range(start + 1, last), True, key=lambda at: not room.has(at + 1 - start, longest(start, at)))
+        end += start + 1
         rows = order[start:end]
+        wanted = Wanted(n_best, sampling, details, order[end - 1] in looked, ruled)
         work = _batch(ensemble, [sentences[i] for i in rows], decode, vocabulary, shortlist, wanted)
         next(work)
         return _Running(rows, end, work)
@@ -112,18 +124,18 @@ def translate_ids(
                     yield done.popleft()()
                 come = next(this.work)
         except StopIteration as end:
-            step = TOGETHER if in_tables(ensemble.device) else len(this.rows)
+            step = TOGETHER if tables else len(this.rows)
             done.extend(_part(this.rows, end.value, slice(i, i + step)) for i in range(0, len(this.rows), step))
             start = this.end
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error) or len(this.rows) == 1 or not in_tables(ensemble.device):
+            if not out_of_memory(error) or len(this.rows) == 1 or not tables:
                 raise
             room, failed = room.halved(len(this.rows)), True
         if failed:
             LOG.warning("memory ran out; from now on at most %d sentences are translated together", room.sentences)
             this = following = None
             forget(ensemble.device)
-        while done and (following is None or not in_tables(ensemble.device)):
+        while done and (following is None or not tables):
             yield done.popleft()()
         this = following or begun(start)
 

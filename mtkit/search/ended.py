@@ -96,7 +96,7 @@ def hypotheses(
     B, N, T = pieces_BNT.shape
     normals = [ranking.normal(length) for length in range(T + 2)]
     by_score = bool(ranking.coverage_penalty)
-    lines = pieces_BNT.flatten(0, 1).numpy()
+    lines = pieces_BNT.flatten(0, 1).tolist()
     columns = (table.flatten().tolist() for table in (scores_BN, logprobs_BN, lengths_BN))
     made: list[list[Hypothesis]] = [[] for _ in range(B)]
     for place, (score, logprob, length) in enumerate(zip(*columns, strict=True)):
@@ -110,5 +110,5 @@ def hypotheses(
             if attention and source_lengths:
                 told += (more[-1][b, n, :length, : source_lengths[part][b]],)
         worth = score if by_score else logprob / normals[length]
-        made[b].append(Hypothesis(lines[place, : length - 1].tolist(), logprob, worth, *told))
+        made[b].append(Hypothesis(lines[place][: length - 1], logprob, worth, *told))
     return made

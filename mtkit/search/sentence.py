@@ -23,7 +23,7 @@ class Sentence:
     examples: Sequence[Example] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is like itself alone, so that what is made of it can be kept by it
 class Vocabulary:
     """The target side.
 

@@ -136,6 +136,11 @@ def percent_first(language: str) -> bool:
     return re.split("[-_]", language.lower())[0] in PERCENT_FIRST
 
 
+def may_have(line: str) -> bool:
+    """Whether there may be spans in a line; quicker than to find them."""
+    return bool(TRIGGER.search(line))
+
+
 def find(
     line: str, percent_first: bool = False, formatted: bool = False, wanted: Counter[str] | None = None
 ) -> list[Span]:
@@ -146,7 +151,7 @@ def find(
         formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
         wanted: which are placeholders behind a number, too, and how many such of each: it is known that they are there.
     """
-    if not TRIGGER.search(line):
+    if not may_have(line):
         return []
     found: list[Span] = []
     wanted = Counter(wanted)  # those that are left

@@ -46,7 +46,7 @@ def framed(line: str, candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _seen(character: str) -> bool:
-    return character != " " and bool(fold(character).strip())
+    return "!" <= character <= "~" or (character != " " and bool(fold(character).strip()))
 
 
 def _white(some: str) -> str:

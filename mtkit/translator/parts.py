@@ -29,7 +29,7 @@ class Job:
     origin: str = MODEL
     found: list[list[Candidate]] = field(init=False)
     missing: int = field(init=False)
-    kept: list[Span] | None = field(init=False, default=None)
+    kept: list[Span] | None = None
 
     def __post_init__(self) -> None:
         self.given = self.given or self.parts

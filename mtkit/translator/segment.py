@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from mtkit.errors import DataError
-from mtkit.search.sentence import Sentence
+from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
 from mtkit.text.tokenizer import Tokenizer
@@ -37,6 +37,8 @@ class Segmenter:
     def __init__(self, members: Sequence[Member], percent_first: bool = False) -> None:
         self.members = members
         self.target = members[0].target_tokenizer
+        target = self.target
+        self.vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling)
         self.longest = members[0].max_pieces
         self.percent_first = percent_first
 
@@ -61,8 +63,12 @@ class Segmenter:
         made = {}
         for number, whole in self._encoded([line.text for line in lines]).items():
             line = lines[number]
-            prefix = self._prefix(line)
-            if not prefix and kept.wordless(line.text, protect):
+            prefix = self._prefix(line) if line.prefix else []
+            marked = protect and spans.may_have(line.text)
+            if not prefix and kept.wordless(line.text, marked):
+                continue
+            if whole and self._length(whole) <= self.longest:
+                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], kept=None if marked else [])
                 continue
             given, whole = self._given(line.text, whole, protect)
             length = self._length(whole) if whole else self._length_of(line.text)

@@ -24,7 +24,6 @@ from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.search import Hypothesis, Ranking
-from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.store import bundle
 from mtkit.text import spans
 from mtkit.text.characters import completed
@@ -304,7 +303,7 @@ class Translator:
                 following += 1
 
         yield from ready()
-        target = self._segmenter.target
+        target, unknown = self._segmenter.target, self._segmenter.has_unknown
         for parts, found in self._found(jobs, decode, request, forced):
             pieces = [one.pieces for hypotheses in found for one in hypotheses]
             texts: Iterator[str] = map(completed, target.decode_all(pieces, self._segmenter.threads))
@@ -312,7 +311,8 @@ class Translator:
                 texts = (fold(line.target) for number, _ in parts if isinstance(line := lines[number], Pair))
             for (number, place), hypotheses in zip(parts, found, strict=True):
                 job = jobs[number]
-                language = self.target_lang if self._copies(job.sentences[place], forced) else None
+                copies = not forced and unknown(job.sentences[place])
+                language = self.target_lang if copies else None
                 told = job, place, request, language
                 made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
                 job.put(place, guard.passed(number, place, job, lines[number], made))
@@ -330,37 +330,31 @@ class Translator:
     ) -> Iterator[tuple[list[tuple[int, int]], list[list[Hypothesis]]]]:
         """Batch by batch, parts of lines, as (place of the line, place in it), with their hypotheses.
 
-        Where something is unknown attention is wanted, so such parts go together, after the others.
+        Where something is unknown attention is wanted, too.
         """
-        target = self._segmenter.target
-        looked: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
-        for number, job in jobs.items():
-            for place, sentence in enumerate(job.sentences):
-                copies = self.attends and self._copies(sentence, forced)
-                looked[request.align or copies].append((number, place))
+        parts = [(number, place) for number, job in jobs.items() for place in range(len(job.sentences))]
+        if not parts:
+            return
+        looked: Sequence[int] = range(len(parts) if request.align else 0)
+        if self.attends and not (request.align or forced):
+            unknown = self._segmenter.has_unknown
+            looked = [at for at, (n, place) in enumerate(parts) if unknown(jobs[n].sentences[place])]
         # A text may be found in several spellings, and of a list each counts once.
         listed = request.sampling is None and request.n_best > 1
-        for attention, parts in looked.items():
-            if not parts:
-                continue
-            batches = translate_ids(
-                self._ensembles.of(decode.precision),
-                [jobs[number].sentences[place] for number, place in parts],
-                decode,
-                Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling),
-                None if forced else self._members[0].shortlist,
-                n_best=decode.beam_size if listed else request.n_best,
-                sampling=request.sampling,
-                details=request.details,
-                attention=attention,
-                ruled=not forced,
-            )
-            for rows, found in batches:
-                yield [parts[row] for row in rows], found
-
-    def _copies(self, sentence: Sentence, forced: bool) -> bool:
-        """Whether something in it is unknown, and to be copied."""
-        return not forced and self._segmenter.has_unknown(sentence)
+        batches = translate_ids(
+            self._ensembles.of(decode.precision),
+            [jobs[number].sentences[place] for number, place in parts],
+            decode,
+            self._segmenter.vocabulary,
+            None if forced else self._members[0].shortlist,
+            n_best=decode.beam_size if listed else request.n_best,
+            sampling=request.sampling,
+            details=request.details,
+            attention=looked,
+            ruled=not forced,
+        )
+        for rows, found in batches:
+            yield [parts[row] for row in rows], found
 
     def check(self, decode: Decode, request: Request) -> None:
         """Refuse what cannot be done.

@@ -1,7 +1,7 @@
 """Search in tables finds what the other one finds: the same hypotheses with the same scores."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import astuple
 from typing import Any
 
@@ -32,6 +32,7 @@ from tests.recording import Again
 from tests.search.test_search import BOS, EOS, NEVER, SOURCES, step, table
 
 CPU = torch.device("cpu")
+EVERY = range(len(SOURCES))
 
 Found = list[list[tuple[Any, ...]]]
 
@@ -187,7 +188,7 @@ def test_an_ensemble(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("decoder", ["recurrent", "transformer"])
 def test_what_is_told_of_pieces(decoder: str, beam: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ensemble, decode = Ensemble([make({"decoder.name": decoder})], [2]), {"beam_size": beam}
-    for asked in ({"details": True}, {"attention": True}, {"details": True, "attention": True}):
+    for asked in ({"details": True}, {"attention": EVERY}, {"details": True, "attention": EVERY}):
         watched = Watched(monkeypatch)
         watched.compare(ensemble, decode, n_best=min(2, beam), **asked)
         assert watched.recorder.replayed
@@ -195,8 +196,17 @@ def test_what_is_told_of_pieces(decoder: str, beam: int, monkeypatch: pytest.Mon
         assert isinstance(first, float)
 
 
-@pytest.mark.parametrize("attention", [False, True])
-def test_coverage(attention: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_whose_attention_is_told_are_in_a_batch_with_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched, ensemble, some = Watched(monkeypatch), Ensemble([make()], [2]), {1, 3}
+    told = watched.translate(ensemble, True, {"beam_size": 3}, attention=some)
+    assert watched.searched == 1
+    apart = watched.translate(ensemble, False, {"beam_size": 3}, attention=some)
+    for place, hypotheses in enumerate(apart):  # on a processor in a batch of their own, and nobody else's is told
+        alike([told[place]] if place in some else [[one[:3] for one in told[place]]], [hypotheses])
+
+
+@pytest.mark.parametrize("attention", [(), EVERY])
+def test_coverage(attention: Collection[int], monkeypatch: pytest.MonkeyPatch) -> None:
     watched, ensemble = Watched(monkeypatch), Ensemble([make()], [2])
     decode = {"beam_size": 4, "coverage_penalty": 2.0}
     watched.compare(ensemble, decode, n_best=4, attention=attention)

@@ -66,7 +66,10 @@ class Forced:
 
 def make(context: Context) -> Forced:
     """By the prefixes of sentences, and decode.max_ratio."""
+    limits_B = torch.tensor(context.limits)
+    if not any(sentence.prefix for sentence in context.sentences):
+        return Forced(context.eos, limits_B)
     prefixes = [context.numbers(sentence.prefix) for sentence in context.sentences]
     longest = max(map(len, prefixes))
     rows = [prefix + [-1] * (longest - len(prefix)) for prefix in prefixes]
-    return Forced(context.eos, torch.tensor(context.limits), torch.tensor(rows) if longest else None)
+    return Forced(context.eos, limits_B, torch.tensor(rows))

@@ -74,11 +74,8 @@ class Context:
     @cached_property
     def limits(self) -> list[int]:
         """The most pieces of each sentence's translation, its end not counted."""
-        decode = self.decode
-        return [
-            max(int(len(s.sources[0]) * decode.max_ratio + 10), decode.min_length, len(s.prefix))
-            for s in self.sentences
-        ]
+        ratio, least = self.decode.max_ratio, self.decode.min_length
+        return [max(int(len(s.sources[0]) * ratio + 10), least, len(s.prefix)) for s in self.sentences]
 
 
 class Rule(ABC):

@@ -8,6 +8,7 @@ hypotheses within a character, M pieces that may go on with one, some of them na
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import inf
 
 import numpy as np
@@ -18,8 +19,10 @@ from mtkit.ops.logits import rule_out
 from mtkit.search.rules import never
 from mtkit.search.rules.never import Never
 from mtkit.search.rules.rule import Context, Rule
+from mtkit.search.sentence import Vocabulary
 
 BEGUN = 3  # pieces that a character has before its last one, at most
+KEPT = 4  # vocabularies
 
 
 def looks(device: torch.device) -> bool:
@@ -47,7 +50,7 @@ class WellFormed(Rule):
         self._going_on = {piece for state in spelling for piece, after in state.items() if after}
         longest = max(map(len, spelling[1:]), default=0)
         self._moves_ZM = np.stack([np.resize(np.fromiter(state or (0,), np.int64), longest) for state in spelling])
-        self._tables: tuple[Tensor, Tensor] | None = None
+        self._tables: dict[tuple[int, torch.device], tuple[Tensor, Tensor]] = {}
 
     def apply(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> None:
         """See Rule."""
@@ -82,9 +85,10 @@ class WellFormed(Rule):
 
     def _states(self, logits_BKV: Tensor, pieces_BKL: Tensor) -> tuple[Tensor, Tensor]:
         """The state of each hypothesis, BK, and what is ruled out in each, ZV."""
-        if self._tables is None:
-            self._tables = self._made(logits_BKV.shape[2], logits_BKV.device)
-        after_ZV, out_ZV = self._tables
+        key = logits_BKV.shape[2], logits_BKV.device
+        if key not in self._tables:
+            self._tables[key] = self._made(*key)
+        after_ZV, out_ZV = self._tables[key]
         states_BK = pieces_BKL.new_zeros(pieces_BKL.shape[:2])
         for pieces_BK in pieces_BKL[:, :, -BEGUN:].unbind(2):
             states_BK = after_ZV[states_BK, pieces_BK]
@@ -109,11 +113,19 @@ class WellFormed(Rule):
 
 def make(context: Context) -> WellFormed | Never | None:
     """By the vocabulary; with no piece that is a byte, `Never`."""
-    if not context.vocabulary.spelling:
+    vocabulary = context.vocabulary
+    if not vocabulary.spelling:
         return never.make(context)
-    numbers = context.numbers_of(piece for state in context.vocabulary.spelling for piece in state)
+    if context.listed is None:
+        return _of_all(vocabulary)
+    numbers = context.numbers_of(piece for state in vocabulary.spelling for piece in state)
     spelling = [
-        {numbers[piece]: after for piece, after in state.items() if piece in numbers}
-        for state in context.vocabulary.spelling
+        {numbers[piece]: after for piece, after in state.items() if piece in numbers} for state in vocabulary.spelling
     ]
-    return WellFormed(context.among(context.vocabulary.never), spelling)
+    return WellFormed(context.among(vocabulary.never), spelling)
+
+
+@lru_cache(KEPT)
+def _of_all(vocabulary: Vocabulary) -> WellFormed:
+    """The same for every batch in which every piece may be said."""
+    return WellFormed(vocabulary.never, vocabulary.spelling)
