@@ -52,7 +52,9 @@ def test_the_same_of_some_of_the_sentences() -> None:
     every, few = Nearest.of(0, given, list, EOS), torch.tensor([0, 2])
     states_BKE, logits_BKV = torch.rand(3, 2, 6, dtype=torch.float64), torch.randn(3, 2, 9, dtype=torch.float64)
     kept_BKV = logits_BKV[few]
-    every.keep(few).mix(kept_BKV, states_BKE[few])
+    kept = every.keep(few)
+    assert kept is not None
+    kept.mix(kept_BKV, states_BKE[few])
     every.mix(logits_BKV, states_BKE)
     assert torch.equal(kept_BKV, logits_BKV[few])
 
