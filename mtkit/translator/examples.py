@@ -46,8 +46,10 @@ class Steered(Segmenter):
         }
         known = self._examples.of([pair for some in found.values() for pair in some])
         for (number, place), similar in found.items():
-            if some := [example for pair in similar if (example := known[pair])]:
-                job = jobs[number]
+            job = jobs[number]
+            source = frozenset(job.sentences[place].sources[0])
+            few = [example.within(source) for pair in similar if (example := known[pair])]
+            if some := [example for example in few if example.values]:
                 job.sentences[place] = replace(job.sentences[place], examples=some)
                 job.origin = STEERED
         return jobs

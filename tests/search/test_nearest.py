@@ -14,7 +14,7 @@ from mtkit.search.examples import examples
 from mtkit.search.nearest import Example, Nearest, mixed
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
-from tests.contract.family import BOS, EOS, SOURCES, TARGETS, cover, make, name_of
+from tests.contract.family import BOS, EOS, SOURCES, TARGETS, batch_of, cover, make, name_of
 
 WORDS = Vocabulary(bos=BOS, eos=EOS, never=[0, BOS])
 
@@ -22,7 +22,11 @@ WORDS = Vocabulary(bos=BOS, eos=EOS, never=[0, BOS])
 def drawn(seed: int, lengths: list[int], width: int = 6, pieces: int = 9) -> list[Example]:
     torch.manual_seed(seed)
     return [
-        Example((torch.rand(length, width, dtype=torch.float64),), torch.randint(3, pieces, (length,)).tolist())
+        Example(
+            (torch.rand(length, width, dtype=torch.float64),),
+            torch.randint(3, pieces, (length,)).tolist(),
+            [()] * length,
+        )
         for length in lengths
     ]
 
@@ -60,20 +64,38 @@ def test_the_same_of_some_of_the_sentences() -> None:
 
 
 @pytest.mark.parametrize("choice", cover()[::3], ids=name_of)
-def test_a_decoder_goes_through_an_example_as_it_searches(choice: dict[str, Any]) -> None:
-    """Keys are the states of steps, whatever is made quickly there."""
+def test_states_are_those_of_teacher_forcing(choice: dict[str, Any]) -> None:
     ensemble = Ensemble([make(choice)], [EOS])
-    (model,) = ensemble.models
-    made = examples(
-        ensemble, [([source], target) for source, target in zip(SOURCES, TARGETS, strict=True)], bos=BOS, eos=EOS
-    )
-    for source, target, example in zip(SOURCES, TARGETS, made, strict=True):
-        assert example.values == [*target, EOS]
-        state = ensemble.encode(ensemble.padded([[source]])).state.parts[0]
-        for key_E, last in zip(example.keys[0], [BOS, *target], strict=True):
-            with ensemble.entered():
-                features_11H, state, _ = model.decoder.step(model.target_VE[torch.tensor([[last]])], state)
-                assert torch.allclose(model.output.project(features_11H)[0, 0], key_E, atol=1e-5)
+    pairs = [([source], target) for source, target in zip(SOURCES, TARGETS, strict=True)]
+    made = examples(ensemble, pairs, bos=BOS, eos=EOS)
+    for row, (source, target) in enumerate(zip(SOURCES, TARGETS, strict=True)):
+        with torch.inference_mode():
+            states_LE, values_L = ensemble.models[0](batch_of([row]))
+        assert torch.allclose(states_LE, made[row].keys[0], atol=1e-5)
+        assert made[row].values == values_L.tolist() == [*target, EOS]
+        assert len(made[row].about) == len(made[row].values)
+        assert {piece for pieces in made[row].about for piece in pieces} <= {*source}
+
+
+def test_what_each_piece_is_about() -> None:
+    """By attention, of which the search of the same pieces tells, too."""
+    ensemble = Ensemble([make(attention__name="additive")], [EOS])
+    source, target = SOURCES[2], TARGETS[1]
+    forced = Sentence([source], [*target, EOS])
+    ((_, ((hypothesis,),)),) = translate_ids(ensemble, [forced], Decode(), WORDS, attention=[0], ruled=False)
+    assert hypothesis.attention is not None
+    looked = hypothesis.attention.argmax(1).tolist()
+    (made,) = examples(ensemble, [([source], target)], bos=BOS, eos=EOS)
+    assert made.about == [tuple(source[place : place + 1]) for place in looked]
+
+
+def test_what_it_says_of_another_sentence() -> None:
+    keys = torch.arange(8.0).view(4, 2)
+    made = Example((keys, keys + 1), [7, 8, 9, EOS], [(3,), (4, 5), (6,), ()])
+    few = made.within(frozenset([5, 3]))
+    assert (few.values, few.about) == ([7, 8, EOS], [(3,), (4, 5), ()])
+    assert torch.equal(few.keys[1], keys[[0, 1, 3]] + 1)
+    assert made.within(frozenset([3, 4, 6])) is made
 
 
 def steered(ensemble: Ensemble, given: list[list[Example]], **options: Any) -> list[tuple[list[int], float]]:
@@ -110,6 +132,7 @@ def test_what_was_said_of_the_same_sentence_is_said(
     decoder: str, beam: int, in_tables: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batched, "in_tables", lambda device: in_tables)
+    monkeypatch.setattr(nearest, "MOST", 0.9)  # these models know nothing, and are sure of it
     ensemble = Ensemble([make({"decoder.name": decoder}), make(embed_dim=5)], [EOS, EOS])
     pairs = [([source] * 2, target) for source, target in zip(SOURCES, TARGETS, strict=True)]
     made = examples(ensemble, pairs, bos=BOS, eos=EOS)
