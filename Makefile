@@ -54,6 +54,7 @@ test: setup  ## the tests, in a few minutes
 # its tests are skipped, and say so.
 .venv/extras: .venv/ready
 	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
+	-$(BIN)/pip install --quiet deep-translator deepl libretranslatepy
 	@touch $@
 
 system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras
@@ -90,8 +91,9 @@ bench-translate: setup  ## translating speed in fp32, bf16, int8, on DATA=DIR or
 	$(if $(CT2),$(BIN)/python -m benchmarks.beside --work bench --ct2 $(CT2) $(if $(DATA),--data $(DATA)) \
 		--recurrent $(or $(MODEL),bench/runs/translate) $(BESIDE))
 
-# DATA=DIR as above; MODEL=DIR is what translates, else what is trained for two minutes; PARTS of it: see benchmarks/gpu.py.
-# Without DATA it tries itself, small and on a CPU.
+# DATA=DIR as above; MODEL=DIR is what translates, else what is trained for two minutes. PARTS="train peers determinism quality
+# translate" are all of it; what was measured before on this machine stays in bench/gpu.json. Without DATA it tries itself,
+# small and on a CPU.
 bench-gpu: setup  ## a GPU at work in under 6 minutes: training, translating, repeating, on DATA=DIR, beside PEERS=DIR
 	$(BIN)/python -m benchmarks.gpu --work bench $(if $(DATA),--data $(DATA),--toy --device cpu) \
 		$(if $(PEERS),--peers $(PEERS)) $(if $(MODEL),--model $(MODEL)) $(PARTS)

@@ -11,8 +11,9 @@ The parts, each within seconds of its own (--seconds: as many for each; cases th
 - translate: 10,000 captions through --model, or else through what `quality` has trained.
 
 The folder of --data holds train, val and test_2016_flickr, each as .en.gz and .de.gz (made for Multi30k). Tables are
-printed as they grow, and all figures go into DIR/gpu.json. With --toy everything is small, on text that is made up, so
-that the benchmark itself can be tried on any machine: --device cpu --toy.
+printed as they grow, and all figures go into DIR/gpu.json. What an earlier call has measured on the same machine and
+text stays there, and is read: a part that is measured again replaces its own. With --toy everything is small, on text
+that is made up, so that the benchmark itself can be tried on any machine: --device cpu --toy.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import gzip
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -29,9 +31,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import peers
 from benchmarks.gpu_cases import TOY_PIECES, Case, configured
 from benchmarks.translate import TEST, distinct
+from mtkit import files, reading
 from mtkit.jobs.preprocess import preprocess
 from mtkit.jobs.view import Silent
 
@@ -67,6 +72,14 @@ PEERS = [
 PEER_UPDATES, PEER_SECONDS = 60, 30.0
 MINUTES, TOY_MINUTES = 2.0, 0.02
 CAPTIONS = 10_000
+FIGURES = {
+    "train": ("machine", "speed"),
+    "peers": ("peers",),
+    "determinism": ("repeat", "eager"),
+    "quality": ("quality",),
+    "translate": ("translate",),
+}
+"""Part -> what it measures."""
 SECONDS = {"train": 90.0, "peers": 50.0, "determinism": 40.0, "quality": 147.0, "translate": 33.0}
 FILES = [f"{part}.{lang}.gz" for part in ("train", "val", TEST) for lang in ("en", "de")]
 TAIL = 12  # lines of the log of a case that failed
@@ -80,17 +93,35 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.work = options, options.work
-        self.figures: dict[str, Any] = {}
+        self.path: Path = options.work / "gpu.json"
+        self.figures: dict[str, Any] = {"on": here(options)}
         self.failed: list[str] = []
         # As torch itself has it where CUDA graphs are used: they do not survive that the profiler is set up anew.
         self.environment = os.environ | {"TEARDOWN_CUPTI": "0", "DISABLE_CUPTI_LAZY_REINIT": "1"}
 
+    def read(self) -> None:
+        """Take what an earlier call has measured, if it was here."""
+        if not self.path.exists():
+            return
+        try:
+            kept = reading.read_json(self.path, finite=False)
+        except reading.Unreadable as error:
+            say(f"what was measured before cannot be read: {reading.line(str(error))}")
+            return
+        if kept.get("on") == self.figures["on"]:
+            self.figures = kept
+            say(f"{self.path} has {', '.join(part for part, keys in FIGURES.items() if keys[-1] in kept)} already")
+        else:
+            say(f"what {self.path} has is of another machine or text, and goes")
+
     def save(self) -> None:
-        (self.work / "gpu.json").write_text(json.dumps(self.figures, indent=1) + "\n")
+        files.write_json(self.path, self.figures)
 
     def run(self, part: str) -> None:
         self.until = time.monotonic() + (self.options.seconds or SECONDS[part])
         began = time.monotonic()
+        for key in FIGURES[part]:
+            self.figures.pop(key, None)
         try:
             getattr(self, part)()
         except Exception as error:  # the other parts are still worth their time
@@ -264,6 +295,14 @@ class Bench:
 PARTS = ("train", "val", TEST)
 
 
+def here(options: argparse.Namespace) -> dict[str, str]:
+    """What figures must have in common, to be set beside each other."""
+    device = torch.device(options.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    text = "toy" if options.toy else str(options.data)
+    return {"host": socket.gethostname(), "device": name, "torch": torch.__version__, "text": text}
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -329,6 +368,7 @@ def main() -> None:
         if not (options.data / name).exists():
             parser.error(f"{options.data / name} does not exist")
     bench = Bench(options)
+    bench.read()
     for part in options.part:
         bench.run(part)
     if bench.failed:

@@ -63,11 +63,11 @@ class Compared:
         steered, alone = ([i for i in every if after[i].origin == origin] for origin in (STEERED, MODEL))
         same = sum(after[i].text == before[i].text for i in alone)
         told = " ".join(
-            f" {what} {self.bleu(before, pairs, rows):.2f} -> {self.bleu(after, pairs, rows):.2f}"
+            f"{what} {self.bleu(before, pairs, rows):.2f} -> {self.bleu(after, pairs, rows):.2f}"
             for what, rows in (("all", every), ("steered", steered))
         )
         counts = f"{len(pairs):,} lines, {len(steered):,} steered, {same:,} of {len(alone):,} others the same"
-        return f"{name}: {counts}; BLEU{told}"
+        return f"{name}: {counts}; BLEU {told}"
 
 
 def paced(works: Sequence[Callable[[], object]], rounds: int) -> list[tuple[float, float]]:

@@ -8,17 +8,17 @@ import hashlib
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mtkit import plugins, registry
 from mtkit.errors import ConfigError
-from mtkit.schema import Config, Decode, Section, Side, effects
-from mtkit.schema.kinds import UNKNOWN, ByName
+from mtkit.explaining import explain, explained, place, shown, tables
+from mtkit.schema import Config, Decode, Section, effects
+from mtkit.schema.kinds import UNKNOWN
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,7 +27,7 @@ else:
 
 Part = TypeVar("Part", bound=Section)
 RECIPES, STDIN = Path(__file__).parent / "recipes", Path("-")
-LONGEST_SHOWN, LONGEST = 200, 1 << 20  # characters of a value in a message; bytes of a file
+LONGEST = 1 << 20  # bytes of a file
 DEMO = "demo"  # the recipe that is taken where nothing was said, and its run
 BUNDLED = "mtkit:"  # a path with this prefix names the text that comes with mtkit
 
@@ -186,15 +186,6 @@ def parse(table: dict[str, Any], origin: str, *, whole: bool = False) -> Config:
     return config
 
 
-def explained(error: ValidationError, table: dict[str, Any], origin: str, root: Any = Config) -> str:
-    """All that is wrong with a table, in the words of the config.
-
-    Args:
-        root: what the table was to be.
-    """
-    return f"{origin}: " + "\n  ".join(_explain(dict(item), table, root) for item in error.errors())
-
-
 def parse_part(part: type[Part], table: dict[str, Any], origin: str) -> Part:
     """A table of a bundle, [model] or [decode], with every key.
 
@@ -212,7 +203,7 @@ def parse_part(part: type[Part], table: dict[str, Any], origin: str) -> Part:
 
 def _refuse(config: Config, dead: dict[str, str], origin: str) -> None:
     if dead:
-        lines = (f"{key} = {_shown(effects.value(config, key))} has no effect {why}" for key, why in dead.items())
+        lines = (f"{key} = {shown(effects.value(config, key))} has no effect {why}" for key, why in dead.items())
         raise ConfigError(f"{origin}: " + "\n  ".join(lines))
 
 
@@ -236,7 +227,7 @@ def decode_with(base: Decode, changes: Mapping[str, object]) -> Decode:
         return type(base).model_validate(base.model_dump() | dict(changes))
     except ValidationError as error:
         errors = [dict(item) | {"loc": ("decode", *item["loc"])} for item in error.errors()]
-        found = [_explain(item, {"decode": dict(changes)}, Config) for item in errors]
+        found = [explain(item, {"decode": dict(changes)}, Config) for item in errors]
         raise ConfigError("\n  ".join(found)) from None
 
 
@@ -300,7 +291,7 @@ def _read(override: str) -> tuple[list[str], Any]:
     """The parts of the dotted key, and the value, of KEY=VALUE."""
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {_shown(override)}", remedy="set")
+        raise ConfigError(f"expected KEY=VALUE, e.g. model.encoder.cell=lstm; got {shown(override)}", remedy="set")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -310,91 +301,10 @@ def _read(override: str) -> tuple[list[str], Any]:
 
 def _change_kind(table: Any, keys: list[str], name: str) -> None:
     """Leave out what other kinds of the table at `keys` have, and this one has not."""
-    by_name = _place(tuple(keys), table, Config)[2]
+    by_name = place(tuple(keys), table, Config)[2]
     for key in keys:
         table = table.get(key) if isinstance(table, dict) else None
     if by_name is not None and name in registry.CHOICES[by_name.kind] and isinstance(table, dict):
-        others = [*by_name.tables.values(), *_tables(by_name, by_name.name_in(table))]
+        others = [*by_name.tables.values(), *tables(by_name, by_name.name_in(table))]
         for key in {key for other in others for key in other.model_fields} - set(by_name.table(name).model_fields):
             table.pop(key, None)
-
-
-def _tables(by_name: ByName, name: Any) -> list[type[Side]]:
-    return [by_name.table(name)] if isinstance(name, str) and name in registry.CHOICES[by_name.kind] else []
-
-
-def _explain(error: dict[str, Any], written: Any, root: Any) -> str:
-    """One error of pydantic in the words of the config: keys as the user writes them, and the way out.
-
-    Args:
-        written: the whole table.
-        root: what it was to be.
-    """
-    loc, kind, got = error["loc"], error["type"], error["input"]
-    where, table, by_name, written = _place(loc[:-1] if kind == "extra_forbidden" else loc, written, root)
-    message = str(error["msg"]).removeprefix("Value error, ")
-    names = list(registry.CHOICES[by_name.kind]) if by_name else []
-    match kind:
-        case "extra_forbidden":
-            return _unknown_key(where, str(loc[-1]), table, by_name, written)
-        case "missing":
-            return f"{where} is required but missing"
-        case _ if kind == UNKNOWN:
-            name = error["ctx"]["name"]
-            near = registry.nearest(name, names) if isinstance(name, str) else ""
-            return f"{where}.name = {_shown(name)}: expected {' or '.join(names)}{near}"
-        case "model_type" | "model_attributes_type" if not isinstance(got, dict):
-            hint = f"; did you mean {where}.name = {_shown(got)}?" if got in names else ""
-            return f"{where} = {_shown(got)}: expected a table of keys{hint}"
-        case "string_pattern_mismatch":
-            return f"{where} = {_shown(got)}: expected a name that has no / and no space in it, nor a dot before it"
-        case "value_error":
-            return f"{where}: {message}" if where else message
-    return f"{where} = {_shown(got)}: {message[0].lower()}{message[1:]}"
-
-
-def _unknown_key(where: str, key: str, table: Any, by_name: ByName | None, written: Any) -> str:
-    full = f"{where}.{key}" if where else key
-    keys = list(getattr(table, "model_fields", {}))
-    others = [name for name, other in by_name.tables.items() if key in other.model_fields] if by_name else []
-    if by_name and others:
-        return (
-            f"{full} is a key of the {others[0]} {where.rpartition('.')[2]}, and this one is "
-            f"{by_name.name_in(written)}: leave it out, or set {where}.name = {_shown(others[0])}"
-        )
-    near, here = registry.nearest(key, keys), textwrap.shorten(", ".join(keys), LONGEST_SHOWN, placeholder=" …")
-    return f"unknown key {_shown(full)[1:-1]}{near} (keys here: {here})"
-
-
-def _place(loc: tuple[str | int, ...], written: Any, root: Any) -> tuple[str, Any, ByName | None, Any]:
-    """What pydantic's path to a value stands for.
-
-    Args:
-        written: the whole table, which says what the tables are that go by their name.
-        root: what it was to be.
-
-    Returns:
-        The dotted key as the user writes it, the type found there, what knows the others where it is a table that goes
-        by its name, and the value that was written.
-    """
-    where, here = "", root
-    by_name: ByName | None = None
-    for part in loc:
-        if isinstance(part, int):
-            where, here, by_name = f"{where}[{part}]", next(iter(get_args(here)), None), None
-            written = written[part] if isinstance(written, list) and part < len(written) else None
-        elif get_origin(here) is dict:
-            where, here = f"{where}.{part}", get_args(here)[1]
-        elif field := getattr(here, "model_fields", {}).get(part):
-            where, here = f"{where}.{part}".lstrip("."), field.annotation
-            written = written.get(part) if isinstance(written, dict) else None
-            by_name = next((mark for mark in field.metadata if isinstance(mark, ByName)), None)
-            if by_name:
-                here = next(iter(_tables(by_name, by_name.name_in(written))), here)
-    return where, here, by_name, written
-
-
-def _shown(value: Any) -> str:
-    """A value about as TOML has it, cut where it is very long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -72,6 +72,8 @@ class Choice(NamedTuple):
     """Of a metric: whether it reads the sources."""
     always: bool = False
     """Of a rule of search: whether it is asked without a table [decode.rules.NAME]."""
+    suffixes: tuple[str, ...] = ()
+    """Of a document: what names of such files end in."""
     hidden: bool = False
     """Of a command: whether the list of commands leaves it out, as another name of one."""
     origin: str = OURS
@@ -101,6 +103,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "optimizer": ("betas",),
     "metric": ("shown", "higher_is_better", "tokenizes", "counts_words", "by_line", "needs_sources"),
     "rule": ("always",),
+    "document": ("suffixes",),
     "command": ("hidden",),
 }
 """Kind -> the facts that its choices can have; a kind that is not here has none."""
@@ -357,6 +360,33 @@ CHOICES: dict[str, dict[str, Choice]] = {
     "reader": {
         "prefix": Choice("mtkit.text.readers.prefix:Prefix", "PREFIX.SOURCE and PREFIX.TARGET, a sentence a line"),
         "tsv": Choice("mtkit.text.readers.tsv:TSV", "NAME.tsv, source and target apart by a tab"),
+        "csv": Choice("mtkit.text.readers.tables:CSV", "NAME.csv, whose first line names the columns"),
+        "jsonl": Choice("mtkit.text.readers.tables:JSONLines", "NAME.jsonl, an object a line with a key a language"),
+        "parquet": Choice("mtkit.text.readers.tables:Parquet", "NAME.parquet, columns by language (mtkit[parquet])"),
+        "tmx": Choice("mtkit.text.readers.tmx:TMX", "NAME.tmx, a translation memory"),
+        "xliff": Choice("mtkit.text.readers.xliff:XLIFF", "NAME.xliff, 1.2 and 2: the units that are translated"),
+        "xlf": Choice("mtkit.text.readers.xliff:XLF", "NAME.xlf, the same"),
+        "po": Choice(
+            "mtkit.text.readers.catalogues:PO", "NAME.po, a catalogue of gettext: what is translated (mtkit[po])"
+        ),
+        "mo": Choice("mtkit.text.readers.catalogues:MO", "NAME.mo, the same compiled (mtkit[po])"),
+    },
+    "document": {
+        "text": Choice("mtkit.documents.plain:Text", "plain text by paragraphs"),
+        "android": Choice("mtkit.documents.android:Android", "strings of Android", suffixes=(".xml",)),
+        "po": Choice("mtkit.documents.po:PO", "catalogues of gettext", suffixes=(".po", ".pot")),
+        "xliff": Choice("mtkit.documents.xliff:XLIFF", "XLIFF 1.2 and 2", suffixes=(".xlf", ".xliff")),
+        "html": Choice("mtkit.documents.html:HTML", "pages of the web", suffixes=(".html", ".htm", ".xhtml")),
+        "markdown": Choice("mtkit.documents.markdown:Markdown", "Markdown", suffixes=(".md", ".markdown")),
+        "docx": Choice("mtkit.documents.word:Word", "documents of Word", suffixes=(".docx",)),
+        "odt": Choice("mtkit.documents.odt:ODT", "documents of LibreOffice", suffixes=(".odt",)),
+        "json": Choice("mtkit.documents.json:JSON", "strings in JSON", suffixes=(".json", ".arb")),
+        "yaml": Choice("mtkit.documents.yaml:YAML", "strings in YAML", suffixes=(".yaml", ".yml")),
+        "properties": Choice("mtkit.documents.properties:Properties", "properties of Java", suffixes=(".properties",)),
+        "fluent": Choice("mtkit.documents.fluent:Fluent", "messages of Fluent", suffixes=(".ftl",)),
+        "srt": Choice("mtkit.documents.subtitles:SRT", "subtitles", suffixes=(".srt",)),
+        "vtt": Choice("mtkit.documents.subtitles:VTT", "subtitles of the web", suffixes=(".vtt",)),
+        "tsv": Choice("mtkit.documents.tsv:TSV", "columns apart by tabs", suffixes=(".tsv",)),
     },
     "command": {
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
@@ -370,6 +400,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
         "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),
+        "serve": Choice("mtkit.cli.serve:command", "models to whoever asks over HTTP"),
         "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },
 }

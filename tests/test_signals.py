@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +75,46 @@ def test_a_fork_ends_as_if_nobody_listened() -> None:
         signal.raise_signal(signal.SIGUSR1)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGUSR1
+
+
+START = """
+import os, runpy, signal, sys
+where, number = sys.argv[1], int(sys.argv[2])
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == where:
+            os.kill(os.getpid(), number)
+
+seen = 0
+
+def profile(frame, event, _):  # a callback of import, in which Python swallows what is raised
+    global seen
+    if event == "call" and frame.f_code.co_name == "cb" and "importlib" in frame.f_code.co_filename:
+        seen += 1
+        if seen == 100 and "torch" in sys.modules:
+            os.kill(os.getpid(), number)
+        seen %= 100
+
+if where == "callback":
+    sys.setprofile(profile)
+else:
+    sys.meta_path.insert(0, Finder())
+sys.argv = ["mtkit", "translate", "-m", "none"]
+runpy.run_module("mtkit", run_name="__main__", alter_sys=True)
+"""
+MOMENTS = [
+    ("mtkit.cli.main", signal.SIGINT),
+    ("mtkit.cli.translate", signal.SIGTERM),
+    ("torch._C", signal.SIGINT),
+    ("callback", signal.SIGINT),
+]
+
+
+@pytest.mark.parametrize(("moment", "number"), MOMENTS)
+def test_a_command_that_begins_ends_in_silence(moment: str, number: signal.Signals, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", START, moment, str(int(number))]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")

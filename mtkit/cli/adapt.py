@@ -14,21 +14,28 @@ from mtkit.cli.options import (
     SetOption,
     ThreadsOption,
     VerboseOption,
+    compute_with,
     detail_native,
     shown,
 )
+from mtkit.cli.together import messages_of, view_of
 
 if TYPE_CHECKING:
-    from mtkit.jobs.view import View
     from mtkit.report.training import TrainingFacts
 
 
 def command(
     model: Annotated[Path, typer.Argument(help="A bundle or a run.", show_default=False)],
     text: Annotated[
-        list[Path],
-        typer.Argument(help="Parallel text in its languages: PREFIX or a .tsv; one or more.", show_default=False),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            help="Parallel text in its languages: PREFIX or a file (.tsv, .tmx, ...); one or more.", show_default=False
+        ),
+    ] = None,
+    suggestions: Annotated[
+        str | None,
+        typer.Option("--suggestions", metavar="FILE|URL", help="What mtkit serve --suggestions was told, too."),
+    ] = None,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="NAME", help="The run's folder, runs/NAME; default: MODEL-TEXT.")
     ] = "",
@@ -60,39 +67,46 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a model on, for a text of yours, and write one that is fit for it; says what that changed."""
-    messages = Messages(quiet, verbose)
+    if not text and suggestions is None:
+        raise typer.BadParameter("name a text: a PREFIX or a file, or --suggestions", param_hint="TEXT")
     if memory:
         of_training = {"--out": out, "--dev": dev, "--minutes": minutes, "--extend": extend, "--fresh": fresh}
         if given := [flag for flag, value in (of_training | {"--set": set_}).items() if value]:
             raise typer.BadParameter(f"{given[0]} is of training, and with --memory nothing is trained: leave one out")
-        _remember(model, text, memory, device, threads, messages)
+        messages = Messages(quiet, verbose)
+        compute_with(threads, messages)
+        _remember(model, _texts(text, suggestions, model, messages), memory, device, messages)
         return
-    from mtkit.jobs.adapt import prepare
-    from mtkit.ops.device import set_threads
+    from mtkit.train.joining import joined
 
-    set_threads(threads)
-    detail_native(messages)
-    made = prepare(
-        model,
-        text,
-        name=out,
-        dev=dev,
-        minutes=minutes,
-        extend=extend,
-        overrides=set_ or [],
-        device=device,
-        fresh=fresh,
-        listener=messages,
-    )
-    messages.detail(made.loaded.config.model_dump_json(indent=1))
-    from mtkit.cli.training_view import LiveView, PlainView
+    with joined(device) as group:
+        messages = messages_of(group, quiet, verbose)
+        texts = _texts(text, suggestions, model, messages)
+        from mtkit.jobs.adapt import prepare
 
-    live = sys.stderr.isatty() and not quiet
-    view: View = (LiveView if live else PlainView)(messages, made.loaded.config)
-    facts = made.run(view, device=device, fresh=fresh, command=shlex.join(["mtkit", *sys.argv[1:]]))
-    _show(facts, messages)
-    folder = shown(made.loaded.run_folder)
-    messages.say(f"the model is {folder}/best; try: mtkit translate -m {folder}")
+        compute_with(group.threads(threads), messages)
+        detail_native(messages)
+        made = prepare(
+            model,
+            texts,
+            name=out,
+            dev=dev,
+            minutes=minutes,
+            extend=extend,
+            overrides=set_ or [],
+            device=device,
+            fresh=fresh,
+            listener=messages,
+            group=group,
+        )
+        messages.detail(made.loaded.config.model_dump_json(indent=1))
+        view = view_of(group, messages, made.loaded.config)
+        called = shlex.join(["mtkit", *sys.argv[1:]])
+        facts = made.run(view, device=device, fresh=fresh, command=called, group=group)
+        if facts:
+            _show(facts, messages)
+        folder = shown(made.loaded.run_folder)
+        messages.say(f"the model is {folder}/best; try: mtkit translate -m {folder}")
 
 
 def _show(facts: "TrainingFacts", messages: Messages) -> None:
@@ -105,15 +119,23 @@ def _show(facts: "TrainingFacts", messages: Messages) -> None:
         messages.say(f"{facts.share:.0%} of what was learnt is in it, so that little of the parent is forgotten")
 
 
-def _remember(
-    model: Path, text: list[Path], memory: Path, device: str, threads: int | None, messages: Messages
-) -> None:
+def _texts(text: list[Path] | None, suggestions: str | None, model: Path, messages: Messages) -> list[Path]:
+    """What is read, with what was suggested, if that is asked for."""
+    texts = list(text or [])
+    if suggestions is not None:
+        from mtkit.jobs.adapting import suggested
+
+        path, pairs = suggested.write(suggestions, model)
+        messages.say(f"{pairs:,} pairs of {suggestions} are in {path}")
+        texts.append(path)
+    return texts
+
+
+def _remember(model: Path, texts: list[Path], memory: Path, device: str, messages: Messages) -> None:
     """Add pairs to a memory, and say what became of them."""
     from mtkit.jobs.adapting.remembering import remember
-    from mtkit.ops.device import set_threads
 
-    set_threads(threads)
-    made = remember(model, text, memory, device=device, listener=messages)
+    made = remember(model, texts, memory, device=device, listener=messages)
     counts = {"new": made.new, "put right": made.corrected, "known": made.known, "left out (blank)": made.left_out}
     told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no pairs"
     messages.say(f"{memory}: {told}; {made.size:,} in all; try: mtkit translate -m {model} --memory {memory}")

@@ -15,6 +15,7 @@ from mtkit import __version__
 from mtkit.cli import remedies, streams
 from mtkit.cli.options import with_homes, with_plugins
 from mtkit.errors import MtkitError, Stopped, out_of_memory
+from mtkit.jobs.signals import raised
 from mtkit.registry import CHOICES, resolve
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -130,15 +131,18 @@ def _common(
     pass
 
 
-def main() -> None:
-    """Run a command; ends the process with the exit codes that the README names."""
-    from mtkit.jobs.signals import raised
-
-    raised()
+@_guarded
+def _begin() -> None:
     streams.prepare()
     asked = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if asked is None or asked in CHOICES["command"]:
         add(*filter(None, [asked]))
     else:
         _add_installed()
+
+
+def main() -> None:
+    """Run a command; ends the process with the exit codes that the README names."""
+    raised()
+    _begin()
     _guarded(app)()

@@ -14,6 +14,8 @@ REMEDIES = {
     "memory": "--workers, --batch-tokens",
     "set": "--set",
     "jobs": "--jobs 1",
+    "metrics": "--metrics bleu,chrf",
+    "gpus": "torchrun --nproc-per-node N, --device cpu",
     "dev": "--dev",
     "ray": "ray start --head, --ray HOST:PORT",
 }

@@ -57,6 +57,19 @@ def open_for_writing() -> Any:
     return sys.stdout
 
 
+def write_bytes(data: bytes) -> None:
+    """Write to stdout what is no text of ours.
+
+    Raises:
+        DataError: it is closed.
+    """
+    out = open_for_writing()
+    out.flush()
+    with _named():
+        out.buffer.write(data)
+        out.buffer.flush()
+
+
 def printable(text: str) -> str:
     r"""Text with its control characters spelled out: "\x1b"."""
     return text if text.isprintable() else _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)

@@ -4,14 +4,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mtkit.cli.options import (
     ConfigOption,
     DeviceOption,
-    Messages,
     QuietOption,
     SetOption,
     ThreadsOption,
@@ -21,11 +20,7 @@ from mtkit.cli.options import (
     load_config,
     shown,
 )
-
-if TYPE_CHECKING:
-    from mtkit.config import Loaded
-    from mtkit.jobs.view import View
-    from mtkit.train.group import Group
+from mtkit.cli.together import messages_of, view_of
 
 
 def command(
@@ -47,7 +42,7 @@ def command(
     from mtkit.train.joining import joined
 
     with joined(device) as group:
-        messages = _Beside(True) if group.rank else Messages(quiet, verbose)
+        messages = messages_of(group, quiet, verbose)
         if init_from is not None:
             set_ = [*(set_ or []), f"train.init_from={json.dumps(_for_config(init_from, config), ensure_ascii=False)}"]
         loaded = load_config(config, set_, messages)
@@ -56,31 +51,13 @@ def command(
         compute_with(group.threads(threads), messages)
         detail_native(messages)
         called = shlex.join(["mtkit", *sys.argv[1:]])
-        view = _view(messages, loaded, group)
+        view = view_of(group, messages, loaded.config)
         progress = train(loaded, view, device=device, fresh=fresh, command=called, group=group)
         if progress.best_scores:
             from mtkit.metrics.metric import told
 
             messages.say(f"best at update {progress.best_update:,}: dev {told(progress.best_scores)}")
             messages.say(f"the model is {shown(loaded.run_folder / 'best')}; try: mtkit translate, mtkit eval")
-
-
-class _Beside(Messages):
-    """Of a process beside the first one, which shows what there is to show."""
-
-    def _print(self, message: str) -> None:
-        pass
-
-
-def _view(messages: Messages, loaded: "Loaded", group: "Group") -> "View":
-    """What shows the run; of those who train together the first one shows it."""
-    from mtkit.cli.training_view import LiveView, PlainView
-    from mtkit.jobs.view import Silent
-
-    if group.rank:
-        return Silent()
-    live = sys.stderr.isatty() and not messages.quiet
-    return LiveView(messages, loaded.config) if live else PlainView(messages, loaded.config)
 
 
 def _for_config(path: Path, config: str | None) -> str:

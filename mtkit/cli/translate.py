@@ -3,12 +3,13 @@
 import contextlib
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtkit.cli import bulk
+from mtkit.cli import bulk, documents
 from mtkit.cli.decode_flags import NONE_GIVEN, Flags, decode_flags
 from mtkit.cli.options import (
     ConfigOption,
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
     from mtkit.translator.request import Request, Translation
     from mtkit.translator.translator import Translator
 
+SHOWN = 3  # terms in a message
+
 
 @decode_flags()
 def command(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...", help="Text to translate, a sentence a line; default: stdin. Several: to -o FOLDER."
+            metavar="[FILE]...",
+            help="Text to translate, a sentence a line, or documents (--as); default: stdin. Several: to -o FOLDER.",
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
@@ -76,6 +80,15 @@ def command(
             "Default: 0.3.",
         ),
     ] = None,
+    glossary: Annotated[
+        Path | None,
+        typer.Option(
+            "--glossary",
+            metavar="FILE",
+            help="Terms that must be rendered so: TSV or CSV, a term and what it becomes (FORM|FORM; nothing: it stays "
+            "as it is), or TBX.",
+        ),
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float | None,
@@ -87,6 +100,23 @@ def command(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of --sample: the same seed draws the same.")
     ] = None,
+    mbr: Annotated[
+        str | None,
+        typer.Option(
+            "--mbr",
+            metavar="chrf|bleu",
+            help="Take the translation that is nearest to all others, by this metric: of those in the beam, or, with "
+            "--sample, of draws.",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=2, max=1000, help="Of --mbr with --sample: so many; default: 32.")
+    ] = None,
+    kind: documents.AsOption = None,
+    everything: documents.AllOption = False,
+    columns: documents.ColumnsOption = documents.BOTH,
+    mark: documents.MarkOption = "all",
+    review: documents.ReviewOption = None,
     workers: WorkersOption = None,
     shard: bulk.ShardOption = None,
     join: bulk.JoinOption = False,
@@ -100,6 +130,9 @@ def command(
     protect: Annotated[
         bool, typer.Option(help="Bring placeholders, tags and addresses out as they went in.", show_default=False)
     ] = True,
+    guard: Annotated[
+        bool, typer.Option(help="Search again what is clearly broken: loops, copies, lost numbers.", show_default=False)
+    ] = True,
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -108,14 +141,19 @@ def command(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Translate text: one line in, one line out, in order."""
+    """Translate text: one line in, one line out, in order; or a document, of which all else stays as it is."""
     checked_form(form)
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
     if fuzzy is not None and not memory:
         raise typer.BadParameter("--fuzzy has an effect with --memory only")
-    many = bulk.asked(files or [], output, shard, join, ray, chunk_lines)
+    if draws is not None and not (sample and mbr):
+        raise typer.BadParameter("--draws has an effect with --mbr and --sample only")
+    of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
+    of_lines |= {"--interactive": interactive, "--shard": shard is not None, "--join": join, "--ray": ray is not None}
+    whole = documents.asked(files or [], output, kind, everything, columns, mark, review, of_lines)
+    many = None if whole else bulk.asked(files or [], output, shard, join, ray, chunk_lines)
     file = files[0] if files else None
     if many and (prefix or interactive or memory):
         raise typer.BadParameter("--prefix, --memory and --interactive go with one FILE, done here alone")
@@ -127,10 +165,10 @@ def command(
 
     if prefix == STDIN and file in (None, STDIN):
         raise typer.BadParameter("the text and its prefixes cannot both come from stdin: name a file for one of them")
-    for path in filter(None, (file, prefix)):
+    for path in filter(None, (None if whole else file, prefix)):
         must_exist(path)
-    if not many:
-        check_output(output, file, prefix, *(memory or []))
+    for place in whole.targets if whole else () if many else (output,):
+        check_output(place, None if whole else file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
     translator = load_translator(model, config, set_, *here, messages, flags)
@@ -140,7 +178,8 @@ def command(
         from mtkit.translator.memory import LEAST, Remembering
 
         remembered = Memory(memory, (translator.source_lang, translator.target_lang))
-        check_output(output, *remembered.files)  # which languages its names end in is known only now
+        folder = output is not None and output.is_dir()
+        check_output(None if folder else output, *remembered.files)  # its names end in languages that are known now
         messages.detail(f"memory: {len(remembered):,} sources")
         fuzzy = LEAST if fuzzy is None else fuzzy
         translator = Remembering.of(translator, remembered, fuzzy)
@@ -150,11 +189,25 @@ def command(
     from mtkit.translator.request import Request
 
     sampling = Sampling(temperature or 1.0, top_k or 0, 1 if seed is None else seed) if sample else None
-    request = Request(n_best, align, form == "jsonl", sampling, protect)
+    terms = None
+    if glossary:
+        from mtkit.text import glossaries
+
+        terms = glossaries.read(glossary, (translator.source_lang, translator.target_lang))
+        messages.detail(f"glossary: {len(terms):,} terms")
+        if unwritable := translator.unwritable(terms):
+            named, more = ", ".join(map(repr, unwritable[:SHOWN])), len(unwritable) - SHOWN
+            others = f" and {more:,} more" if more > 0 else ""
+            messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
+    request = Request(n_best, align, form == "jsonl", sampling, protect, terms, guard)
+    request = replace(request, mbr=mbr or "", draws=draws or request.draws)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)
 
+    if whole:
+        documents.run(whole, translator, request, form, (workers or 1, threads), messages)
+        return
     if many:
         from mtkit.jobs.bulk.work import Translating
 

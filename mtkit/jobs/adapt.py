@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,42 +33,47 @@ from mtkit.store import bundle
 from mtkit.store.bundle import Bundle
 from mtkit.store.run import Run
 from mtkit.text import filters
-from mtkit.text.readers.reader import Pair, locate
+from mtkit.text.readers.reader import Pair, Reader, locate
+from mtkit.train.group import ALONE, Group, by_first
 from mtkit.translator.member import Member
 
 MEASURED = 500  # pairs of a text, at most
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.2, 0.0)  # of what was learnt that may be taken
 SHARE = 0.7  # at most, where nothing is known of what the parent was good at
 UNSAFE = re.compile(r"[\s/]+")
+RULES = filters.TextRules(Filter().max_chars, Filter().drop_copies)
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """An adaptation that can begin."""
+    """An adaptation that can begin.
+
+    Attributes:
+        loaded: its config, and where it is.
+        parent: the folder of the bundle that it begins from.
+        texts: what is measured on, by name: what was held out or given, and what its parents were validated on; [] for
+            all but the first of those who train together.
+    """
 
     loaded: Loaded
-    """Its config, and where it is."""
-    parent: Bundle
-    text: Text
-    known: Known
+    parent: Path
+    texts: list[tuple[str, list[Pair]]]
 
-    @property
-    def texts(self) -> list[tuple[str, list[Pair]]]:
-        """What is measured on: what was held out or given, and what its parents were validated on."""
-        named = [(self.text.name, self.text.dev), *self.known.dev.items()]
-        return [(f"dev of {name}", pairs[:MEASURED]) for name, pairs in named]
-
-    def run(self, view: View, *, device: str, fresh: bool, command: str) -> TrainingFacts:
-        """Train, or go on with it, and measure; returns what the bundle says of it.
+    def run(self, view: View, *, device: str, fresh: bool, command: str, group: Group = ALONE) -> TrainingFacts | None:
+        """Train, or go on with it, and measure; returns what the bundle says of it, to the first of a group.
 
         Raises:
             RunError: the run folder is in use, belongs to another config or lacks a part, or training diverged.
             Stopped: a signal came; all is saved.
         """
-        train(self.loaded, view, device=device, fresh=fresh, command=command)
-        run = Run(self.loaded.run_folder)
-        with files.lock(run.folder):
-            return self._finish(run, choose_device(device), view)
+        train(self.loaded, view, device=device, fresh=fresh, command=command, group=group)
+        facts = None
+        if group.rank == 0:
+            run = Run(self.loaded.run_folder)
+            with files.lock(run.folder):
+                facts = self._finish(run, choose_device(group.place(device)), view)
+        group.gathered(None)  # nobody leaves before it is written
+        return facts
 
     def _finish(self, run: Run, device: torch.device, listener: Listener) -> TrainingFacts:
         """Choose how much of what was learnt is taken, and write that with what it scores; once a run."""
@@ -82,7 +88,7 @@ class Adaptation:
         told = parent.describe(loaded, tokenizers)
         if facts.parent is None or told.sha256 != facts.parent.sha256:
             raise RunError(
-                f"{self.parent.folder} has changed since {run.folder} was begun from it: put it back, or start anew",
+                f"{self.parent} has changed since {run.folder} was begun from it: put it back, or start anew",
                 remedy="fresh",
             )
         start = copy.deepcopy(made.model)
@@ -90,7 +96,7 @@ class Adaptation:
         listener.say("measuring, before and after")
         share = self._share(start, made, [pairs for _, pairs in self.texts])
         model = mixing.mixed(start, made.model, share)
-        before, after = Member.of(self.parent), replace(Member.of(made), model=model)
+        before, after = Member.of(bundle.load(self.parent, device)), replace(Member.of(made), model=model)
         languages, asked = (made.source_lang, made.target_lang), config.eval
         measured = []
         for name, pairs in self.texts:
@@ -129,6 +135,7 @@ def prepare(
     device: str = "auto",
     fresh: bool = False,
     listener: Listener,
+    group: Group = ALONE,
 ) -> Adaptation:
     """Look at model and text, refuse what cannot be meant, and make a config of the rest. Relative paths start here.
 
@@ -139,31 +146,52 @@ def prepare(
         extend: pieces, at most, that its vocabulary gets for what it writes in many.
         overrides: KEY=VALUE, of keys of the config.
         fresh: the run is to start anew.
+        group: whoever trains together: the first one does it, for all.
 
     Raises:
         BundleError: there is no such model, or it is damaged.
         DataError: a text cannot be read, is too short, or its sides are swapped.
         ConfigError: what is to be overridden cannot be.
     """
-    here = Path.cwd()
-    found = bundle.load(model, choose_device(device))
-    languages = (found.source_lang, found.target_lang)
-    readers = [locate(_place(path), *languages) for path in texts]
-    given = locate(_place(dev), *languages) if dev else None
-    usual = Filter()
-    rules = filters.TextRules(usual.max_chars, usual.drop_copies)
-    called = name or UNSAFE.sub("-", f"{_called(found)}-{text.called(readers[0])}").lstrip(".")
-    if fresh or not Run(here / "runs" / called).begun:
-        some = text.sample(readers, doubts.ASKED, (), rules)
-        if len(some) >= text.LEAST and (warning := doubts.doubt(found, some, " and ".join(map(str, texts)))):
-            listener.warn(warning)
-    before = known.at_hand(found, str(model), here)
-    tokenizers = dict(zip(found.config.tokenizers, (found.source_tokenizer, found.target_tokenizer), strict=False))
-    division = text.Division(readers, given, before, rules, tokenizers if extend else {}, extend)
-    divided = division.gather(here / "prepared")
-    listener.say(_told(divided, before))
-    table = settings.table(found, divided, name=called, init_from=str(model), minutes=minutes)
-    return Adaptation(configs.made(table, list(overrides), "mtkit adapt", here), found, divided, before)
+    here, texts_at = Path.cwd(), list[tuple[str, list[Pair]]]()
+
+    def looked() -> tuple[dict[str, Any], str]:
+        found = bundle.load(model, choose_device(group.place(device)))
+        languages = (found.source_lang, found.target_lang)
+        readers = [locate(_place(path), *languages) for path in texts]
+        given = locate(_place(dev), *languages) if dev else None
+        called = name or UNSAFE.sub("-", f"{_called(found)}-{text.called(readers[0])}").lstrip(".")
+        run = Run(here / "runs" / called)
+        begun = run.config.train if run.begun and not fresh else None
+        if begun is None:
+            _doubt(found, readers, " and ".join(map(str, texts)), listener)
+        before = known.at_hand(found, str(model), here)
+        tokenizers = dict(zip(found.config.tokenizers, (found.source_tokenizer, found.target_tokenizer), strict=False))
+        division = text.Division(readers, given, before, RULES, tokenizers if extend else {}, extend)
+        divided = division.gather(here / "prepared")
+        listener.say(_told(divided, before))
+        for what, pairs in ((divided.name, divided.dev), *before.dev.items()):
+            texts_at.append((f"dev of {what}", pairs[:MEASURED]))
+        table = settings.table(
+            found,
+            divided,
+            name=called,
+            init_from=str(model),
+            minutes=minutes,
+            processes=group.size,
+            begun=begun,
+        )
+        return table, str(found.folder)
+
+    table, parent_at = by_first(group, looked)
+    return Adaptation(configs.made(table, list(overrides), "mtkit adapt", here), Path(parent_at), texts_at)
+
+
+def _doubt(found: Bundle, readers: Sequence[Reader], what: str, listener: Listener) -> None:
+    """Warn of a text that can hardly be meant."""
+    some = text.sample(readers, doubts.ASKED, (), RULES)
+    if len(some) >= text.LEAST and (warning := doubts.doubt(found, some, what)):
+        listener.warn(warning)
 
 
 def _place(path: Path) -> Path:

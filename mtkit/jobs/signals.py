@@ -4,8 +4,10 @@ Beside those that end, those that schedulers send as a warning before they end a
 shell starts background jobs deaf to the Ctrl-C that is meant for others, and nohup to the end of its terminal.
 """
 
+import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +18,16 @@ from mtkit.errors import Interrupted
 Handler = Callable[[int, FrameType | None], None]
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WARNING = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGXCPU)
+IMPORT = "<frozen importlib._bootstrap>"  # where its code is from
 TWICE = 0.5  # seconds between two signals that are not one: a terminal and a launcher may both send the same
 
 
 class Raiser:
-    """Raises `Interrupted`, in the process that it was made in."""
+    """Raises `Interrupted`, in the process that it was made in.
+
+    While something is imported, as in all of a command's first second, it ends the process instead: import calls what
+    swallows errors (callbacks of its locks, initialisers of libraries), and nothing is half done then.
+    """
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -30,7 +37,21 @@ class Raiser:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
+        if _importing(frame):
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):  # whatever it was in the middle of
+                    stream.flush()
+            os._exit(128 + number)
         raise Interrupted(number)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether Python was importing something here."""
+    while frame is not None:
+        if frame.f_code.co_filename == IMPORT:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Signals:

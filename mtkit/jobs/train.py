@@ -42,6 +42,7 @@ from mtkit.train.divergence import Divergence
 from mtkit.train.graphs import Graphs
 from mtkit.train.group import ALONE, Group, by_first
 from mtkit.train.loss import Objective
+from mtkit.train.plan import is_news
 from mtkit.train.state import Progress, Training
 from mtkit.train.updates import Updates
 
@@ -162,6 +163,7 @@ class _Job:
         self.training = Training.begin(model, self.config.train, Progress())
         self.pieces = target.vocab_size
         self.logged_at = time.monotonic()
+        self.told = 0  # of a time budget, how many updates it was said to be
 
     def run(self) -> Progress:
         for warning in (*self.validator.warnings, relu_warning(self.config)):
@@ -259,9 +261,12 @@ class _Job:
             case loop.Planned(updates, before):
                 self.log.write(log.Planned(update=progress.update, updates=updates))
                 self.save()
-                instead = f", not {before:,}" if before else ""
-                minutes = f"{self.config.train.max_minutes:g} minutes"
-                self.view.say(f"{minutes} are {updates:,} updates at this speed{instead}")
+                told = self.told or before
+                if is_news(updates, told):
+                    instead = f", not {told:,}" if told else ""
+                    minutes = f"{self.config.train.max_minutes:g} minutes"
+                    self.view.say(f"{minutes} are {updates:,} updates at this speed{instead}")
+                    self.told = updates
             case loop.Halved(parts):
                 self.log.write(log.Halved(update=progress.update, parts=parts))
                 tokens, batches = self.config.train.batch_tokens // parts, self.config.train.accumulate * parts

@@ -6,6 +6,7 @@ where the round will exceed the limit of tries, after which none is made.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -123,9 +124,9 @@ def _shifts(words: list[int], reference: list[int], steps: list[int]) -> Iterato
     for place, word in enumerate(reference):
         places[word].append(place)
     for start, word in enumerate(words):
-        for place in places.get(word, ()):
-            if abs(place - start) > MAX_DISTANCE:
-                continue
+        all_of_it = places.get(word, [])
+        near = bisect_left(all_of_it, start - MAX_DISTANCE), bisect_right(all_of_it, start + MAX_DISTANCE)
+        for place in all_of_it[slice(*near)]:
             for length in range(1, 1 + min(MAX_LENGTH, len(words) - start, len(reference) - place)):
                 if words[start + length - 1] != reference[place + length - 1]:
                     break

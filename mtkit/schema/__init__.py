@@ -48,7 +48,7 @@ class Data(Section):
     target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
     """Language of the target: the ending of its files, and the tokenizer of the scorer."""
     train: Annotated[Paths, Field(min_length=1)]
-    """Prefixes (PREFIX.LANG) or files of a registered reader (.tsv), plain, .gz, .xz or .zst; one or a list."""
+    """Prefixes (PREFIX.LANG) or files that a reader takes (.tsv, .tmx, ...), plain, .gz, .xz or .zst; one or a list."""
     dev: str = ""
     """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
     test: Paths = []

@@ -14,6 +14,7 @@ import torch
 
 from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
+from mtkit.search import allocation
 from mtkit.search.ensemble import Ensemble
 from mtkit.search.nearest import Nearest
 from mtkit.search.room import forget, in_tables, recorder, room_of
@@ -87,12 +88,23 @@ def translate_ids(
         BundleError: the model's scores are not numbers.
         ConfigError: the rules leave nothing to say.
     """
+    asked = [i for i, sentence in enumerate(sentences) if sentence.groups]
+    if 0 < len(asked) < len(sentences):  # what has something to say takes more places, and goes by itself
+        for part in ([i for i, sentence in enumerate(sentences) if not sentence.groups], asked):
+            given = [sentences[i] for i in part], decode, vocabulary, shortlist
+            told = [row for row, i in enumerate(part) if i in set(attention)]
+            options: dict[str, Any] = {"n_best": n_best, "sampling": sampling, "details": details, "ruled": ruled}
+            for rows, hypotheses in translate_ids(ensemble, *given, **options, attention=told):
+                yield [part[row] for row in rows], hypotheses
+        return
     looked, tables = frozenset(attention), in_tables(ensemble.device)
     lengths = [len(sentence.sources[0]) + 1 for sentence in sentences]
     order = sorted(range(len(sentences)), key=lengths.__getitem__)
     order = [i for i in order if i not in looked] + [i for i in order if i in looked]
     alone = len(order) - len(looked)  # from here on attention is told
     width = n_best if sampling else decode.beam_size
+    if asked and tables:  # elsewhere a step costs more than its rows do, and there is memory enough
+        width = max(allocation.width(decode.beam_size, one) for one in sentences)
     room = room_of(ensemble, decode, width, bool(looked))
 
     def longest(start: int, at: int) -> int:
@@ -178,7 +190,7 @@ def _batch(
     padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)
     made = rules.make(context, wanted.ruled)
-    ranking, selection = Ranking.of(decode), _selection(decode, wanted, sentences, device)
+    ranking, selection = Ranking.of(decode), _selection(context, wanted)
     if in_tables(device):
         yield lambda: True
     encoded = ensemble.encode(padded, listed, _nearest(ensemble, context))
@@ -211,7 +223,7 @@ def _batch(
 def _needed(sentence: Sentence, vocabulary: Vocabulary) -> list[int]:
     """Pieces that a sentence needs, whatever its source says."""
     told = [value for one in sentence.examples for value in one.values]
-    return [vocabulary.bos, vocabulary.eos, *sentence.prefix, *told]
+    return [vocabulary.bos, vocabulary.eos, *sentence.prefix, *sorted(sentence.needed), *told]
 
 
 def _nearest(ensemble: Ensemble, context: Context) -> tuple[Nearest, ...]:
@@ -230,9 +242,9 @@ def _nothing_said(made: Rules) -> ConfigError | BundleError:
     return BundleError("the model's scores are not numbers: it was damaged in training; use another one")
 
 
-def _selection(decode: Decoding, wanted: Wanted, sentences: list[Sentence], device: torch.device) -> Selection:
+def _selection(context: Context, wanted: Wanted) -> Selection:
     drawn = wanted.sampling
     if drawn is None:
-        return Beam.of(decode)
-    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in sentences]
-    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=device))
+        return allocation.make(context) if context.sentences[0].groups else Beam.of(context.decode)
+    seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in context.sentences]
+    return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=context.device))

@@ -154,6 +154,7 @@ def search(
                 if len(mine) >= n_best:
                     worst[sentences[b]] = sorted(h.score for h in mine)[-n_best]
         state, rules = state.reorder(parents_BK), rules.reorder(parents_BK, last_BK)
+        selection = selection.reorder(parents_BK, last_BK)
 
         alive_B = totals_BK.max(1).values.tolist()
         left = [

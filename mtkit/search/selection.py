@@ -38,6 +38,9 @@ class Selection(Protocol):
             The log-probabilities_BM of what was selected (minus infinity: nothing was), parents_BM and last pieces_BM.
         """
 
+    def reorder(self, parents_BK: Tensor, pieces_BK: Tensor) -> "Selection":
+        """After a step: see Rule."""
+
     def keep(self, sentences: Tensor) -> "Selection":
         """The same for some of the sentences."""
 
@@ -69,6 +72,10 @@ class Beam:
             ranks_M = torch.arange(best_BM.shape[1], device=best_BM.device)
             best_BM = best_BM.masked_fill(ranks_M >= (self.size - ended_B).unsqueeze(1), -inf)
         return best_BM, parents_BM, last_BM
+
+    def reorder(self, parents_BK: Tensor, pieces_BK: Tensor) -> "Beam":
+        """See Selection."""
+        return self
 
     def keep(self, sentences: Tensor) -> "Beam":
         """See Selection."""
@@ -121,6 +128,10 @@ class Sample:
         hashed_B = _hash(self.seeds_B ^ _hash(torch.tensor(length, device=device)))
         hashed_BM = _hash(hashed_B.unsqueeze(1) ^ _hash(torch.arange(self.draws, device=device) + 1))
         return hashed_BM.double() / 2**32
+
+    def reorder(self, parents_BK: Tensor, pieces_BK: Tensor) -> "Sample":
+        """See Selection."""
+        return self
 
     def keep(self, sentences: Tensor) -> "Sample":
         """See Selection."""

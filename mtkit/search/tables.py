@@ -201,6 +201,7 @@ class _Walk:
         self.totals_BK = best_BK.masked_fill(last_BK == self.rules.eos, -inf)
         self.last_BK = last_BK
         self.state, self.rules = state.reorder(parents_BK), self.rules.reorder(parents_BK, last_BK)
+        self.selection = self.selection.reorder(parents_BK, last_BK)
         self.length_1 = self.length_1 + 1
 
     def _last(self, count: int) -> Tensor:

@@ -190,5 +190,8 @@ class _Selection:
         self.watched.selected(best_M, parents_M, last_M, allowed_KV, length)
         return made
 
+    def reorder(self, parents_BK: Tensor, pieces_BK: Tensor) -> Selection:
+        return _Selection(self.inner.reorder(parents_BK, pieces_BK), self.watched)
+
     def keep(self, sentences: Tensor) -> Selection:
         return _Selection(self.inner.keep(sentences), self.watched)

@@ -42,7 +42,7 @@ def split(line: str, most: int, count: Count) -> list[str]:
     """
     if len(line) <= LONG:
         return _fit(line, count([line])[0], most, count, 0)
-    units = [block for unit in _sentences(line) for block in blocks(unit)]
+    units = [block for unit in sentences(line) for block in blocks(unit)]
     sizes = (size for some in groups(units, LONG) for size in count(some))
     return [fine for unit, size in zip(units, sizes, strict=True) for fine in _fit(unit, size, most, count, 1)]
 
@@ -123,7 +123,9 @@ CLAUSE = _runs(SPACED_PAUSES + PAUSES)
 WORD = re.compile(rf"[{SPACE}]*[^{SPACE}]+[{SPACE}]*|[{SPACE}]+")
 
 
-def _sentences(line: str) -> list[str]:
+def sentences(line: str) -> list[str]:
+    """Cut a line after every sentence; joined they are the line."""
+
     def ends(found: re.Match[str]) -> bool:
         if found[1].strip(SPACED_ENDS):
             return True
@@ -142,7 +144,7 @@ def _words(line: str) -> list[str]:
     return WORD.findall(line)
 
 
-LEVELS = (_sentences, _clauses, _words)
+LEVELS = (sentences, _clauses, _words)
 
 
 def _cut(line: str, marks: re.Pattern[str], ends: Callable[[re.Match[str]], bool]) -> list[str]:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mtkit.errors import WorkerError, out_of_memory
+from mtkit.train import gpus
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 QUICK = timedelta(minutes=2)  # within an update; so long a link may be cut
 PATIENT = timedelta(minutes=15)  # while one validates or writes
 LONG = timedelta(days=7)  # while the first prepares the text
+SETTLES, SETTLING = (2, 9), 0.5  # the first torch that surely ends well by itself; seconds that others are given
 BUCKET = 1 << 22  # numbers that are summed at a time
 PLACE = re.compile(r"^\[[^\]]*:\d+\] ")  # in whose source an error was made
 
@@ -132,13 +134,11 @@ class Processes:
 
         self.rank, self.size, self.local, self._store = rank, size, local, store
         self.cuda = device != "cpu" and torch.cuda.is_available() and dist.is_nccl_available()
-        if self.cuda:
-            from mtkit.ops.device import choose_device
-
-            torch.cuda.set_device(choose_device(self.place(device)))  # which refuses in words what is not there
+        this = PrefixStore(f"start {start}", store)
         with self._all_there():
+            mine = gpus.take(self.place(device)) if self.cuda else gpus.NONE
+            gpus.refuse_shared(gpus.told(this, rank, size, mine, QUICK))
             backend = "cpu:gloo,cuda:nccl" if self.cuda else "gloo"
-            this = PrefixStore(f"start {start}", store)
             dist.init_process_group(backend, store=this, rank=rank, world_size=size, timeout=QUICK)
             self._patient = dist.new_group(timeout=PATIENT, backend="gloo")
             self._long = dist.new_group(timeout=LONG, backend="gloo")
@@ -158,7 +158,18 @@ class Processes:
         """Have done with it."""
         import torch.distributed as dist
 
+        _settle()
         dist.destroy_process_group()
+
+    def let_go(self) -> None:
+        """Let those who wait for this one, which will not come any more, notice it before its process has ended."""
+        import torch.distributed as dist
+
+        groups = (self._patient, self._long)
+        _settle()
+        del self._patient, self._long, self._waiting  # what nobody holds closes its connections
+        for one in groups:
+            dist.destroy_process_group(one)
 
     def exchange(self, *numbers: float) -> list[tuple[float, ...]]:
         import torch
@@ -222,7 +233,11 @@ class Processes:
                     tensor.copy_(whole)
 
     def place(self, device: str) -> str:
-        return f"cuda:{self.local[0]}" if self.cuda and device in ("auto", "cuda") else device
+        import torch
+
+        if not self.cuda or device not in ("auto", "cuda"):
+            return device
+        return f"cuda:{self.local[0] % torch.cuda.device_count()}"  # schedulers may show each process its own one only
 
     def threads(self, asked: int | None) -> int | None:
         from mtkit.ops.device import whole_cores
@@ -255,8 +270,19 @@ class Processes:
                 raise
             raise Gone(
                 f"one of the {self.size} processes that train together is gone or cannot be reached (seen by number "
-                f"{self.rank}: {short(error)}); mtkit train goes on from the last checkpoint"
+                f"{self.rank}: {short(error)}); the same command goes on from the last checkpoint"
             ) from None
+
+
+def _settle() -> None:
+    """Wait until torch's threads have let go of the tensors that they carried, for which they need Python's lock.
+
+    Before torch 2.8 a group that ends holds that lock while it waits for its threads: for ever, if one still wants it.
+    """
+    from torch import __version__ as version
+
+    if tuple(map(int, version.split(".")[:2])) < SETTLES:
+        time.sleep(SETTLING)
 
 
 class Gone(WorkerError):

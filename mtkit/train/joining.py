@@ -41,7 +41,7 @@ def joined(device: str = "cpu") -> Iterator[Group]:
         return
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that a peer is gone is said by us, in one line
     kept, rank, size = _store(), _number("RANK"), _number("WORLD_SIZE")
-    start = _Start(kept)
+    start, group = _Start(kept), None
     try:
         start.meet(rank, size)
         here = (_number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
@@ -51,7 +51,10 @@ def joined(device: str = "cpu") -> Iterator[Group]:
     except (MtkitError, KeyboardInterrupt) as error:
         # Of those who only see that somebody has gone, or that all were interrupted, one says so, if nobody said more.
         plain = isinstance(error, Gone | KeyboardInterrupt)
-        if not _says(start.store, "" if plain else str(error)):
+        first = _says(start.store, "" if plain else str(error))
+        if group and not plain:
+            group.let_go()
+        if not first:
             code = 130 if isinstance(error, KeyboardInterrupt) else 1
             raise SystemExit(getattr(error, "exit_code", code)) from None
         raise

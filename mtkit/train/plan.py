@@ -24,6 +24,10 @@ PLAN_RESERVE = 0.95  # of the budget is planned for: the rest is for the last va
 LOOKS = 16  # at the pace in a budget, at least; and LOOKS_AHEAD in the updates that are left, should these be too few
 LOOKS_AHEAD = 8
 WRONG = 0.05  # of the updates that are left: a plan that is wrong by less is kept
+# And so is one that is wrong by less than this share of all updates: writing a new one to disk takes as long as some
+# updates, and near the end each correction would call for the next one.
+SLIGHT = 0.005
+NEWS = 0.02  # of what was told last: whoever watches need not hear of a smaller change
 TOGETHER = 5  # updates that are timed as one: batches differ
 RECENT = 64  # such times, of which the median counts
 
@@ -85,7 +89,8 @@ class Plan:
         else:
             others = (self.settings.max_updates, self.settings.max_epochs * self.per_epoch)
             fits = max(progress.update + 1, min([fits, *(limit for limit in others if limit)]))
-            if abs(fits - progress.total_updates) <= WRONG * (progress.total_updates - progress.update):
+            enough = max(WRONG * (progress.total_updates - progress.update), SLIGHT * progress.total_updates)
+            if abs(fits - progress.total_updates) <= enough:
                 self._next(progress)
                 return False
             progress.correct(fits)
@@ -113,3 +118,8 @@ class Plan:
     def _next(self, progress: Progress) -> None:
         self.next_seconds = progress.seconds + self.budget / LOOKS
         self.next_update = progress.update + max(1, (progress.total_updates - progress.update) // LOOKS_AHEAD)
+
+
+def is_news(updates: int, told: int) -> bool:
+    """Whether a plan differs from what was told last (0: nothing was) by so much that it should be told, too."""
+    return abs(updates - told) >= NEWS * told

@@ -1,11 +1,11 @@
 """A line that is translated in parts, and how the translations of its parts become one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
 
 from mtkit.search.search import Ranking
-from mtkit.search.sentence import Sentence
+from mtkit.search.sentence import Group, Sentence
 from mtkit.text import sentences, spans
 from mtkit.text.spans import Span
 from mtkit.translator.request import MODEL, Candidate
@@ -40,6 +40,10 @@ class Job:
         """Take the translations of a part."""
         self.missing += bool(self.found[place]) - bool(candidates)
         self.found[place] = candidates
+
+    def ask(self, place: int, groups: tuple[Group, ...]) -> None:
+        """Have a part say something."""
+        self.sentences[place] = replace(self.sentences[place], groups=groups)
 
     @cached_property
     def bounds(self) -> list[int]:

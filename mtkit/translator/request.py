@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtkit.search.batched import Sampling
+from mtkit.text.terms import Glossary, Told
 
 MODEL, MEMORY = "model", "memory"
 STEERED = f"{MODEL}, {MEMORY}"
@@ -52,6 +53,10 @@ class Translation:
     """What was done with the line that its writer may not expect."""
     origin: str = MODEL
     """Who says so: "model"; "memory"; or "model, memory", the model, steered by what a memory has of like lines."""
+    terms: list[Told] = field(default_factory=list)
+    """Those of a glossary that the source has."""
+    broken: list[str] = field(default_factory=list)
+    """What was clearly wrong with the first translation, for which others were searched (`mtkit.metrics.broken`)."""
 
     @property
     def text(self) -> str:
@@ -84,6 +89,8 @@ class Translation:
             "stride": best.stride if best else 1,
             "warnings": self.warnings,
             "origin": self.origin,
+            "terms": [{"source": one.source, "target": one.target, "rendered": one.rendered} for one in self.terms],
+            "broken": self.broken,
         }
 
 
@@ -125,6 +132,11 @@ class Request:
         details: the log-probabilities of pieces.
         sampling: draw instead of search.
         protect: what is no text (placeholders, tags, addresses) comes out as it went in.
+        glossary: terms that must be rendered so.
+        guard: what is clearly broken is searched again.
+        mbr: the translation that comes first is the one of the least risk by this metric, of all that a beam has or of
+            draws; "": the one that search ranks first.
+        draws: so many, with `mbr` and `sampling`.
     """
 
     n_best: int = 1
@@ -132,6 +144,10 @@ class Request:
     details: bool = False
     sampling: Sampling | None = None
     protect: bool = True
+    glossary: Glossary | None = None
+    guard: bool = False
+    mbr: str = ""
+    draws: int = 32
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

@@ -13,11 +13,13 @@ from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
+from mtkit.text.terms import Glossary
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator import kept, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair, Request, Translation
+from mtkit.translator.wording import Wording
 
 SPACES = re.compile(" {2,}")
 TOGETHER = 1 << 18  # characters whose ids are made at once
@@ -107,6 +109,17 @@ class Segmenter:
             if pieces > most:
                 return f"the {side} has {pieces:,} pieces, more than the {most:,} that are scored in one go: split it"
         return ""
+
+    def ask(self, jobs: dict[int, Job], glossary: Glossary, protect: bool) -> None:
+        """Have lines say the terms that are in them, in each part its own."""
+        wording = Wording(glossary, self.target)
+        for job in jobs.values():
+            for place, text in enumerate(job.given):
+                folded = fold(text)
+                found = spans.find(folded, self.percent_first) if protect else []
+                asked = glossary.find(folded, [(one.start, one.end) for one in found])
+                if groups := tuple(wording.groups(asked)):
+                    job.ask(place, groups)
 
     def without_model(self, line: Line | Pair, request: Request) -> Translation:
         """What comes of a line or a pair that `jobs` or `forced` left out."""

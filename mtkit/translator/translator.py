@@ -8,27 +8,28 @@ like.
 """
 
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
 from math import inf
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import torch
 
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
+from mtkit.metrics.risk import METRICS
 from mtkit.ops.device import choose_device
 from mtkit.registry import nearest
 from mtkit.schema import Decode
-from mtkit.search.batched import Sampling, translate_ids
+from mtkit.search.batched import translate_ids
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.store import bundle
 from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.text.fold import fold
-from mtkit.translator import kept
+from mtkit.text.terms import Glossary
+from mtkit.translator import again, kept
+from mtkit.translator.calls import Calls
 from mtkit.translator.candidates import candidate
 from mtkit.translator.guard import Guard
 from mtkit.translator.member import Member
@@ -36,16 +37,14 @@ from mtkit.translator.parts import Job, joined
 from mtkit.translator.precision import Choice, Ensembles
 from mtkit.translator.request import Line, Pair, Request, Translation, distinct
 from mtkit.translator.segment import Segmenter
+from mtkit.translator.wording import Wording
 
 WINDOW = 1024  # lines sorted and batched together at most, ...
 WINDOW_ELSEWHERE = 16_384  # ... and on a GPU, whose batches are larger
-LINE_BREAK = re.compile(r"\r\n|\n|\r")
-ENDED = re.compile(r"(?:\r\n|\n|\r)\Z")
-BROKEN = "a line break inside a line counts as a space"
 LOG = logging.getLogger(__name__)
 
 
-class Translator:
+class Translator(Calls):
     """A loaded model, or several (an ensemble), ready to translate; it does not change, and threads may share it.
 
     >>> translator = Translator.load("runs/demo")
@@ -151,80 +150,16 @@ class Translator:
         """Of a step of search for so many lines, about."""
         return self._ensembles.numbers * lines * self.decode.beam_size
 
+    def unwritable(self, glossary: Glossary) -> list[str]:
+        """Terms of a glossary that its vocabulary cannot write, as they are asked for."""
+        wording = Wording(glossary, self._segmenter.target)
+        forms = [term.targets or term.sources for term in glossary.terms]
+        return [some[0].text for some in forms if not any(map(wording.phrases, some))]
+
     @property
     def attends(self) -> bool:
         """Whether there is attention to look at."""
         return self._members[0].model.decoder.attends
-
-    @overload
-    def translate(  # type: ignore[overload-overlap]
-        self,
-        text: str,
-        *,
-        n_best: int = 1,
-        align: bool = False,
-        details: bool = False,
-        sampling: Sampling | None = None,
-        protect: bool = True,
-        **settings: object,
-    ) -> Translation: ...
-
-    @overload
-    def translate(
-        self,
-        text: Iterable[str],
-        *,
-        n_best: int = 1,
-        align: bool = False,
-        details: bool = False,
-        sampling: Sampling | None = None,
-        protect: bool = True,
-        **settings: object,
-    ) -> list[Translation]: ...
-
-    def translate(
-        self,
-        text: str | Iterable[str],
-        *,
-        n_best: int = 1,
-        align: bool = False,
-        details: bool = False,
-        sampling: Sampling | None = None,
-        protect: bool = True,
-        **settings: object,
-    ) -> Translation | list[Translation]:
-        """Translate a line, or lines in their order.
-
-        Args:
-            text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
-                and is warned of.
-            n_best, align, details, sampling, protect: see `Request`; a list of n_best may be shorter, since its texts
-                differ.
-            settings: of [decode], for this call.
-
-        Returns:
-            Of a string a translation, of lines a list of them, each with what there is to warn of.
-
-        Raises:
-            ConfigError: a setting that is wrong or unknown, or that this model cannot meet.
-            TypeError: something that is no text.
-        """
-        known = [*type(self.decode).model_fields, *(one.name for one in fields(Request))]
-        for name in settings:
-            if name not in known:
-                raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request, decode = Request(n_best, align, details, sampling, protect), decode_with(self.decode, settings)
-        if isinstance(text, bytes) or not isinstance(text, Iterable):
-            raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")
-        given = [text] if isinstance(text, str) else list(text)
-        joined_up = (LINE_BREAK.sub(" ", ENDED.sub("", one)) if isinstance(one, str) else one for one in given)
-        made = [
-            one
-            if one.source == source
-            else replace(one, source=source, warnings=one.warnings + [BROKEN] * (one.source != ENDED.sub("", source)))
-            for source, one in zip(given, self.translations(joined_up, decode, request), strict=True)
-        ]
-        return made[0] if isinstance(text, str) else made
 
     def translations(
         self, lines: Iterable[str], decode: Decode | None = None, request: Request | None = None
@@ -256,7 +191,18 @@ class Translator:
         """
         decode, request = self._settled(decode) if decode else self.decode, request or Request()
         self.check(decode, request)
-        yield from self._answers(lines, self._segmenter.jobs(lines, request.protect), decode, request, forced=False)
+        if request.glossary is None and not request.guard and not request.mbr:
+            yield from self._plain(lines, decode, request)
+        else:
+            pair, names = (self.source_lang, self.target_lang), self._segmenter.target.names
+            yield from again.looked_over(self._plain, lines, decode, request, pair, names)
+
+    def _plain(self, lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
+        """Translations as search finds them; with a glossary such as say the terms of each line."""
+        jobs = self._segmenter.jobs(lines, request.protect)
+        if request.glossary is not None:
+            self._segmenter.ask(jobs, request.glossary, request.protect)
+        yield from self._answers(lines, jobs, decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
         """The targets of some pairs, with what the model says of them: no rule acts, and every piece may be said.
@@ -318,8 +264,7 @@ class Translator:
                 job.put(place, guard.passed(number, place, job, lines[number], made))
                 finish(number)
             yield from ready()
-        # By the models alone, whatever a subclass has before them.
-        for number, place, made in guard.again(lambda some, asked: Translator.window(self, some, decode, asked)):
+        for number, place, made in guard.again(lambda some, asked: self._plain(some, decode, asked)):
             jobs[number].put(place, made)
             finish(number)
             yield from ready()
@@ -372,6 +317,14 @@ class Translator:
                 "raise beam_size or lower n_best",
                 remedy="beam",
             )
+        if request.mbr not in ("", *METRICS):
+            raise ConfigError(f"mbr = {request.mbr!r}{nearest(request.mbr, list(METRICS))}: expected chrf or bleu")
+        if request.mbr and not request.sampling and decode.beam_size < 2:
+            raise ConfigError(
+                "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
+            )
+        if request.glossary is not None and request.sampling:
+            raise ConfigError("a glossary goes with search, which can be made to say a term: leave it out, or sampling")
         for wanted, setting in ((request.align, "align"), (decode.coverage_penalty, "coverage_penalty")):
             if wanted and not self.attends:
                 raise ConfigError(

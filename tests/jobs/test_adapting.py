@@ -1,6 +1,7 @@
 """The steps of adapting: what decides a config, a text divided by hash, and weights between parent and child."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from mtkit.jobs.adapting.mixing import mixed
 from mtkit.jobs.adapting.text import Division, Text, passes, sample
 from mtkit.model import tensors
 from mtkit.report.training import Parent, TrainingFacts
+from mtkit.schema import Train
 from mtkit.store import bundle
 from mtkit.store.bundle import Bundle
 from mtkit.text.filters import TextRules
@@ -135,6 +137,19 @@ def test_a_config_is_that_of_the_line_of_parents(tmp_path: Path) -> None:
     assert found["decode"]["beam_size"] == 5  # of the bundle itself
     unknown = settings.table(parent(tmp_path, None), made, name="n", init_from="p", minutes=0)
     assert unknown["train"]["lr"] == pytest.approx(settings.RATE * 1e-3)
+
+
+def test_several_processes_share_out_a_pass(tmp_path: Path) -> None:
+    """As many updates, of batches of which each has its part; a run that goes on keeps its own size."""
+    made, found = division(tmp_path, 800).gather(tmp_path / "prepared"), parent(tmp_path, facts(0.001))
+    how: dict[str, Any] = {"name": "n", "init_from": "p", "minutes": 0}
+    one, two = (settings.table(found, made, processes=count, **how)["train"] for count in (1, 2))
+    assert two["batch_tokens"] == one["batch_tokens"] // 2 > 51
+    assert abs(one["validate_every"] - two["validate_every"]) <= 1
+    begun = Train(batch_tokens=two["batch_tokens"], warmup=two["warmup"])
+    alone = settings.table(found, made, processes=1, begun=begun, **how)["train"]
+    assert (alone["batch_tokens"], alone["warmup"]) == (two["batch_tokens"], two["warmup"])
+    assert abs(alone["validate_every"] - 2 * two["validate_every"]) <= 1  # a pass still
 
 
 def test_how_often_a_text_is_read() -> None:

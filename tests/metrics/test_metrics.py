@@ -10,10 +10,11 @@ import sacrebleu
 
 from mtkit import registry
 from mtkit.errors import DataError
+from mtkit.metrics import edits
 from mtkit.metrics.bleu import bleu, tokenizer_for
 from mtkit.metrics.chrf import chrf
 from mtkit.metrics.metric import Score, Texts, cautions, gain, scores, told
-from mtkit.metrics.ter import ter
+from mtkit.metrics.ter import LONGEST, ter
 
 HYPOTHESES = ["the cat sat on the mat .", "a dog barks", "nothing here"]
 REFERENCES = [
@@ -55,6 +56,26 @@ def test_edits_are_sacrebleus_whatever_the_lines() -> None:
     for hypothesis, reference in pairs:
         found = ter(Texts([hypothesis], [[reference]])).details["edits"]
         assert found == sacrebleu.TER().corpus_score([hypothesis], [[reference]]).num_edits, (hypothesis, reference)
+
+
+def test_of_a_word_that_is_everywhere_only_what_is_near_may_be_shifted() -> None:
+    """The others are not even looked at: of 10,000 here and 10,000 there, that would be 100 million."""
+    words, reference = [1] * 10_000 + [0] * 10_000, [0] * 10_000 + [2] * 10_000
+    began = time.process_time()
+    shifts = list(edits._shifts(words, reference, [edits.SUBSTITUTE] * 20_000))
+    assert time.process_time() - began < 1
+    assert shifts
+    assert {start - 10_000 < 50 for start, _, _ in shifts} == {True}
+
+
+def test_a_text_in_a_line_is_refused() -> None:
+    whole = "word " * (LONGEST + 1)
+    for hypotheses, references, named in (
+        (["a", whole], ["a", "b"], "line 2 of the translations has 10,001 words, and TER takes 10,000 at most"),
+        (["a", "b"], [whole, "b"], "line 1 of the references has 10,001 words"),
+    ):
+        with pytest.raises(DataError, match=named):
+            ter(Texts(hypotheses, [references]))
 
 
 def test_translation_edit_rate_of_long_lines_is_soon_there_and_followed() -> None:

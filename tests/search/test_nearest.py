@@ -101,7 +101,7 @@ def test_what_it_says_of_another_sentence() -> None:
 def steered(ensemble: Ensemble, given: list[list[Example]], **options: Any) -> list[tuple[list[int], float]]:
     """The best translation of each source, and its log-probability."""
     sentences = [
-        Sentence([ids] * len(ensemble.models), (), i, some)
+        Sentence([ids] * len(ensemble.models), number=i, examples=some)
         for i, (ids, some) in enumerate(zip(SOURCES, given, strict=True))
     ]
     found: dict[int, tuple[list[int], float]] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtkit import files
+from mtkit.jobs.bulk.results import CHUNKS
 from tests.system.toy import mtkit, ran
 
 COUNTS: Counter[tuple[str, str]] = Counter()
@@ -84,6 +85,8 @@ class Case:
     """What comes before it."""
     stands: Callable[[Path, Path], bool] | None = None
     """Whether nothing of what stood before is lost: folder before, folder after a fault. None: `results` say it."""
+    every: int = 1
+    """Of a command that takes long, each so many dealings with files meet a fault."""
 
     @property
     def name(self) -> str:
@@ -91,8 +94,9 @@ class Case:
 
 
 def left_over(folder: Path) -> list[str]:
-    """What an interrupted write has left; a run that was set aside is as it was."""
-    found = [path for path in folder.rglob("*") if path.name.startswith(".") or path.name.endswith(".old")]
+    """What an interrupted write has left; a run that was set aside is as it was, and chunks of bulk work are notes."""
+    marks = (path for path in folder.rglob("*") if path.name.startswith(".") or path.name.endswith(".old"))
+    found = [path for path in marks if path.name != CHUNKS]
     return [path.name for path in found if not re.search(r"/runs/toy\.\d", str(path))]
 
 
@@ -104,7 +108,7 @@ def suffer(case: Case, base: Path, scratch: Path, fault: str, most: int = 1000) 
     case.prepare(before)
     shutil.copytree(before, after)
     ran(mtkit(after, *case.arguments, before=PLAIN))
-    steps = BYTES if fault == "files bounded" else range(1, most)
+    steps = BYTES if fault == "files bounded" else range(1, most, case.every)
     for step in steps:
         shutil.copytree(before, folder)
         done = mtkit(folder, *case.arguments, before=f"{PLAIN}\nleft = {step}\n{FAULTS[fault]}")

@@ -13,15 +13,17 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def launch(*folders: Path, arguments: tuple[str, ...] = (), each: tuple[tuple[str, ...], ...] = ()) -> list[Piped]:
-    """One `mtkit train` in each of these folders; `each`: what only the command of a rank is given."""
+def launch(
+    *folders: Path, arguments: tuple[str, ...] = (), each: tuple[tuple[str, ...], ...] = (), command: str = "train"
+) -> list[Piped]:
+    """One command in each of these folders; `each`: what only that of a rank is given."""
     size = str(len(folders))
     told = {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     own = each or ((),) * len(folders)
     return [
         Piped(
             MTKIT,
-            ["train", *arguments, *own[rank]],
+            [command, *arguments, *own[rank]],
             folder,
             ENVIRONMENT | told | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             120,

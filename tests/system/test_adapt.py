@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from mtkit import files
+from mtkit.config import load
 from mtkit.errors import MtkitError, RunError
 from mtkit.jobs import adapt
 from mtkit.jobs.export import export
+from mtkit.jobs.preparing import spare
 from mtkit.report.training import TrainingFacts
 from mtkit.store import bundle_config
+from mtkit.store.prepared import Prepared
 from mtkit.train.loop import Updated
 from mtkit.train.state import Progress
+from tests.system.group import ended, launch
 from tests.system.test_memory import Messages
 from tests.system.toy import WORDS, failed, mtkit, ran
 
@@ -47,7 +51,9 @@ def adapted(model: str = "runs/toy", *texts: str, view: Messages | None = None, 
     view = view or Messages()
     settings = {"overrides": SMALL, "device": "cpu", "name": "next"} | options
     made = adapt.prepare(Path(model), [Path(text) for text in texts or ("mine",)], listener=view, **settings)  # type: ignore[arg-type]
-    return made.run(view, device="cpu", fresh=bool(options.get("fresh")), command="mtkit adapt")
+    facts = made.run(view, device="cpu", fresh=bool(options.get("fresh")), command="mtkit adapt")
+    assert facts
+    return facts
 
 
 def broken_off(*what: str, **options: object) -> None:
@@ -109,6 +115,29 @@ def test_killed_and_started_again_it_is_the_same(toy: Path) -> None:
     facts = adapted(overrides=short)
     assert facts.measured
     assert bytes_of(toy / "runs/next/best") == bytes_of(toy / "runs/whole/best")
+
+
+def test_two_adapt_as_one_does_with_two_batches_an_update(toy: Path) -> None:
+    """The first one prepares, measures and writes; what is wrong is said once."""
+    short = [*SMALL, "train.max_updates=4", "train.validate_every=2"]
+    sets = tuple(part for one in short for part in ("-s", one))
+    given = ("runs/toy", "mine", "-o", "next", *sets)
+    codes, (first, second) = ended(launch(toy, toy, arguments=given, command="adapt"))
+    assert (codes, second) == ([0, 0], ""), (first, second)
+    assert "2 processes train together, 1 thread each" in first
+    assert first.count("144 pairs to learn from, 16 to measure on") == 1
+    assert "dev of mine (16 pairs): loss " in first
+    assert "translate -m runs/next" in first
+    facts = adapted(name="alone", overrides=[*short, "train.accumulate=2"])
+    assert bytes_of(toy / "runs/next/best") == bytes_of(toy / "runs/alone/best")
+    noted = bundle_config.read(toy / "runs/next/best").training
+    assert noted
+    assert [one.after for one in noted.measured] == [one.after for one in facts.measured]
+    codes, told = ended(launch(toy, toy, arguments=("runs/toy", "none", *sets), command="adapt"))
+    assert codes == [1, 1]
+    errors = [line for one in told for line in one.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, told
+    assert "none.en does not exist" in errors[0]
 
 
 def test_a_line_of_parents_some_of_them_exported(toy: Path) -> None:
@@ -191,6 +220,23 @@ def test_what_is_no_translation_is_warned_of(toy: Path) -> None:
         adapt.prepare(Path("runs/toy"), [Path("mine")], device="cpu", listener=view)
         says = [message for message in view.warned if "hardly translations of their sources; is this en to" in message]
         assert len(says) == warned
+
+
+def test_its_text_is_spare_when_no_run_names_it(toy: Path) -> None:
+    (whole,) = (Prepared.open(path.parent) for path in (toy / "prepared").glob("*/manifest.json"))
+    made = adapt.prepare(Path("runs/toy"), [Path("mine")], device="cpu", listener=Messages())
+    (divided,) = (toy / "prepared").glob("en-de-adapt-*")
+    here = load(str(toy / "mtkit.toml"))
+    assert spare.spare(here, whole) == [divided]
+    assert spare.spare(made.loaded, whole) == []
+    noted = json.loads((toy / "runs/toy/config.json").read_text())
+    noted["config"]["data"]["train"] = [f"prepared/{divided.name}/mine"]
+    (toy / "runs/next").mkdir()
+    (toy / "runs/next/config.json").write_text(json.dumps(noted))
+    assert spare.spare(here, whole) == []
+    shutil.rmtree(toy / "runs/next")
+    assert "removed 1 other prepared text(s)" in mtkit(toy, "preprocess", "--prune").stderr
+    assert not divided.exists()
 
 
 def test_the_command(toy: Path) -> None:

@@ -1,6 +1,7 @@
 """The benchmark of GPUs itself: small models on a CPU, on text that is made up."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import peers
+from benchmarks import gpu, peers
 from benchmarks.gpu import Bench, made_up, main
 from benchmarks.gpu_cases import MODELS, Case
 from benchmarks.gpu_views import Enough, Watch, covered, profiled
@@ -142,6 +143,40 @@ def test_a_case_ends_with_its_part(tmp_path: Path, capsys: pytest.CaptureFixture
     ((case, found),) = bench.cases([Case("slow", 1), Case("next", 2)])
     assert (case.workload, found) == ("slow", {"failed": "the seconds of this part are over"})
     assert capsys.readouterr().out == "no time was left for next 2\n"
+
+
+def test_figures_of_earlier_calls_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the same machine and text; a part that is measured again replaces its own."""
+    options = Namespace(work=tmp_path, data=tmp_path, device="cpu", toy=False, peers=tmp_path, seconds=60)
+    before = Bench(options)
+    row = {"workload": "A", "batch_tokens": 4096, "used": "tf32", "rate": 3000.0}
+    before.figures |= {"speed": [row], "peers": [{"peer": "another"}], "quality": {"bleu": math.nan}}
+    before.save()
+
+    monkeypatch.setattr(gpu, "PEERS", [("opennmt", "A", "fp32")])
+    monkeypatch.setattr(gpu, "preprocess", lambda *given: (Namespace(tokenizer_files=[tmp_path]), False))
+    monkeypatch.setattr(peers, "speed", lambda *given, **how: (200.0, 1.0))
+    again = Bench(options)
+    again.read()
+    again.run("peers")
+    told = capsys.readouterr().out
+    assert told.startswith(f"{tmp_path}/gpu.json has train, peers, quality already\n")
+    assert "opennmt, A, fp32: 200 target tokens/s; mtkit: 15.0 times at 4,096 tokens in tf32\n" in told
+    kept = json.loads((tmp_path / "gpu.json").read_text())
+    assert kept["speed"] == [row]
+    assert kept["peers"] == [{"peer": "opennmt", "workload": "A", "precision": "fp32", "rate": 200.0}]
+    assert "quality" in kept
+
+    elsewhere = Bench(Namespace(**vars(options) | {"data": tmp_path / "other"}))
+    elsewhere.read()
+    assert list(elsewhere.figures) == ["on"]
+    assert "is of another machine or text, and goes" in capsys.readouterr().out
+    (tmp_path / "gpu.json").write_text('{"on": ')
+    elsewhere.read()
+    assert list(elsewhere.figures) == ["on"]
+    assert "what was measured before cannot be read: " in capsys.readouterr().out
 
 
 PEER = """

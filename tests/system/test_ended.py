@@ -1,8 +1,11 @@
 """Training that ends before its time, by a signal or with its terminal, and training that comes to nothing."""
 
 import os
+import shutil
 import signal
 import time
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from mtkit.config import load
 from mtkit.errors import Stopped
 from mtkit.jobs.train import train
 from mtkit.jobs.validate import Validator
-from mtkit.store import checkpoint
+from mtkit.store import checkpoint, log
+from mtkit.train import loop
 from tests.system.test_memory import Messages
 from tests.system.test_train import wait_for
 from tests.system.toy import begin, mtkit, terminal
@@ -107,3 +111,22 @@ def test_divergence_is_told_and_is_no_success(folder: Path) -> None:
     assert last.endswith("start anew with a lower train.lr (--fresh keeps the old run beside)")
     again = mtkit(folder, "train", "-q", *wild)
     assert (again.returncode, again.stderr.splitlines()[-1]) == (1, last)
+
+
+def test_a_changed_plan_is_told_when_it_matters(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(trained, tmp_path / "toy", ignore=shutil.ignore_patterns("runs"))
+    plans = [1738, 1739, 1742, 1760, 1790, 1789]
+
+    def planned(*given: Any) -> Iterator[loop.Event]:
+        yield from (loop.Planned(updates, before) for before, updates in pairwise([0, *plans]))
+        yield loop.Finished("the end")
+
+    monkeypatch.setattr(loop, "train", planned)
+    view = Messages()
+    train(load(str(folder / "mtkit.toml"), ["train.max_minutes=0.4"]), view, device="cpu")
+    assert [one for one in view.said if "at this speed" in one] == [
+        "0.4 minutes are 1,738 updates at this speed",
+        "0.4 minutes are 1,790 updates at this speed, not 1,738",
+    ]
+    events = log.read(folder / "runs/toy/log.jsonl")
+    assert [event.updates for event in events if isinstance(event, log.Planned)] == plans  # each is on record

@@ -1,5 +1,6 @@
 """Whatever a command writes is whole under its name: if it is ended, if the disk is full, if two run at once."""
 
+import importlib.util
 import random
 import shutil
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.faults import COUNTS, Case, left_over, suffer, tree
-from tests.system.toy import begin, mtkit, ran
+from tests.system.test_ctranslate2 import TRANSFORMER
+from tests.system.toy import CONFIG, begin, mtkit, ran
 
 LINES = 12  # of what is translated
 
@@ -25,12 +27,26 @@ def with_export(folder: Path) -> None:
     ran(mtkit(folder, "export", "runs/toy", "out", "--precision", "bf16"))
 
 
+def with_transformer(folder: Path) -> None:
+    (folder / "steps.toml").write_text(CONFIG.replace('"toy"', '"steps"') + TRANSFORMER)
+    ran(mtkit(folder, "train", "-q", "-c", "steps.toml", "-s", "train.max_updates=1"))
+
+
+def keeps_its_parent(before: Path, folder: Path) -> bool:
+    return tree(before / "runs/toy") == tree(folder / "runs/toy")
+
+
 def keeps_the_old_run(before: Path, folder: Path) -> bool:
     """Whether the best model of the run that is set aside is still there, under one name or the other."""
     there = [tree(path / "best") for path in (folder / "runs").iterdir()]
     return tree(before / "runs/toy/best") in there
 
 
+ADAPTING = [
+    part
+    for one in ("train.max_updates=2", "train.validate_every=1", "train.batch_tokens=300", "train.validate_lines=2")
+    for part in ("-s", one)
+]
 CASES = [
     Case(("preprocess", "-q"), ("prepared",), without_corpus),
     Case(("export", "runs/toy", "out", "-q"), ("out",)),
@@ -38,6 +54,14 @@ CASES = [
     Case(("translate", "short.en", "-o", "out.txt", "-q"), ("out.txt",), with_output),
     Case(("score", "short.tsv", "-o", "out.txt", "-q"), ("out.txt",), with_output),
     Case(("eval", "-q"), ("runs/toy/eval",)),
+    Case(("translate", "short.en", "test.en", "-o", "out", "--shard", "1/1", "--chunk-lines", "10", "-q"), ("out",)),
+    Case(("export", "runs/steps", "out", "--to", "ctranslate2", "-q"), ("out",), with_transformer),
+    Case(
+        ("adapt", "runs/toy", "test", "-o", "next", "-q", *ADAPTING),
+        ("prepared", "runs/next/best/model.safetensors"),
+        stands=keeps_its_parent,
+        every=5,
+    ),
     Case(
         ("train", "--fresh", "-q", "-s", "train.max_updates=2", "-s", "train.validate_every=1"),
         (),
@@ -45,6 +69,13 @@ CASES = [
     ),
 ]
 NAMES = [f"{case.name}{', again' if case.prepare in (with_output, with_export) else ''}" for case in CASES]
+
+
+@pytest.fixture(autouse=True)
+def _has_what_it_takes(request: pytest.FixtureRequest) -> None:
+    case = request.node.callspec.params.get("case") if hasattr(request.node, "callspec") else None
+    if case and "ctranslate2" in case.arguments and importlib.util.find_spec("ctranslate2") is None:
+        pytest.skip("the package ctranslate2 is not installed")
 
 
 @pytest.fixture(scope="module")

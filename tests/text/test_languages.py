@@ -44,7 +44,7 @@ def test_what_stands_between_sentences() -> None:
     "text", ["你好。再见。", "ក។ ខ។ ", "བོད་།  ཡིག་། ", "Բարև։ Ողջույն։", "ሰላም። ደህና፧ ", "नमस्ते। ठीक॥", "ᱡᱚᱦᱟᱨ᱾ ᱟᱨ᱾"]
 )
 def test_ends_of_sentences_in_many_scripts(text: str) -> None:
-    assert len(sentences._sentences(text)) == 2
+    assert len(sentences.sentences(text)) == 2
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ from mtkit.text.readers.reader import Pair, Reader
 class JSONLines(Reader):
     """Keys source and target; others are somebody else's."""
 
-    suffix = ".jsonl"
+    suffix = ".jl"
     expects = "JSON objects with source and target, one a line"
 
     def pairs(self) -> Iterator[Pair]:
@@ -120,24 +120,24 @@ class JSONLines(Reader):
 def jsonl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A format that mtkit does not have: one file, and one line of the registry."""
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "jsonl.py").write_text(JSONL)
+    (tmp_path / "outside" / "outside_lines.py").write_text(JSONL)
     monkeypatch.syspath_prepend(str(tmp_path / "outside"))
-    choice = Choice("jsonl:JSONLines", "NAME.jsonl, an object a line with source and target")
-    monkeypatch.setitem(CHOICES["reader"], "jsonl", choice)
+    choice = Choice("outside_lines:JSONLines", "NAME.jl, an object a line with source and target")
+    monkeypatch.setitem(CHOICES["reader"], "jl", choice)
 
 
 def test_a_format_is_one_file_and_one_line(tmp_path: Path, jsonl: None) -> None:
     lines = b'{"source": "one", "target": "eins", "id": 7}\r\n{"source": "two", "target": "zwei"}'
-    write(tmp_path, "t.jsonl.xz", lzma.compress(lines))
-    source = locate(tmp_path / "t.jsonl.xz", "en", "de")
+    write(tmp_path, "t.jl.xz", lzma.compress(lines))
+    source = locate(tmp_path / "t.jl.xz", "en", "de")
     assert list(source) == [("one", "eins"), ("two", "zwei")]
     assert list(source.crlf.values()) == [1]
-    write(tmp_path, "t.jsonl", b'{"source": "one", "target": "eins"}\n["two"]\n')
-    with pytest.raises(DataError, match=r"t\.jsonl, line 2: expected JSON objects with source and target, .*got "):
-        read(tmp_path / "t.jsonl")
-    with pytest.raises(DataError, match=r"none.jsonl does not exist; expected a file of JSON objects"):
-        read(tmp_path / "none.jsonl")
-    with pytest.raises(DataError, match=r"a path names PREFIX\.en or a \.tsv or \.jsonl file"):
+    write(tmp_path, "t.jl", b'{"source": "one", "target": "eins"}\n["two"]\n')
+    with pytest.raises(DataError, match=r"t\.jl, line 2: expected JSON objects with source and target, .*got "):
+        read(tmp_path / "t.jl")
+    with pytest.raises(DataError, match=r"none.jl does not exist; expected a file of JSON objects"):
+        read(tmp_path / "none.jl")
+    with pytest.raises(DataError, match=r"a path names PREFIX\.en or a \.tsv or .* or \.jl file"):
         read(tmp_path / "none")
 
 

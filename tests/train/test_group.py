@@ -277,6 +277,20 @@ def test_a_process_that_is_killed_ends_the_others(tmp_path: Path) -> None:
         assert "one of the 3 processes that train together is gone" in str(error)
 
 
+@pytest.mark.parametrize(("version", "waits"), [("2.6.0+cu124", True), ("2.13.0+cpu", False)])
+def test_an_older_torch_is_given_time_to_end(version: str, waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's lock is free meanwhile: else its threads and whoever waits for them stand still for ever."""
+    did: list[str] = []
+    monkeypatch.setattr(torch, "__version__", version)
+    monkeypatch.setattr(time, "sleep", lambda seconds: did.append("waits"))
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda *group: did.append("ends"))
+    group = Processes.__new__(Processes)
+    group._patient = group._long = group._waiting = cast(Any, None)
+    group.leave()
+    group.let_go()
+    assert did == ["waits"] * waits + ["ends"] + ["waits"] * waits + ["ends", "ends"]
+
+
 def test_memory_that_runs_out_is_no_process_that_is_gone() -> None:
     group = Processes.__new__(Processes)
     group.rank, group.size = 0, 2

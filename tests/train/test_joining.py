@@ -1,13 +1,16 @@
 """How a process finds out that it trains with others, and what it gets of its machine."""
 
+import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch._C._distributed_c10d import HashStore
 
-from mtkit.errors import ConfigError, RunError
+from mtkit.cli import remedies
+from mtkit.errors import ConfigError, MtkitError, RunError
 from mtkit.ops.device import whole_cores
 from mtkit.train import joining
 from mtkit.train.group import ALONE, Processes
@@ -64,10 +67,65 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ALONE.threads(None) is None
 
 
-@pytest.mark.parametrize(("device", "named"), [("auto", "cuda:3 is not here"), ("foo", "unknown device 'foo'")])
+class Cuda:
+    """Stands in for a machine with so many GPUs."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, count: int) -> None:
+        patch.setattr(torch.cuda, "is_available", lambda: True)
+        patch.setattr(torch.cuda, "device_count", lambda: count)
+        patch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+        patch.setattr(torch.cuda, "set_device", lambda device: None)
+        patch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=device.index, name="G"))
+        self.groups: list[int] = []
+        patch.setattr(torch.distributed, "init_process_group", lambda backend, **how: self.groups.append(how["rank"]))
+        patch.setattr(torch.distributed, "new_group", lambda **how: None)
+
+
+def of_each(size: int, devices: list[str]) -> list[str]:
+    """What each process of a machine takes for its device, or why there is none."""
+    kept, told = HashStore(), [""] * size
+
+    def begin(rank: int) -> None:
+        try:
+            told[rank] = Processes(kept, rank, size, (rank, size), devices[rank]).place(devices[rank])
+        except MtkitError as error:
+            told[rank] = remedies.shown(error)
+
+    threads = [threading.Thread(target=begin, args=(rank,)) for rank in range(size)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    return told
+
+
+def test_each_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda(monkeypatch, 3)
+    assert of_each(3, ["auto", "cuda", "auto"]) == ["cuda:0", "cuda:1", "cuda:2"]
+    assert len(cuda.groups) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "devices", "named"),
+    [
+        (1, ["auto"] * 2, "processes 0 and 1 would share a GPU (G of {host}, where 1 GPU is found)"),
+        (2, ["auto"] * 3, "processes 0 and 2 would share a GPU (G of {host}, where 2 GPUs are found)"),
+        (4, ["auto", "cuda:3", "cuda:3"], "processes 1 and 2 would share a GPU (G of {host}, where 4 GPUs are found)"),
+    ],
+)
+def test_a_gpu_for_two_is_refused_by_all(
+    count: int, devices: list[str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = Cuda(monkeypatch, count)
+    advice = "start as many processes as there are GPUs, or compute on processors"
+    flags = "torchrun --nproc-per-node N, --device cpu"
+    wanted = f"{named.format(host=socket.gethostname())}, and each needs its own: {advice} ({flags})"
+    assert of_each(len(devices), devices) == [wanted] * len(devices)
+    assert not cuda.groups
+
+
+@pytest.mark.parametrize(("device", "named"), [("cuda:3", "cuda:3 is not here"), ("foo", "unknown device 'foo'")])
 def test_a_gpu_that_is_not_there_is_refused(device: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
+    Cuda(monkeypatch, 2)
     with pytest.raises(ConfigError, match=named):
         Processes(HashStore(), 3, 4, (3, 4), device)

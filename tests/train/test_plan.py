@@ -9,7 +9,7 @@ import pytest
 
 from mtkit.schema import Train
 from mtkit.train import loop, schedule
-from mtkit.train.plan import Plan
+from mtkit.train.plan import Plan, is_news
 from mtkit.train.state import Progress
 
 SECONDS = 60.0
@@ -21,9 +21,19 @@ Cost = Callable[[int, float], float]
 
 
 def go_on(
-    progress: Progress, cost: Cost, validation: tuple[float, float] = (0.5, 0.5), until: float = 1e9
+    progress: Progress,
+    cost: Cost,
+    validation: tuple[float, float] = (0.5, 0.5),
+    until: float = 1e9,
+    saving: float = 0.0,
+    plans: list[int] | None = None,
 ) -> list[float]:
-    """Train in numbers, from wherever the progress stands; returns the share of the peak at each update."""
+    """Train in numbers, from wherever the progress stands; returns the share of the peak at each update.
+
+    Args:
+        saving: seconds that it takes to write a plan down.
+        plans: to which each is added.
+    """
     plan, shares = Plan(SETTINGS, 100.0, 1000, 1), []
     while not loop.limit(progress, SETTINGS) and progress.seconds < until:
         at, end = progress.scheduled(progress.update + 1, progress.total_updates)
@@ -35,7 +45,10 @@ def go_on(
             if not progress.total_updates:
                 plan.validations.append(validation)
                 progress.spend(validation[0])
-            plan.make(progress)
+            if plan.make(progress):
+                progress.spend(saving)
+                if plans is not None:
+                    plans.append(progress.total_updates)
         elif progress.update % SETTINGS.validate_every == 0:
             plan.validations.append((0.5, 0.5))
             progress.spend(0.5)
@@ -80,6 +93,23 @@ def test_a_steady_machine_is_planned_right_at_once() -> None:
     progress = Progress()
     go_on(progress, steady)
     assert (progress.first_total or progress.total_updates) == pytest.approx(progress.total_updates, rel=0.02)
+
+
+def test_a_plan_that_takes_time_to_write_calls_for_no_other_one() -> None:
+    """Near the end the 0.2 s of a checkpoint are ten updates, and each correction by ten cost as much again."""
+    progress, plans = Progress(), list[int]()
+    go_on(progress, lambda update, now: 0.02 + 0.0005 * (update % 7), saving=0.2, plans=plans)
+    assert 1 <= len(plans) <= 3, plans
+    assert progress.update == progress.total_updates
+    assert 0.88 * SECONDS <= progress.seconds <= SECONDS
+
+
+def test_what_of_a_plan_is_news() -> None:
+    assert is_news(1738, 0)
+    assert not is_news(1739, 1738)
+    assert not is_news(1704, 1738)
+    assert is_news(1703, 1738)
+    assert is_news(1773, 1738)
 
 
 def test_a_resumed_run_stands_where_it_stood() -> None:

@@ -18,11 +18,8 @@ def test_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     asked = ["--text", "text.tsv", "--test", "test.tsv", "--other", "cats=other.tsv", "--set", "decode.beam_size=1"]
     memory.main(["--model", str(written(tmp_path / "model")), *asked, "--rounds", "1"])
     told = capsys.readouterr().out.splitlines()
-    assert told[1:4] == [
-        "in the memory: 3 of 3 as corrected",
-        told[2],
-        "cats: 1 lines, 0 steered, 1 of 1 others the same; BLEU all 0.00 -> 0.00 steered nan -> nan",
-    ]
+    assert told[1] == "in the memory: 3 of 3 as corrected"
+    assert told[3].startswith("cats: 1 lines, 0 steered, 1 of 1 others the same; BLEU all ")
     assert told[2].startswith("unseen: 2 lines, 1 steered, 1 of 1 others the same; BLEU all ")
     assert re.match(r"speed with the memory, again: \d+\.\d\d of that", told[-3])
     assert told[-1].startswith("memory of 30: ready after ")

@@ -11,9 +11,9 @@ import pytest
 from mtkit import Candidate, ConfigError, Sampling, Translation, Translator
 from mtkit.schema import Decode
 from mtkit.text.characters import is_text
+from mtkit.translator.calls import BROKEN
 from mtkit.translator.member import Member
 from mtkit.translator.request import Line, Pair, Request
-from mtkit.translator.translator import BROKEN
 from tests.translator.small import LINES, LONGEST, decode, model_of, pieces, table, translator, written
 
 LONG = "the red dog sees the cat. " * 4 + "one two three."
@@ -198,6 +198,8 @@ def test_as_json(small: Translator) -> None:
         "stride": 1,
         "warnings": [BROKEN],
         "origin": "model",
+        "terms": [],
+        "broken": [],
     }
     blank = Translation("", []).as_json()
     assert (blank["id"], blank["translation"], blank["nbest"], blank["tokens"]) == (0, "", [], [])

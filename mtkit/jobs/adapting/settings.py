@@ -6,7 +6,7 @@ from typing import Any
 from mtkit import config as configs
 from mtkit.errors import ConfigError
 from mtkit.jobs.adapting.text import DEV, Text, passes
-from mtkit.schema import Config, Data, effects
+from mtkit.schema import Config, Data, Train, effects
 from mtkit.store.bundle import Bundle
 
 RATE = 0.25
@@ -18,21 +18,35 @@ KEPT = ("optimizer", "betas", "weight_decay", "clip_norm", "clip_value", "label_
 """Keys of [train] that are those of the first of the line."""
 
 
-def table(found: Bundle, text: Text, *, name: str, init_from: str, minutes: float) -> dict[str, Any]:
+def table(
+    found: Bundle,
+    text: Text,
+    *,
+    name: str,
+    init_from: str,
+    minutes: float,
+    processes: int = 1,
+    begun: Train | None = None,
+) -> dict[str, Any]:
     """A config as plain values, with what decides it.
 
     Args:
         name: of the run.
         init_from: the parent, as the config is to say it.
         minutes: to be spent at most; 0: by the size of the text.
+        processes: how many train together: each update is of a batch of each.
+        begun: of a run that goes on, perhaps with more processes or fewer, which keeps its size of a batch.
     """
     facts = found.config.training
     line = [one for one in (facts, *(parent.training for parent in facts.parents)) if one] if facts else []
     before, first = (_config(line[at].config if line else {}) for at in (0, -1))
     pieces = _pieces(found, text)
     least = before.filter.max_pieces + 1  # of which a batch must hold one
-    batch = max(min(pieces // UPDATES, before.train.batch_tokens), least)
-    updates = math.ceil(pieces / batch)
+    batch = max(min(pieces // (UPDATES * processes), before.train.batch_tokens), least)
+    warmup = min(math.ceil(pieces / (batch * processes)), WARMUP)
+    if begun:
+        batch, warmup = begun.batch_tokens, begun.warmup
+    updates = math.ceil(pieces / (batch * processes))
     folder = f"{text.folder.parent.name}/{text.folder.name}"
     made: dict[str, Any] = {
         "name": name,
@@ -49,7 +63,7 @@ def table(found: Bundle, text: Text, *, name: str, init_from: str, minutes: floa
         | {
             "lr": RATE * first.train.lr,
             "schedule": "linear",
-            "warmup": min(updates, WARMUP),
+            "warmup": warmup,
             "batch_tokens": batch,
             "max_epochs": math.ceil(passes(text.pairs) / text.times),
             "validate_every": updates,

@@ -15,6 +15,7 @@ from mtkit import files, reading
 from mtkit.config import digest
 from mtkit.errors import DataError
 from mtkit.jobs.adapting.known import Known
+from mtkit.jobs.preparing.spare import COUNTS, DIVIDED
 from mtkit.text import compression, filters
 from mtkit.text.extension import extended
 from mtkit.text.readers.reader import Pair, Reader, locate
@@ -26,7 +27,7 @@ FEW = 200  # pairs of the parent's text that are read again at least, since fewe
 VERSION = 1  # of how the text is divided
 PASSES = (2, 20)  # over many pairs at least, and over few at most
 PLAIN = ("", "train", "dev", "test", "text", "again")  # what many texts are called
-DEV, AGAIN, COUNTS = "dev", "again", "counts.json"
+DEV, AGAIN = "dev", "again"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Division:
             DataError: it cannot be read, or there are too few pairs.
         """
         name, languages = called(self.readers[0]), self.readers[0].languages
-        folder = root / f"{'-'.join(languages)}-adapt-{self._digest(name)}"
+        folder = root / f"{'-'.join(languages)}-{DIVIDED}-{self._digest(name)}"
         with files.lock(root, wait=True):
             if not files.standing(folder).is_dir():
                 with files.publish(folder) as path:

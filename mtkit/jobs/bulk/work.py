@@ -1,18 +1,19 @@
 """What is done to the lines of a chunk: translating and scoring. Must not know who does it, nor where."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mtkit import files
 from mtkit.errors import MtkitError
 from mtkit.jobs.bulk.plan import Chunk
-from mtkit.jobs.likelihood import score
+from mtkit.jobs.likelihood import Scored, score
 from mtkit.text.lines import decode
 from mtkit.text.readers import tsv
 from mtkit.translator import forms
-from mtkit.translator.request import Line, Pair, Request
+from mtkit.translator.request import Line, Pair, Request, Translation
 from mtkit.translator.translator import Translator
 
 
@@ -51,57 +52,90 @@ class Done:
     """Why nothing was; "": it was."""
 
 
-In = TypeVar("In")
-
-
 class Job(Protocol):
     """What is done to a piece."""
 
     def __call__(self, translator: Translator, piece: Piece) -> Done: ...
 
 
+In = TypeVar("In", Line, Pair)
+Out = TypeVar("Out", Translation, Scored)
+
+
+class _ByLine(ABC, Generic[In, Out]):
+    """A job that makes something of each line, of as many together as is best.
+
+    Attributes:
+        form: text or jsonl.
+    """
+
+    form: str
+
+    def __call__(self, translator: Translator, piece: Piece) -> Done:
+        written, warnings = [], []
+        read = [self.read(piece, number, text) for number, text in piece.texts()]
+        for start in range(0, len(read), translator.window_lines):
+            some = read[start : start + translator.window_lines]
+            for one, made in zip(some, self.make(translator, some), strict=True):
+                warnings += [(one.number, warning) for warning in made.warnings]
+                written.append(
+                    forms.jsonl(one.number, made, translator.decode.precision)
+                    if self.form == "jsonl"
+                    else self.as_text(one.number, made)
+                )
+        return Done("".join(written).encode(), warnings)
+
+    @abstractmethod
+    def read(self, piece: Piece, number: int, text: str) -> In:
+        """What a line asks for.
+
+        Raises:
+            DataError: that cannot be read from it.
+        """
+
+    @abstractmethod
+    def make(self, translator: Translator, some: list[In]) -> Iterable[Out]:
+        """What comes of a window of them."""
+
+    @abstractmethod
+    def as_text(self, number: int, made: Out) -> str:
+        """As plain lines."""
+
+
 @dataclass(frozen=True)
-class Translating:
+class Translating(_ByLine[Line, Translation]):
     """Lines to lines, as `mtkit translate` writes them."""
 
     request: Request
     form: str
     scores: bool
 
-    def __call__(self, translator: Translator, piece: Piece) -> Done:
-        written, warnings = [], []
-        lines = [Line(text, number=number) for number, text in piece.texts()]
-        for some in _windows(lines, translator.window_lines):
-            for line, made in zip(some, translator.window(some, request=self.request), strict=True):
-                warnings += [(line.number, warning) for warning in made.warnings]
-                written.append(
-                    forms.jsonl(line.number, made, translator.decode.precision)
-                    if self.form == "jsonl"
-                    else forms.text(line.number, made, self.request.n_best, self.scores, self.request.align)
-                )
-        return Done("".join(written).encode(), warnings)
+    def read(self, piece: Piece, number: int, text: str) -> Line:
+        return Line(text, number=number)
+
+    def make(self, translator: Translator, some: list[Line]) -> Iterable[Translation]:
+        return translator.window(some, request=self.request)
+
+    def as_text(self, number: int, made: Translation) -> str:
+        return forms.text(number, made, self.request.n_best, self.scores, self.request.align)
 
 
 @dataclass(frozen=True)
-class Scoring:
+class Scoring(_ByLine[Pair, Scored]):
     """Pairs to likelihoods, as `mtkit score` writes them."""
 
     form: str
     scores: bool
     align: bool
 
-    def __call__(self, translator: Translator, piece: Piece) -> Done:
-        written, warnings = [], []
-        pairs = [Pair(*tsv.parse(text, piece.name, number + 1), number) for number, text in piece.texts()]
-        for some in _windows(pairs, translator.window_lines):
-            for pair, made in zip(some, score(translator, self.align, some), strict=True):
-                warnings += [(pair.number, warning) for warning in made.warnings]
-                written.append(
-                    forms.jsonl(pair.number, made, translator.decode.precision)
-                    if self.form == "jsonl"
-                    else made.as_text(self.scores, self.align)
-                )
-        return Done("".join(written).encode(), warnings)
+    def read(self, piece: Piece, number: int, text: str) -> Pair:
+        return Pair(*tsv.parse(text, piece.name, number + 1), number)
+
+    def make(self, translator: Translator, some: list[Pair]) -> Iterable[Scored]:
+        return score(translator, self.align, some)
+
+    def as_text(self, number: int, made: Scored) -> str:
+        return made.as_text(self.scores, self.align)
 
 
 def attempted(job: Job, translator: Translator, piece: Piece) -> Done:
@@ -122,8 +156,3 @@ def deciding(translator: Translator, job: Job) -> dict[str, str]:
         "setting of search": decode.model_dump_json(exclude={"precision"}),
         "form": repr(job),
     }
-
-
-def _windows(some: list[In], most: int) -> Iterator[list[In]]:
-    for start in range(0, len(some), most):
-        yield some[start : start + most]

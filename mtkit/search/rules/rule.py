@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mtkit.decoding import Decoding
@@ -70,6 +72,13 @@ class Context:
         """The pieces by search's numbers, as the tokenizer writes them: "▁Haus", "," or "<0x2C>"."""
         names = self.vocabulary.names
         return list(names) if self.listed is None else [names[piece] for piece in self.listed.pieces]
+
+    @cached_property
+    def edges(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """By search's numbers, whether a piece ends the word before it, and what it leaves for the next one: see
+        `mtkit.search.phrases`."""
+        begin, leave = self.vocabulary.edges
+        return (begin, leave) if self.listed is None else (begin[self.listed.pieces], leave[self.listed.pieces])
 
     @cached_property
     def limits(self) -> list[int]:

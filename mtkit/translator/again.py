@@ -1,0 +1,83 @@
+"""Lines that are searched once more: those whose translations lack terms of a glossary, and those that are broken; and
+lines of whose translations another one is taken than the likeliest.
+
+What search finds by itself stays wherever it can: the first search is that of a line without a glossary and a guard, so
+that most lines are as they would be without, and take no longer. Must not know models.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from mtkit.schema import Decode
+from mtkit.translator.repair import Repair
+from mtkit.translator.request import Line, Request, Translation
+from mtkit.translator.risk import Risk, Search
+from mtkit.translator.termed import Termed
+
+
+def looked_over(
+    search: Search,
+    lines: Sequence[Line],
+    decode: Decode,
+    request: Request,
+    pair: tuple[str, str],
+    names: Sequence[str],
+) -> Iterator[Translation]:
+    """Translations of lines, in order.
+
+    Args:
+        search: gives the translations of lines, in order; with a glossary, such as say its terms.
+        pair: the languages, source and target.
+        names: of the target's pieces.
+    """
+    plain = replace(request, glossary=None, guard=False, mbr="")
+    termed, first = None, Risk(request, pair[1]).ranked(search) if request.mbr else search
+    found = first(lines, decode, plain)
+    if request.glossary is not None:
+        termed = Termed(request.glossary, request.protect, pair[0])
+        again = _with(first, termed.decode(decode), replace(plain, glossary=request.glossary))
+        found = second_looks(lines, map(termed.told, found), termed.lacks, again, termed.better)
+    if request.guard and request.sampling is None:
+        repair = Repair(pair, request.n_best, termed, request.protect)
+        found = map(repair.looked_at, found)
+        for blocked in repair.decodes(decode, names):
+            asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)
+            found = second_looks(lines, found, repair.is_broken, _with(search, blocked, asked), repair.better)
+        found = map(repair.told, found)
+    yield from found
+
+
+def _with(search: Search, decode: Decode, request: Request) -> Callable[[list[Line]], Iterator[Translation]]:
+    return lambda some: search(some, decode, request)
+
+
+def second_looks(
+    lines: Sequence[Line],
+    found: Iterator[Translation],
+    wrong: Callable[[Translation], bool],
+    search: Callable[[list[Line]], Iterator[Translation]],
+    better: Callable[[Translation, Translation], Translation],
+) -> Iterator[Translation]:
+    """Translations in their order, of which those that are wrong are searched again, together.
+
+    Args:
+        better: of a first translation and a second one.
+    """
+    waiting, done, following = list[int](), dict[int, Translation](), 0
+    for number, translation in enumerate(found):
+        if translation.candidates and wrong(translation):
+            waiting.append(number)
+        done[number] = translation
+        while following < (waiting[0] if waiting else number + 1):
+            yield done.pop(following)
+            following += 1
+    seconds = search([lines[number] for number in waiting]) if waiting else iter(())
+    for number, second in zip(waiting, seconds, strict=True):
+        while following < number:
+            yield done.pop(following)
+            following += 1
+        yield better(done.pop(number), second)
+        following += 1
+    while following in done:
+        yield done.pop(following)
+        following += 1

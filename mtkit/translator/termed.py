@@ -1,0 +1,50 @@
+"""Translations with the terms of a glossary: which they have, and which of two has more. Must not know search."""
+
+from dataclasses import replace
+
+from mtkit.schema import Decode
+from mtkit.text import spans
+from mtkit.text.fold import fold
+from mtkit.text.terms import Glossary
+from mtkit.translator.request import Translation
+
+BEAM = 5  # with a narrower one there would be no choice where in a translation a term is said
+
+
+class Termed:
+    """What a glossary has to say of translations.
+
+    Args:
+        protect: there are no terms in placeholders, tags and addresses.
+        language: of the source.
+    """
+
+    def __init__(self, glossary: Glossary, protect: bool, language: str) -> None:
+        self._glossary, self._protect = glossary, protect
+        self._percent_first = spans.percent_first(language)
+
+    def decode(self, decode: Decode) -> Decode:
+        """How lines are searched that have to say terms."""
+        return decode.model_copy(update={"beam_size": max(BEAM, decode.beam_size)})
+
+    def told(self, translation: Translation) -> Translation:
+        """With the terms of its source."""
+        source = fold(translation.source)
+        found = spans.find(source, self._percent_first) if self._protect else []
+        asked = self._glossary.find(source, [(one.start, one.end) for one in found])
+        return replace(translation, terms=self._glossary.told(asked, translation.text)) if asked else translation
+
+    def lacks(self, translation: Translation) -> bool:
+        """Whether it lacks a term."""
+        return self.missing(translation) > 0
+
+    def missing(self, translation: Translation) -> int:
+        """Terms that it lacks."""
+        return sum(not one.rendered for one in translation.terms)
+
+    def better(self, first: Translation, second: Translation) -> Translation:
+        """The one with more terms, which says what it lacks."""
+        second = self.told(second)
+        best = second if self.missing(second) < self.missing(first) else first
+        lacks = [f"'{one.source}' is not rendered as '{one.target}'" for one in best.terms if not one.rendered]
+        return replace(best, warnings=[*best.warnings, *lacks])
