@@ -49,6 +49,14 @@ def command(
         int,
         typer.Option("--extend", min=0, metavar="N", help="Pieces that its vocabulary gets for this text."),
     ] = 0,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            "--memory",
+            metavar="FILE",
+            help="Train nothing: add the pairs to this translation memory, a .tsv, for mtkit translate --memory.",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; what the run's folder holds is kept beside it.")
     ] = False,
@@ -61,17 +69,19 @@ def command(
     """Train a model on, for a text of yours, and write one that is fit for it; says what that changed."""
     if not text and suggestions is None:
         raise typer.BadParameter("name a text: a PREFIX or a file, or --suggestions", param_hint="TEXT")
+    if memory:
+        of_training = {"--out": out, "--dev": dev, "--minutes": minutes, "--extend": extend, "--fresh": fresh}
+        if given := [flag for flag, value in (of_training | {"--set": set_}).items() if value]:
+            raise typer.BadParameter(f"{given[0]} is of training, and with --memory nothing is trained: leave one out")
+        messages = Messages(quiet, verbose)
+        compute_with(threads, messages)
+        _remember(model, _texts(text, suggestions, model, messages), memory, device, messages)
+        return
     from mtkit.train.joining import joined
 
     with joined(device) as group:
         messages = messages_of(group, quiet, verbose)
-        texts = list(text or [])
-        if suggestions is not None:
-            from mtkit.jobs.adapting import suggested
-
-            path, pairs = suggested.write(suggestions, model)
-            messages.say(f"{pairs:,} pairs of {suggestions} are in {path}")
-            texts.append(path)
+        texts = _texts(text, suggestions, model, messages)
         from mtkit.jobs.adapt import prepare
 
         compute_with(group.threads(threads), messages)
@@ -107,3 +117,25 @@ def _show(facts: "TrainingFacts", messages: Messages) -> None:
         messages.say(f"{one.text} ({one.pairs:,} pairs): {told(one.before)} -> {told(one.after)}")
     if facts.share < 1:
         messages.say(f"{facts.share:.0%} of what was learnt is in it, so that little of the parent is forgotten")
+
+
+def _texts(text: list[Path] | None, suggestions: str | None, model: Path, messages: Messages) -> list[Path]:
+    """What is read, with what was suggested, if that is asked for."""
+    texts = list(text or [])
+    if suggestions is not None:
+        from mtkit.jobs.adapting import suggested
+
+        path, pairs = suggested.write(suggestions, model)
+        messages.say(f"{pairs:,} pairs of {suggestions} are in {path}")
+        texts.append(path)
+    return texts
+
+
+def _remember(model: Path, texts: list[Path], memory: Path, device: str, messages: Messages) -> None:
+    """Add pairs to a memory, and say what became of them."""
+    from mtkit.jobs.adapting.remembering import remember
+
+    made = remember(model, texts, memory, device=device, listener=messages)
+    counts = {"new": made.new, "put right": made.corrected, "known": made.known, "left out (blank)": made.left_out}
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "no pairs"
+    messages.say(f"{memory}: {told}; {made.size:,} in all; try: mtkit translate -m {model} --memory {memory}")

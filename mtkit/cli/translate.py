@@ -65,7 +65,19 @@ def command(
         typer.Option(
             "--memory",
             metavar="TEXT",
-            help="Parallel text whose sources are answered with its targets, without the model; repeatable.",
+            help="Parallel text: its sources are answered with its targets, and steer search for lines that are like "
+            "them; repeatable.",
+        ),
+    ] = None,
+    fuzzy: Annotated[
+        float | None,
+        typer.Option(
+            "--fuzzy",
+            min=0,
+            max=1,
+            metavar="LIKENESS",
+            help="Of --memory: how like a line what steers it must be at least; 1: only what is the same counts. "
+            "Default: 0.3.",
         ),
     ] = None,
     glossary: Annotated[
@@ -134,6 +146,8 @@ def command(
     drawing = {"--temperature": temperature, "--top-k": top_k, "--seed": seed}
     if not sample and (given := [flag for flag, value in drawing.items() if value is not None]):
         raise typer.BadParameter(f"{given[0]} has an effect with --sample only")
+    if fuzzy is not None and not memory:
+        raise typer.BadParameter("--fuzzy has an effect with --memory only")
     if draws is not None and not (sample and mbr):
         raise typer.BadParameter("--draws has an effect with --mbr and --sample only")
     of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
@@ -161,13 +175,14 @@ def command(
     remembered = None
     if memory:
         from mtkit.text.memory import Memory
-        from mtkit.translator.memory import Remembering
+        from mtkit.translator.memory import LEAST, Remembering
 
         remembered = Memory(memory, (translator.source_lang, translator.target_lang))
         folder = output is not None and output.is_dir()
         check_output(None if folder else output, *remembered.files)  # its names end in languages that are known now
         messages.detail(f"memory: {len(remembered):,} sources")
-        translator = Remembering.of(translator, remembered)
+        fuzzy = LEAST if fuzzy is None else fuzzy
+        translator = Remembering.of(translator, remembered, fuzzy)
 
     from mtkit.search.batched import Sampling
     from mtkit.translator import forms
@@ -211,7 +226,7 @@ def command(
 
     with opened(file) as source:
         lined = form == "jsonl" or n_best == 1
-        asked = (request, form, scores, align, *(remembered.identity if remembered else ()))
+        asked = (request, form, scores, align, *([*remembered.identity, fuzzy] if remembered else ()))
         work = work_of(translator, source, asked, prefix) if lined else None
         with Target(output, messages, work) as target:
             if interactive:

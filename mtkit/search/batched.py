@@ -16,6 +16,7 @@ from mtkit.decoding import Decoding
 from mtkit.errors import BundleError, ConfigError, out_of_memory
 from mtkit.search import allocation
 from mtkit.search.ensemble import Ensemble
+from mtkit.search.nearest import Nearest
 from mtkit.search.room import forget, in_tables, recorder, room_of
 from mtkit.search.rules import rules
 from mtkit.search.rules.rule import Context
@@ -185,7 +186,7 @@ def _batch(
     sources = [list(ids) for ids in zip(*(s.sources for s in sentences), strict=True)]
     listed = None
     if shortlist is not None:  # search then knows pieces by their places in the list
-        needed = [[vocabulary.bos, vocabulary.eos, *one.prefix, *sorted(one.needed)] for one in sentences]
+        needed = [_needed(sentence, vocabulary) for sentence in sentences]
         listed = shortlist.listed(sources[0], needed, device, vocabulary.spelling)
     padded = ensemble.padded(sources)
     context = Context(decode, vocabulary, sentences, device, listed)
@@ -193,7 +194,7 @@ def _batch(
     ranking, selection = Ranking.of(decode), _selection(context, wanted)
     if in_tables(device):
         yield lambda: True
-    encoded = ensemble.encode(padded, listed)
+    encoded = ensemble.encode(padded, listed, _nearest(ensemble, context))
     given = encoded.state, made, ranking, selection
     asked: dict[str, Any] = {
         "bos": context.bos,
@@ -218,6 +219,21 @@ def _batch(
         return [[replace(h, pieces=listed.pieces[h.pieces].tolist()) for h in hypotheses] for hypotheses in some]
 
     return checked
+
+
+def _needed(sentence: Sentence, vocabulary: Vocabulary) -> list[int]:
+    """Pieces that a sentence needs, whatever its source says."""
+    told = [value for one in sentence.examples for value in one.values]
+    return [vocabulary.bos, vocabulary.eos, *sentence.prefix, *sorted(sentence.needed), *told]
+
+
+def _nearest(ensemble: Ensemble, context: Context) -> tuple[Nearest, ...]:
+    """What steers the sentences of a batch, of each model; (): nothing."""
+    given = [sentence.examples for sentence in context.sentences]
+    if not any(given):
+        return ()
+    models = range(len(ensemble.models))
+    return tuple(Nearest.of(model, given, context.numbers, context.eos) for model in models)
 
 
 def _nothing_said(made: Rules) -> ConfigError | BundleError:

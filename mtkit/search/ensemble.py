@@ -21,24 +21,28 @@ from mtkit.ops.compute import Kept
 from mtkit.ops.packing import Packing
 from mtkit.ops.products import precision
 from mtkit.ops.wide import operands
+from mtkit.search.nearest import Nearest
 from mtkit.search.shortlist import Listed
 
 
 @dataclass(frozen=True)
 class EnsembleState:
-    """The states of several models, and what each sentence may not say."""
+    """The states of several models, what each sentence may not say, and what steers it, of each model."""
 
     parts: tuple[Any, ...]
     ruled_out_BC: Tensor | None
+    nearest: tuple[Nearest, ...] = ()
 
     def reorder(self, parents_BK: Tensor) -> "EnsembleState":
         """See search.State."""
-        return EnsembleState(tuple(part.reorder(parents_BK) for part in self.parts), self.ruled_out_BC)
+        return EnsembleState(tuple(part.reorder(parents_BK) for part in self.parts), self.ruled_out_BC, self.nearest)
 
     def keep(self, sentences: Tensor) -> "EnsembleState":
         """See search.State."""
         ruled_out_BC = None if self.ruled_out_BC is None else self.ruled_out_BC[sentences]
-        return EnsembleState(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC)
+        kept = [one.keep(sentences) for one in self.nearest]
+        nearest = tuple(one for one in kept if one is not None)  # of all models or of none
+        return EnsembleState(tuple(part.keep(sentences) for part in self.parts), ruled_out_BC, nearest)
 
     @property
     def grows(self) -> bool:
@@ -110,11 +114,14 @@ class Ensemble:
         """
         return [pad(ids, eos) for ids, eos in zip(sources, self.source_eos, strict=True)]
 
-    def encode(self, padded: list[tuple[Tensor, Packing]], listed: Listed | None = None) -> "Encoded":
+    def encode(
+        self, padded: list[tuple[Tensor, Packing]], listed: Listed | None = None, nearest: tuple[Nearest, ...] = ()
+    ) -> "Encoded":
         """Encode sentences.
 
         Args:
             listed: pieces that may be produced; None: all.
+            nearest: what steers search, of each model; (): nothing.
         """
         with self.entered():
             states, lengths = [], []
@@ -123,9 +130,10 @@ class Ensemble:
                 states.append(model.decoder.start(memory))
                 lengths.append(memory.packing.lengths.tolist())
             if listed is None:
-                return Encoded(self, EnsembleState(tuple(states), None), lengths[0], None, None)
+                return Encoded(self, EnsembleState(tuple(states), None, nearest), lengths[0], None, None)
             outputs = [model.output.among(listed.pieces_C) for model in self.models]
-            return Encoded(self, EnsembleState(tuple(states), listed.ruled_out_BC), lengths[0], listed, outputs)
+            state = EnsembleState(tuple(states), listed.ruled_out_BC, nearest)
+            return Encoded(self, state, lengths[0], listed, outputs)
 
 
 @dataclass(frozen=True)
@@ -151,13 +159,29 @@ class Encoded:
             last_BK = self.listed.pieces_C[last_BK]
         made = []
         for i, (model, part) in enumerate(zip(self.ensemble.models, state.parts, strict=True)):
-            output = None if self.outputs is None else self.outputs[i]
-            logits_BKC, part, weights_BKS = model.step(last_BK, part, output)
+            output = model.output if self.outputs is None else self.outputs[i]
+            seen: list[Tensor] = []
+            logits_BKC, part, weights_BKS = model.step(
+                last_BK, part, _noting(output, seen) if state.nearest else output
+            )
             if state.ruled_out_BC is not None:
                 logits_BKC += state.ruled_out_BC.unsqueeze(1)
+            if state.nearest:
+                state.nearest[i].mix(logits_BKC, model.output.project(seen[0]))
             made.append((logits_BKC, part, weights_BKS))
         logits_BKC = made[0][0]
         if len(made) > 1:
             logprobs = torch.stack([logits.float().log_softmax(-1) for logits, _, _ in made])
             logits_BKC = logprobs.logsumexp(0) - log(len(made))
-        return logits_BKC, EnsembleState(tuple(part for _, part, _ in made), state.ruled_out_BC), made[0][2]
+        after = EnsembleState(tuple(part for _, part, _ in made), state.ruled_out_BC, state.nearest)
+        return logits_BKC, after, made[0][2]
+
+
+def _noting(output: ToLogits, seen: list[Tensor]) -> ToLogits:
+    """The same, and what it is given is noted."""
+
+    def logits(features: Tensor) -> Tensor:
+        seen.append(features)
+        return output(features)
+
+    return logits

@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mtkit.search.nearest import Example
+
 WITHIN, APART, OPENING = range(3)
 """What stands before a piece: a letter or digit; something else; nothing, or the end of a sentence."""
 ENDS_SENTENCE = ".!?:…。！？"
@@ -44,12 +46,14 @@ class Sentence:
         prefix: ids of pieces that the translation begins with.
         number: with the seed, what chance depends on.
         groups: what the translation has to say.
+        examples: translations of like sentences, which steer the search.
     """
 
     sources: Sequence[list[int]]
     prefix: Sequence[int] = ()
     number: int = 0
     groups: tuple[Group, ...] = ()
+    examples: Sequence[Example] = ()
 
     @property
     def asked(self) -> int:

@@ -20,7 +20,7 @@ from mtkit.translator import kept, placing
 from mtkit.translator.edits import Moves, Squeezed, carried, edited, gone, moved, overlap, starts
 from mtkit.translator.parts import Job
 from mtkit.translator.placing import Looked
-from mtkit.translator.request import Candidate, Line, Pair, Request, Translation
+from mtkit.translator.request import STEERED, Candidate, Line, Pair, Request, Translation
 
 CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
@@ -109,6 +109,8 @@ class Guard:
         lines = [part.line(part.bare[0]) for *_, part, _ in waiting]
         bare = search(lines, replace(asked, align=self._attends)) if waiting else ()
         for (number, place, job, part, first), translation in zip(waiting, bare, strict=True):
+            if translation.origin == STEERED:  # a memory may know the bare text alone
+                job.origin = STEERED
             job.warnings.append(part.warning(first[0], LOST))
             placed = list(map(part.placed, _unframed(translation))) or list(map(part.forced, first))
             made = self._listed([*part.mended(first), *placed])[: asked.n_best]

@@ -1,4 +1,7 @@
-"""A translator with a memory before it: what people have said a line is to be is said so, without a model."""
+"""A translator with a memory before it: what people have said a line is to be is said so, without a model.
+
+What they have said of like lines steers the search.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -7,27 +10,35 @@ from typing import Any
 from mtkit.schema import Decode
 from mtkit.text.memory import Memory
 from mtkit.translator import kept
-from mtkit.translator.request import Candidate, Line, Request, Translation
+from mtkit.translator.examples import Steered
+from mtkit.translator.request import MEMORY, Candidate, Line, Request, Translation
 from mtkit.translator.translator import Translator
 
-MEMORY = "memory"
+LEAST = 0.3  # likeness of what steers
 
 
 class Remembering(Translator):
     """A translator that looks into a memory first, and at its files with every window: a correction counts at once."""
 
     _memory: Memory
+    _least: float
 
     @classmethod
-    def of(cls, translator: Translator, memory: Memory) -> "Remembering":
-        """A translator's models and settings, and a memory."""
+    def of(cls, translator: Translator, memory: Memory, least: float = LEAST) -> "Remembering":
+        """A translator's models and settings, and a memory.
+
+        Args:
+            least: likeness of lines whose translations steer the search for another one's; 1: none does.
+        """
         made = cls(translator.members, translator.asked, (translator.source_lang, translator.target_lang))
-        made._memory = memory
+        made._memory, made._least = memory, least
+        if least < 1:
+            made._segmenter = Steered(made._segmenter, memory, least, made._ensembles.of(made.decode.precision))
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As of any translator, and the memory by its files."""
-        return Remembering.of, (self._alone(), self._memory)
+        return Remembering.of, (self._alone(), self._memory, self._least)
 
     def _alone(self) -> Translator:
         return Translator(self.members, self.asked, (self.source_lang, self.target_lang))

@@ -8,7 +8,7 @@ from mtkit.search.search import Ranking
 from mtkit.search.sentence import Group, Sentence
 from mtkit.text import sentences, spans
 from mtkit.text.spans import Span
-from mtkit.translator.request import Candidate
+from mtkit.translator.request import MODEL, Candidate
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Job:
 
     Attributes:
         given: what models are given of each part; default: all of it.
+        origin: who says so, as `Translation` tells it.
         found: the translations of each part; [] where they are missing.
         kept: what must not change in the line; None: nobody has looked for it.
     """
@@ -25,6 +26,7 @@ class Job:
     sentences: list[Sentence]
     warnings: list[str]
     given: list[str] = field(default_factory=list)
+    origin: str = MODEL
     found: list[list[Candidate]] = field(init=False)
     missing: int = field(init=False)
     kept: list[Span] | None = None

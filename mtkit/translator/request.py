@@ -7,6 +7,9 @@ from typing import Any
 from mtkit.search.batched import Sampling
 from mtkit.text.terms import Glossary, Told
 
+MODEL, MEMORY = "model", "memory"
+STEERED = f"{MODEL}, {MEMORY}"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -48,8 +51,8 @@ class Translation:
     """Best first, no text twice but among draws; empty for a blank line."""
     warnings: list[str] = field(default_factory=list)
     """What was done with the line that its writer may not expect."""
-    origin: str = "model"
-    """Who says so: the model, or a memory."""
+    origin: str = MODEL
+    """Who says so: "model"; "memory"; or "model, memory", the model, steered by what a memory has of like lines."""
     terms: list[Told] = field(default_factory=list)
     """Those of a glossary that the source has."""
     broken: list[str] = field(default_factory=list)

@@ -240,7 +240,7 @@ class Translator(Calls):
                     candidates = kept.framed(sources[number], candidates)
                 if request.sampling is None:
                     candidates = distinct(candidates, request.n_best)
-                done[number] = Translation(sources[number], candidates, job.warnings)
+                done[number] = Translation(sources[number], candidates, job.warnings, job.origin)
 
         def ready() -> Iterator[Translation]:
             nonlocal following
