@@ -44,7 +44,7 @@ def real(bundles: dict[str, Path]) -> Any:
 def test_translations_are_those_of_the_translator(real: Served, bundles: dict[str, Path]) -> None:
     alone = Translator.load(bundles["en-de"])
     lines = [line for line in LINES if line]
-    expected = alone.translate(lines, n_best=3)
+    expected = alone.translate(lines, n_best=3, guard=True)
     made = real.translate(lines, alternatives=2).value
     assert made["translatedText"] == [one.text for one in expected]
     assert made["alternatives"] == [[c.text for c in one.candidates[1:] if c.text != one.text] for one in expected]
@@ -54,7 +54,9 @@ def test_translations_are_those_of_the_translator(real: Served, bundles: dict[st
 def test_the_page_is_told_links_and_how_sure_the_model_is(real: Served, bundles: dict[str, Path]) -> None:
     text = f"{LINES[0]}\n\n{LINES[1]}"
     made = real.ask("/page/translate", {"q": text, "target": "de"}).value
-    expected = Translator.load(bundles["en-de"]).translate([LINES[0], LINES[1]], n_best=5, align=True, details=True)
+    expected = Translator.load(bundles["en-de"]).translate(
+        [LINES[0], LINES[1]], n_best=5, align=True, details=True, guard=True
+    )
     assert made["text"] == f"{expected[0].text}\n\n{expected[1].text}"
     assert made["detected"] == {"language": "en", "confidence": pytest.approx(1, abs=0.5)}
     assert made["model"] == "en-de"
