@@ -54,6 +54,7 @@ test: setup  ## the tests, in a few minutes
 # its tests are skipped, and say so.
 .venv/extras: .venv/ready
 	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
+	-$(BIN)/pip install --quiet deep-translator deepl libretranslatepy
 	@touch $@
 
 system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras

@@ -134,7 +134,7 @@ def of_guard(translator: Translator, sources: list[str], references: list[str], 
     difficult = hard(sources)
     for name, some in (("hard", difficult), ("test", sources)):
         (plain, guarded), (before, after) = timed(
-            runs, partial(translated, translator, some, guard=False), partial(translated, translator, some)
+            runs, partial(translated, translator, some, guard=False), partial(translated, translator, some, guard=True)
         )
         print(f"guard, {len(some)} {name} lines: touched {sum(bool(one.broken) for one in guarded)}", end="; ")
         changed = sum(a.text != b.text for a, b in zip(plain, guarded, strict=True))

@@ -400,6 +400,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "report": Choice("mtkit.cli.report:command", "a page over runs, text and systems"),
         "export": Choice("mtkit.cli.export:command", "a bundle to a smaller one"),
         "study": Choice("mtkit.cli.study:command", "claims of the field, tried"),
+        "serve": Choice("mtkit.cli.serve:command", "models to whoever asks over HTTP"),
         "info": Choice("mtkit.cli.info:command", "what a model, a config, a choice is"),
     },
 }

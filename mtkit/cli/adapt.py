@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[Path, typer.Argument(help="A bundle or a run.", show_default=False)],
     text: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             help="Parallel text in its languages: PREFIX or a file (.tsv, .tmx, ...); one or more.", show_default=False
         ),
-    ],
+    ] = None,
+    suggestions: Annotated[
+        str | None,
+        typer.Option("--suggestions", metavar="FILE|URL", help="What mtkit serve --suggestions was told, too."),
+    ] = None,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="NAME", help="The run's folder, runs/NAME; default: MODEL-TEXT.")
     ] = "",
@@ -55,17 +59,26 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a model on, for a text of yours, and write one that is fit for it; says what that changed."""
+    if not text and suggestions is None:
+        raise typer.BadParameter("name a text: a PREFIX or a file, or --suggestions", param_hint="TEXT")
     from mtkit.train.joining import joined
 
     with joined(device) as group:
         messages = messages_of(group, quiet, verbose)
+        texts = list(text or [])
+        if suggestions is not None:
+            from mtkit.jobs.adapting import suggested
+
+            path, pairs = suggested.write(suggestions, model)
+            messages.say(f"{pairs:,} pairs of {suggestions} are in {path}")
+            texts.append(path)
         from mtkit.jobs.adapt import prepare
 
         compute_with(group.threads(threads), messages)
         detail_native(messages)
         made = prepare(
             model,
-            text,
+            texts,
             name=out,
             dev=dev,
             minutes=minutes,

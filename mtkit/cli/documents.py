@@ -96,7 +96,7 @@ def asked(
     Raises:
         DataError: a file that cannot be read, or written.
     """
-    from mtkit.documents.document import format_of, names
+    from mtkit.documents.formats import format_of, names
     from mtkit.registry import nearest
     from mtkit.text.compression import STDIN
 
@@ -184,7 +184,8 @@ def run(
     messages: Messages,
 ) -> None:
     """Translate documents, each written when it is whole."""
-    from mtkit.documents.document import Options, opened
+    from mtkit.documents.document import Options
+    from mtkit.documents.formats import opened
     from mtkit.documents.translated import translate
     from mtkit.text.compression import STDIN
 
@@ -284,6 +285,8 @@ def _write(data: bytes, target: Path | None) -> None:
 def _told(outcome: "Outcome", name: str, target: Path | None, form: str, messages: Messages) -> dict[str, Any]:
     """Say what became of a document; returns what a page says of it."""
     doubtful = outcome.doubtful
+    for caution in outcome.cautions:
+        messages.warn(f"{name}: {caution}")
     for answer in doubtful:
         for warning in answer.warnings:
             messages.warn_of(f"{name}, {answer.segment.where}", warning)

@@ -10,10 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
-from mtkit import registry
 from mtkit.documents.marked import Marked
 from mtkit.errors import DataError
 from mtkit.text import compression
@@ -127,6 +125,19 @@ class Document(ABC):
             DataError: it is no document of this format; names the place.
         """
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Of source and target, as the document says; "": it does not."""
+        return "", ""
+
+    def cautions(self) -> list[str]:
+        """What is odd about translating it so, once its segments are known."""
+        made = []
+        for side, said, wanted in zip(("source", "target"), self.languages, self.options.languages, strict=True):
+            if said and _primary(said) != _primary(wanted):
+                made.append(f"its {side} language is {said[:20]!r} by what it says, and this model's is {wanted!r}")
+        return made
+
     def written(self, edits: Iterable[Edit]) -> bytes:
         """The document with what changes in it.
 
@@ -189,6 +200,10 @@ class Document(ABC):
                 raise DataError(f"{self.options.name}, line {number}: longer than {LONGEST:,}; expected {self.expects}")
 
 
+def _primary(code: str) -> str:
+    return code.replace("_", "-").split("-")[0].lower()
+
+
 def replacing(document: Document, source: Marked, start: int, end: int, **more: str) -> Segment:
     """A segment in whose place its translation comes.
 
@@ -212,30 +227,3 @@ def spliced(text: str, edits: Iterable[Edit]) -> str:
         made += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*made, text[at:]])
-
-
-def names() -> list[str]:
-    """The formats there are."""
-    return list(registry.CHOICES["document"])
-
-
-def format_of(path: Path) -> str:
-    """The format of a file by the ending of its name; "": lines of text, for all that is known."""
-    name = compression.bare(path).lower()
-    fitting = (
-        (len(suffix), kind)
-        for kind, choice in registry.CHOICES["document"].items()
-        for suffix in choice.suffixes
-        if name.endswith(suffix)
-    )
-    return max(fitting, default=(0, ""))[1]
-
-
-def opened(kind: str, data: bytes, options: Options) -> Document:
-    """A document of a format.
-
-    Raises:
-        DataError: it is none.
-    """
-    document: type[Document] = registry.resolve("document", kind)
-    return document(data, options)

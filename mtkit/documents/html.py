@@ -52,6 +52,11 @@ class HTML(Document):
 
     breaks = "space"
     expects = "HTML"
+    untouched = _CODE  # elements that stay as they are
+
+    def within(self, name: str) -> bool:
+        """Whether a tag of this name stands within a line."""
+        return name in _INLINE or name == "br"
 
     def declared(self, data: bytes) -> str:
         found = _DECLARED.match(data) or _CHARSET.search(data[: 1 << 12])
@@ -70,7 +75,7 @@ class HTML(Document):
         made, run = list[Segment](), list[Token]()
         self._language: Edit | None = None
         for token in self._tokens():
-            inside = token.kind in ("text", "other") or token.name in _INLINE or token.name == "br"
+            inside = token.kind in ("text", "other") or self.within(token.name)
             if inside:
                 run.append(token)
                 continue
@@ -80,6 +85,10 @@ class HTML(Document):
             if token.kind == "start" and token.name == "html":
                 self._see(token)
         return [*made, *self._of_run(run)]
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        return (self.text[self._language.start : self._language.end] if self._language else ""), ""
 
     def _see(self, token: Token) -> None:
         """Which language the document says it is in."""
@@ -179,7 +188,7 @@ class HTML(Document):
             if text[start + 1] == "/":
                 yield Token("end", start, at, name)
                 continue
-            if name in _RAW or name == "pre" or name in _CODE or self._stays(start, at):
+            if name in _RAW or name == "pre" or name in self.untouched or self._stays(start, at):
                 yield Token("block" if name in _RAW or name == "pre" else "other", start, self._closed(name, start, at))
                 at = self._closed(name, start, at)
             else:

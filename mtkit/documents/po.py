@@ -84,6 +84,10 @@ class PO(Document):
             made.append(self._plural(entry) if "msgid_plural" in entry.strings else self._singular(entry))
         return made
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        return "", self._field("Language").split("@")[0]
+
     def _singular(self, entry: Entry) -> Segment:
         if "msgstr" not in entry.strings:
             raise self.refused(entry.start, "a message without msgstr")
@@ -197,12 +201,16 @@ class PO(Document):
                 return entry
         return None
 
+    def _field(self, name: str) -> str:
+        """What the header says of something; "": nothing."""
+        text = self._header.strings["msgstr"].text if self._header and "msgstr" in self._header.strings else ""
+        found = re.search(_FIELD.format(name), text)
+        return found[1].strip() if found else ""
+
     @cached_property
     def _said(self) -> str:
         """What the header says of plurals."""
-        text = self._header.strings["msgstr"].text if self._header and "msgstr" in self._header.strings else ""
-        found = re.search(_FIELD.format("Plural-Forms"), text)
-        return found[1].strip() if found else ""
+        return self._field("Plural-Forms")
 
     @property
     def _unsaid(self) -> bool:

@@ -79,11 +79,13 @@ class Outcome:
         data: its bytes.
         answers: of the segments that were translated, in order.
         kept: segments that were translated already.
+        cautions: what is odd about all of it.
     """
 
     data: bytes
     answers: list[Answer] = field(default_factory=list)
     kept: int = 0
+    cautions: list[str] = field(default_factory=list)
 
     @property
     def doubtful(self) -> list[Answer]:
@@ -99,8 +101,40 @@ class _Asked:
     passages: list[Passage]
 
 
+class Sentences:
+    """The sentences of a document, of which each is translated once, however often it comes.
+
+    Attributes:
+        lines: they, as lines.
+
+    Raises:
+        DataError: the document is damaged.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        joints, everything = _joints(document.options.languages), document.options.everything
+        segments = [one for one in document.segments() if any(source.text.strip() for source in one.sources)]
+        wanted = [one for one in segments if everything or not one.target.strip()]
+        self._kept = len(segments) - len(wanted)
+        self._asked = [_Asked(one, [Passage(each, document.breaks, joints) for each in one.sources]) for one in wanted]
+        sentences = (text for one in self._asked for each in one.passages for text in each.wanted)
+        self.lines = list(dict.fromkeys(map(_line, sentences)))
+
+    def put(self, translations: Iterable[Told]) -> Outcome:
+        """The document with translations of its lines in their places.
+
+        Raises:
+            DataError: it cannot write one.
+        """
+        told = dict(zip(self.lines, translations, strict=True))
+        answers = [_answer(one, told) for one in self._asked]
+        edits = [edit for one in answers for edit in _edits(one)]
+        return Outcome(self._document.written(edits), answers, self._kept, self._document.cautions())
+
+
 def translate(document: Document, search: Search) -> Outcome:
-    """Translate a document; the same sentence once, however often it comes.
+    """Translate a document.
 
     Args:
         search: translates lines.
@@ -108,15 +142,8 @@ def translate(document: Document, search: Search) -> Outcome:
     Raises:
         DataError: the document is damaged, or cannot write a translation.
     """
-    joints, everything = _joints(document.options.languages), document.options.everything
-    segments = [one for one in document.segments() if any(source.text.strip() for source in one.sources)]
-    wanted = [one for one in segments if everything or not one.target.strip()]
-    asked = [_Asked(one, [Passage(source, document.breaks, joints) for source in one.sources]) for one in wanted]
-    lines = list(dict.fromkeys(_line(text) for one in asked for each in one.passages for text in each.wanted))
-    told = dict(zip(lines, search(lines), strict=True))
-    answers = [_answer(one, told) for one in asked]
-    edits = [edit for one in answers for edit in _edits(one)]
-    return Outcome(document.written(edits), answers, len(segments) - len(wanted))
+    sentences = Sentences(document)
+    return sentences.put(search(sentences.lines))
 
 
 def _joints(pair: tuple[str, str]) -> tuple[str, str]:

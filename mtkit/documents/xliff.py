@@ -42,6 +42,15 @@ class XLIFF(XMLDocument):
             at += 1
         return made
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        heads = [event.attributes for event in self.events if event.kind == "start" and event.name in ("xliff", "file")]
+        said = [
+            next((head[name] for head in heads for name in names if name in head), "")
+            for names in (("source-language", "srcLang"), ("target-language", "trgLang"))
+        ]
+        return said[0], said[1]
+
     def _unit(self, at: int, head: Event, second: bool) -> Iterator[Segment]:
         """What a unit or a segment has to translate.
 

@@ -59,6 +59,8 @@ class Allocated:
     left_BKG: Tensor
     most: int
     """Places of the sentence that has most."""
+    enough: int
+    """When so many have ended others would only go on to their greatest length."""
 
     def __call__(
         self, logits_BKV: Tensor, added_BK: Tensor, ended_B: Tensor, length: int
@@ -88,10 +90,7 @@ class Allocated:
         order_BM, over_BM = self._order(scores_BX, banks_BX, ended_B)
         places_BM = torch.arange(order_BM.shape[1], device=order_BM.device).expand_as(order_BM)
         # By the sentence alone: what it is searched with must not change that.
-        over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.beam).unsqueeze(1)
-        # When half a beam has ended, those that have not said all would only go on to their greatest length.
-        late_B1 = (ended_B >= max(1, self.beam // 2)).unsqueeze(1)
-        over_BM |= late_B1 & (banks_BX.gather(1, order_BM) < self.asked_B.unsqueeze(1))
+        over_BM |= (places_BM >= self.size_B.unsqueeze(1)) | (ended_B >= self.enough).unsqueeze(1)
         best_BM = scores_BX.gather(1, order_BM).masked_fill(over_BM, -inf)
         return best_BM, parents_BX.gather(1, order_BM), pieces_BX.gather(1, order_BM)
 
@@ -154,8 +153,12 @@ class Allocated:
         return replace(self, automata=self.automata.keep(sentences), **kept)
 
 
-def make(context: Context) -> Allocated:
-    """By decode.beam_size, and what the sentences have to say."""
+def make(context: Context, n_best: int) -> Allocated:
+    """By decode.beam_size, and what the sentences have to say.
+
+    Args:
+        n_best: hypotheses that are wanted of each.
+    """
     begins_V, leaves_V = context.edges
     groups = [[_in_numbers(context, group) for group in sentence.groups] for sentence in context.sentences]
     kept: dict[tuple[Group, ...], Automaton] = {}
@@ -180,6 +183,7 @@ def make(context: Context) -> Allocated:
         left_BG.new_zeros(len(groups), 1),
         left_BG.unsqueeze(1),
         max(sizes),
+        max(n_best, 1 + beam // 2),
     )
 
 

@@ -102,8 +102,9 @@ def translate_ids(
     order = [i for i in order if i not in looked] + [i for i in order if i in looked]
     alone = len(order) - len(looked)  # from here on attention is told
     width = n_best if sampling else decode.beam_size
-    if asked and tables:  # elsewhere a step costs more than its rows do, and there is memory enough
-        width = max(allocation.width(decode.beam_size, one) for one in sentences)
+    if asked:  # on a processor such a step costs more than its rows do: larger batches have fewer
+        most = max(allocation.width(decode.beam_size, one) for one in sentences)
+        width = most if tables else max(1, width // 4)
     room = room_of(ensemble, decode, width, bool(looked))
 
     def longest(start: int, at: int) -> int:
@@ -229,6 +230,6 @@ def _nothing_said(made: Rules) -> ConfigError | BundleError:
 def _selection(context: Context, wanted: Wanted) -> Selection:
     drawn = wanted.sampling
     if drawn is None:
-        return allocation.make(context) if context.sentences[0].groups else Beam.of(context.decode)
+        return allocation.make(context, wanted.n_best) if context.sentences[0].groups else Beam.of(context.decode)
     seeds = [(drawn.seed * 0x9E3779B1 + sentence.number) % (1 << 32) for sentence in context.sentences]
     return Sample(wanted.n_best, drawn.temperature, drawn.top_k, torch.tensor(seeds, device=context.device))

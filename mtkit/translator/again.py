@@ -12,7 +12,7 @@ from mtkit.schema import Decode
 from mtkit.translator.repair import Repair
 from mtkit.translator.request import Line, Request, Translation
 from mtkit.translator.risk import Risk, Search
-from mtkit.translator.termed import Termed
+from mtkit.translator.termed import Termed, said
 
 
 def looked_over(
@@ -35,8 +35,12 @@ def looked_over(
     found = first(lines, decode, plain)
     if request.glossary is not None:
         termed = Termed(request.glossary, request.protect, pair[0])
-        again = _with(first, termed.decode(decode), replace(plain, glossary=request.glossary))
-        found = second_looks(lines, map(termed.told, found), termed.lacks, again, termed.better)
+        wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
+        found = map(termed.told, found)
+        # First for what is missing alone, which takes fewer hypotheses, and if that costs another term, for all.
+        for lean in (True, False):
+            found = second_looks(lines, found, termed.lacks, _with(first, wide, asked, lean), termed.better)
+        found = map(termed.warned, found)
     if request.guard and request.sampling is None:
         repair = Repair(pair, request.n_best, termed, request.protect)
         found = map(repair.looked_at, found)
@@ -47,15 +51,28 @@ def looked_over(
     yield from found
 
 
-def _with(search: Search, decode: Decode, request: Request) -> Callable[[list[Line]], Iterator[Translation]]:
-    return lambda some: search(some, decode, request)
+Again = Callable[[list[Line], list[Translation]], Iterator[Translation]]
+"""Lines, and their translations so far -> others."""
+
+
+def _with(search: Search, decode: Decode, request: Request, lean: bool = False) -> Again:
+    """Args:
+    lean: only terms are asked for that a translation has not.
+    """
+
+    def again(lines: list[Line], found: list[Translation]) -> Iterator[Translation]:
+        if lean:
+            lines = [replace(line, said=said(one)) for line, one in zip(lines, found, strict=True)]
+        return search(lines, decode, request)
+
+    return again
 
 
 def second_looks(
     lines: Sequence[Line],
     found: Iterator[Translation],
     wrong: Callable[[Translation], bool],
-    search: Callable[[list[Line]], Iterator[Translation]],
+    search: Again,
     better: Callable[[Translation, Translation], Translation],
 ) -> Iterator[Translation]:
     """Translations in their order, of which those that are wrong are searched again, together.
@@ -71,7 +88,7 @@ def second_looks(
         while following < (waiting[0] if waiting else number + 1):
             yield done.pop(following)
             following += 1
-    seconds = search([lines[number] for number in waiting]) if waiting else iter(())
+    seconds = search([lines[number] for number in waiting], [done[number] for number in waiting]) if waiting else ()
     for number, second in zip(waiting, seconds, strict=True):
         while following < number:
             yield done.pop(following)

@@ -98,11 +98,13 @@ class Line:
     Attributes:
         prefix: what the translation begins with.
         number: from 0; what sampling depends on, and what messages name.
+        said: terms of a glossary, as they stand in it, that need not be asked for: its translation has them anyway.
     """
 
     text: str
     prefix: str = ""
     number: int = 0
+    said: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -110,14 +110,15 @@ class Segmenter:
                 return f"the {side} has {pieces:,} pieces, more than the {most:,} that are scored in one go: split it"
         return ""
 
-    def ask(self, jobs: dict[int, Job], glossary: Glossary, protect: bool) -> None:
+    def ask(self, lines: Sequence[Line], jobs: dict[int, Job], glossary: Glossary, protect: bool) -> None:
         """Have lines say the terms that are in them, in each part its own."""
         wording = Wording(glossary, self.target)
-        for job in jobs.values():
+        for number, job in jobs.items():
             for place, text in enumerate(job.given):
                 folded = fold(text)
                 found = spans.find(folded, self.percent_first) if protect else []
                 asked = glossary.find(folded, [(one.start, one.end) for one in found])
+                asked = [one for one in asked if one.source not in lines[number].said]
                 if groups := tuple(wording.groups(asked)):
                     job.ask(place, groups)
 

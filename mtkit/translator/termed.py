@@ -43,8 +43,19 @@ class Termed:
         return sum(not one.rendered for one in translation.terms)
 
     def better(self, first: Translation, second: Translation) -> Translation:
-        """The one with more terms, which says what it lacks."""
+        """The one with more terms."""
         second = self.told(second)
-        best = second if self.missing(second) < self.missing(first) else first
-        lacks = [f"'{one.source}' is not rendered as '{one.target}'" for one in best.terms if not one.rendered]
-        return replace(best, warnings=[*best.warnings, *lacks])
+        return second if self.missing(second) < self.missing(first) else first
+
+    @staticmethod
+    def warned(translation: Translation) -> Translation:
+        """With a warning of each term that it lacks."""
+        lacks = [f"'{one.source}' is not rendered as '{one.target}'" for one in translation.terms if not one.rendered]
+        return replace(translation, warnings=[*translation.warnings, *lacks]) if lacks else translation
+
+
+def said(translation: Translation) -> frozenset[str]:
+    """The terms that a translation has wherever they stand in its source."""
+    return frozenset(one.source for one in translation.terms) - {
+        one.source for one in translation.terms if not one.rendered
+    }

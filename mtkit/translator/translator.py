@@ -201,7 +201,7 @@ class Translator(Calls):
         """Translations as search finds them; with a glossary such as say the terms of each line."""
         jobs = self._segmenter.jobs(lines, request.protect)
         if request.glossary is not None:
-            self._segmenter.ask(jobs, request.glossary, request.protect)
+            self._segmenter.ask(lines, jobs, request.glossary, request.protect)
         yield from self._answers(lines, jobs, decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:

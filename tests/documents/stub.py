@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mtkit.documents.document import Options, opened
+from mtkit.documents.document import Options
+from mtkit.documents.formats import opened
 from mtkit.documents.translated import Outcome, Search, translate
 from mtkit.text import spans
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mtkit.documents import document
-from mtkit.documents.document import Options, format_of, names, opened
+from mtkit.documents.document import Options
+from mtkit.documents.formats import format_of, names, opened
 from mtkit.documents.translated import NOT_WHOLE, NOTHING
 from mtkit.errors import DataError
 from mtkit.registry import resolve
@@ -70,7 +71,7 @@ def test_words_turned_round_twice_are_the_document(sample: str) -> None:
 def test_a_document_that_is_cut_anywhere_is_refused_in_a_line_or_read(sample: str) -> None:
     data = SAMPLES[sample]
     said = list[str]()
-    for end in range(0, len(data), max(1, len(data) // 200)):
+    for end in range(0, len(data), max(1, len(data) // 100)):
         try:
             outcome(kind(sample), data[:end], ALL)
         except DataError as error:
@@ -118,6 +119,19 @@ def test_what_comes_back_without_its_markup_or_empty_is_not_taken() -> None:
     lost = outcome("po", text, search=lambda lines: [Told("") for _ in lines])
     assert (lost.data.decode(), lost.doubtful[0].warnings) == (text, [NOTHING])
     assert NOT_WHOLE.startswith("its markup")
+
+
+def test_a_document_in_other_languages_is_warned_of() -> None:
+    said = {
+        "po": 'msgid ""\nmsgstr "Language: {}\\n"\n\nmsgid "a"\nmsgstr ""\n',
+        "xliff": '<xliff version="1.2"><file source-language="en-US" target-language="{}"/></xliff>',
+        "html": '<html lang="{}">',
+    }
+    for name, text in said.items():
+        other = outcome(name, text.format("fr_FR")).cautions
+        assert ["fr_FR" in one for one in other] == [True], name
+        same = "en" if name == "html" else "de_AT"
+        assert outcome(name, text.format(same)).cautions == outcome(name, text.format("")).cautions == []
 
 
 def test_formats_are_known_by_the_end_of_a_name() -> None:

@@ -62,7 +62,7 @@ def allocated(groups: list[tuple[Group, ...]], limits: list[int], beam: int) -> 
     sentences = [Sentence([[2]], groups=some) for some in groups]
     context = Context(decode, Vocabulary(BOS, EOS, NEVER, NAMES), sentences, torch.device("cpu"))
     vars(context)["limits"] = limits
-    return allocation.make(context)
+    return allocation.make(context, beam)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,7 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+import typer
+
+from mtkit.cli.documents import BOTH, asked
 from tests.system.test_guides import blocks, command, follow, using  # noqa: F401 - fixtures
 from tests.system.toy import WORDS, failed, mtkit, ran
 
@@ -56,22 +61,36 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(trained: Path, tm
     failed(mtkit(trained, "translate", good, "-o", good), "a.po is read by this command")
     failed(mtkit(trained, "translate", str(tmp_path / "none.po")), "none.po does not exist")
     failed(mtkit(trained, "translate", good, "-o", out, "--review", out), "no place for the page of --review")
-    usage = {
-        ("--as", "pox"): "no such format, did you mean",
-        ("--n-best", "2"): "--n-best is for lines of text",
-        ("--columns", "1"): "--columns has an effect with columns only",
-        ("--mark", "some"): "--mark is all, doubtful or none",
-        ("--as", "lines", "--all"): "--all has an effect with documents only",
-        (bad.replace("json", "txt"),): "is lines, other FILES are documents",
-        (bad,): "name a folder",
-    }
-    for arguments, said in usage.items():
-        done = mtkit(trained, "translate", good, *arguments)
-        assert done.returncode == 2
-        assert said in " ".join(done.stderr.replace("│", " ").split()), done.stderr
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_options_that_do_not_go_together_are_refused_by_name(tmp_path: Path) -> None:
+    good, text = tmp_path / "a.po", tmp_path / "a.txt"
+    for path in (good, text):
+        path.write_text(CATALOGUE)
+    usual: dict[str, Any] = {"kind": None, "everything": False, "columns": BOTH, "marked": "all", "review": None}
+    usual |= {"files": [good], "output": None, "others": {}}
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"kind": "pox"}, "--as pox: no such format, did you mean 'po'"),
+        ({"others": {"--n-best": True}}, "--n-best is for lines of text, and this is po"),
+        ({"columns": "1"}, "--columns has an effect with columns only"),
+        ({"columns": "2:1,3:1", "kind": "tsv"}, "two translations would stand in column 1"),
+        ({"columns": "a", "kind": "tsv"}, "--columns is N or N:M"),
+        ({"marked": "some"}, "--mark is all, doubtful or none"),
+        ({"kind": "lines", "everything": True}, "--all has an effect with documents only"),
+        ({"files": [good, text]}, "a.txt is lines, other FILES are documents"),
+        ({"files": [good, good]}, "name a folder for the results"),
+    ]
+    for given, said in wrong:
+        with pytest.raises(typer.BadParameter, match=said):
+            asked(**usual | given)
+    assert asked(**usual | {"files": [text]}) is None
+    found = asked(**usual | {"kind": "tsv", "columns": "2:4,3"})
+    assert found
+    assert (found.columns, found.targets) == (((2, 4), (3, 3)), [None])
+
+
+@pytest.mark.system
 def test_the_page_on_documents(using: Path, command: Path, tmp_path: Path) -> None:  # noqa: F811
     (using / "messages.po").write_text(CATALOGUE)
     (using / "site").mkdir()

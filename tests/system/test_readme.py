@@ -1,11 +1,13 @@
 """Every command of the README and its pages runs, as it stands there, and does what it says."""
 
 import gzip
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -60,9 +62,9 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [9, 5, 1, 2]
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [11, 5, 1, 2]
     (index,) = re.findall(r"^TORCH_INDEX \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    demo, install, commands, using, many, info, trained, more, small = blocks("sh")
+    demo, install, commands, using, files, many, serving, info, trained, more, small = blocks("sh")
     assert demo.split("\n")[0] == "make demo"
     assert [line.split()[:2] for line in lines(install)] == [["pip", "install"]] * 2
     assert f"--index-url {index}" in install
@@ -71,7 +73,8 @@ def test_all_blocks_are_known() -> None:
     ]
     assert [line.split()[0] for line in lines(many)] == ["mtkit", "mtkit", "torchrun"]
     assert all(line.startswith("mtkit info") for line in lines(info))
-    assert all(line.startswith("mtkit ") for block in (trained, using, more, small) for line in lines(block))
+    assert all(line.startswith("mtkit ") for block in (trained, using, files, more, small) for line in lines(block))
+    assert [line.split()[:2] for line in lines(serving)] == [["pip", "install"], ["mtkit", "serve"]]
     shown = re.findall(r"`(mtkit [a-z][^`/]*)`", TEXT)
     assert {one.split()[1] for one in shown} <= set(CHOICES["command"])
 
@@ -114,13 +117,43 @@ def test_using_a_model(own_text: Path) -> None:
         assert sh(command, own_text)
 
 
+def test_files_and_terms(copy: Path) -> None:
+    catalogue = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n# one\nmsgid "the dog"\nmsgstr ""\n'
+    (copy / "messages.po").write_text(catalogue)
+    (copy / "terms.tsv").write_text("dog\tHund\n")
+    of_file, with_terms = lines(blocks("sh")[4])
+    sh(of_file, copy)
+    made = (copy / "messages.de.po").read_text()
+    assert made.startswith(catalogue[: catalogue.index("msgid", 8)])
+    assert made.endswith('"\n')
+    assert 'msgstr ""\n' not in made
+    given = (copy / "input.txt").read_text().splitlines()
+    said = lines(sh(with_terms, copy))
+    assert len(said) == len(given)
+    assert all("Hund" in out for source, out in zip(given, said, strict=True) if "dog" in source.split())
+
+
+def test_a_server(own_text: Path) -> None:
+    _, command = lines(blocks("sh")[6])
+    environment = os.environ | {"PATH": f"{server().shim()}:{BIN}:{os.environ['PATH']}"}
+    arguments = [*command.split(), "--port", "0"]
+    with subprocess.Popen(arguments, cwd=own_text, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        address = next(found[0] for line in process.stderr if (found := re.search(r"http://[\d.:]+", line)))
+        try:
+            with urllib.request.urlopen(f"{address}/languages", timeout=20) as answer:
+                assert json.load(answer) == [{"code": "en", "name": "English", "targets": ["de"]}]
+        finally:
+            process.terminate()
+
+
 @pytest.mark.system
 def test_made_yours_many_files_many_machines(copy: Path) -> None:
     for end in ("en", "de"):
         shutil.copy(copy / f"train.{end}", copy / f"mine.{end}")
     (copy / "one.txt").write_text("the dog\ntwo cat\n")
     (copy / "two.txt.gz").write_bytes(gzip.compress(b"one house\n" * 30))
-    adapt, translate, train = lines(blocks("sh")[4])
+    adapt, translate, train = lines(blocks("sh")[5])
     sh(f"{adapt} --set train.max_epochs=1", copy)
     assert (copy / "runs/mine/best/config.json").exists()
     sh(translate, copy)
@@ -134,7 +167,7 @@ def test_ways_of_translating(copy: Path) -> None:
     sh(quickly("mtkit train", (*QUICK_TEXT, "name=other", "seed=2", "train.max_updates=3")), copy)
     source = (copy / "input.txt").read_text()
     (copy / "beginnings.txt").write_text("das\n" * source.count("\n"))
-    prompt, *others = lines(blocks("sh")[7])
+    prompt, *others = lines(blocks("sh")[9])
     assert sh(f"{prompt} < input.txt", copy).count("\n") == source.count("\n")
     for command in others:
         out = sh(command, copy)
@@ -147,7 +180,7 @@ def test_ways_of_translating(copy: Path) -> None:
 
 def test_scoring_and_exporting(copy: Path) -> None:
     (copy / "pairs.tsv").write_text("the dog\tdas Hund\ntwo cat\tzwei Katze\n")
-    score, export, translate = lines(blocks("sh")[8])
+    score, export, translate = lines(blocks("sh")[10])
     assert all(float(line) < 0 for line in lines(sh(score, copy)))
     sh(quickly(export, QUICK_TEXT), copy)
     assert (copy / "small/shortlist.safetensors").exists()
@@ -186,7 +219,7 @@ def test_means_of_weights_in_a_fresh_run(copy: Path) -> None:
 
 
 def test_info(own_text: Path, tmp_path: Path) -> None:
-    listed, of_config, of_run, of_recipe = lines(blocks("sh")[5])
+    listed, of_config, of_run, of_recipe = lines(blocks("sh")[7])
     assert "Bahdanau et al. 2015" in sh(listed, own_text)
     assert "mtkit.toml, en to de" in sh(of_config, own_text)
     assert "dev BLEU" in sh(of_run, own_text)
@@ -201,7 +234,7 @@ def test_the_recipes(tmp_path: Path) -> None:
     for name, line in table.items():
         for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
             assert paper in (RECIPES / f"{name}.toml").read_text()
-    for command in lines(blocks("sh")[6]):
+    for command in lines(blocks("sh")[8]):
         out = sh(
             quickly(command, (*QUICK, "train.max_updates=3", "decode.max_ratio=0.1", "decode.beam_size=1")), tmp_path
         )

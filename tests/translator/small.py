@@ -59,9 +59,9 @@ def translator(conv: int = 0, longest: int = LONGEST, languages: tuple[str, str]
     return Translator([Member(model_of(table(conv, **keys), words), words, words, longest)], Decode(), languages)
 
 
-def written(folder: Path, seed: int = 3, **keys: Any) -> Path:
+def written(folder: Path, seed: int = 3, languages: tuple[str, str] = ("en", "de"), **keys: Any) -> Path:
     """A bundle on disk."""
     words, settings = pieces(), table(**keys)
-    about = bundle.describe(settings, decode(max_ratio=2), [words], ("en", "de"), LONGEST)
+    about = bundle.describe(settings, decode(max_ratio=2), [words], languages, LONGEST)
     bundle.write(folder, model_of(settings, words, seed), [words], about, "a card")
     return folder

@@ -115,7 +115,7 @@ def test_a_model_that_says_one_word_again_and_again() -> None:
     target = small.members[0].target_tokenizer
     piece = target.encode(["Hund"])[0][0]
     small.members[0].model.output.bias_V.data[piece] += 30
-    plain, guarded = small.translate(LINES[0], guard=False), small.translate(LINES[0])
+    plain, guarded = small.translate(LINES[0]), small.translate(LINES[0], guard=True)
     assert "loop" in guarded.broken
     assert guarded.text != plain.text
     assert small.translate("", guard=True).candidates == []

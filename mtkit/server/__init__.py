@@ -1,0 +1,1 @@
+"""Translations over HTTP, by interfaces that clients know. Must not know flags."""
