@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import shutil
-import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
@@ -182,14 +181,15 @@ def _noted(one: Input) -> Noted:
 
 def _publish(path: Path, text: str) -> None:
     """Write a plan, unless another process has been quicker: then its plan counts, for all."""
-    mine = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+    mine = path.with_name(f"{path.name}.new")  # whoever comes after one that was killed writes it anew
     files.write(mine, text)
     try:
         os.link(mine, path)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # another process has done so, and has taken this one away
         pass
     except OSError:  # a file system without links
-        mine.replace(path)
+        with contextlib.suppress(FileNotFoundError):
+            mine.replace(path)
     finally:
         mine.unlink(missing_ok=True)
     files.sync(path.parent)
