@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from mtkit.schema import Decode
 from mtkit.translator.repair import Repair
-from mtkit.translator.request import Line, Request, Translation
-from mtkit.translator.risk import Risk, Search
+from mtkit.translator.request import Line, Request, Search, Translation
 from mtkit.translator.termed import Termed, said
 
 
@@ -31,7 +30,11 @@ def looked_over(
         names: of the target's pieces.
     """
     plain = replace(request, glossary=None, guard=False, mbr="")
-    termed, first = None, Risk(request, pair[1]).ranked(search) if request.mbr else search
+    termed, first = None, search
+    if request.mbr:
+        from mtkit.translator.risk import Risk  # hardly anybody asks for it
+
+        first = Risk(request, pair[1]).ranked(search)
     found = first(lines, decode, plain)
     if request.glossary is not None:
         termed = Termed(request.glossary, request.protect, pair[0])
@@ -56,8 +59,10 @@ Again = Callable[[list[Line], list[Translation]], Iterator[Translation]]
 
 
 def _with(search: Search, decode: Decode, request: Request, lean: bool = False) -> Again:
-    """Args:
-    lean: only terms are asked for that a translation has not.
+    """Another search.
+
+    Args:
+        lean: only terms are asked for that a translation has not.
     """
 
     def again(lines: list[Line], found: list[Translation]) -> Iterator[Translation]:

@@ -1,9 +1,10 @@
 """What translating and scoring are asked for, a line at a time, and what they answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mtkit.schema import Decode
 from mtkit.search.batched import Sampling
 from mtkit.text.terms import Glossary, Told
 
@@ -160,6 +161,10 @@ def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:
     for one in candidates:
         of_texts.setdefault(" ".join(one.text.split()), one)
     return list(of_texts.values())[:n_best]
+
+
+Search = Callable[[Sequence[Line], Decode, Request], Iterator[Translation]]
+"""Lines -> their translations, in order."""
 
 
 def named(lines: Sequence[Line] | Sequence[Pair]) -> str:

@@ -3,17 +3,14 @@
 Must not know how translations are found.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import exp, fsum
 
 from mtkit.metrics.risk import expected
 from mtkit.schema import Decode
 from mtkit.text import languages
-from mtkit.translator.request import Candidate, Line, Request, Translation, distinct
-
-Search = Callable[[Sequence[Line], Decode, Request], Iterator[Translation]]
-"""Lines -> their translations, in order."""
+from mtkit.translator.request import Candidate, Line, Request, Search, Translation, distinct
 
 
 class Risk:

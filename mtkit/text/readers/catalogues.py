@@ -49,7 +49,7 @@ class PO(Reader):
         except (OSError, ValueError, LookupError, AttributeError, struct.error) as error:
             found = _LINE.search(str(error))
             where = f"{path}, line {found[1]}" if found else str(path)
-            raise DataError(f"{where}: no or a broken catalogue of gettext; msgfmt --check says more") from None
+            raise DataError(f"{where}: no or a broken catalogue of gettext; msgfmt says more of it") from None
 
     def _read(self, data: bytes) -> Any:
         polib = importlib.import_module("polib")
