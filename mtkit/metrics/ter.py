@@ -27,8 +27,9 @@ class _Quick(TER):
                 pass
         super().__init__(references=references)
 
-    def _extract_corpus_statistics(self, hypotheses: Iterable[str], references: Any) -> Any:
-        return super()._extract_corpus_statistics(list(_short(hypotheses, "translation")), references)
+    def _extract_corpus_statistics(self, hypotheses: Any, references: Any) -> Any:
+        checked: Any = _short(hypotheses, "translation")  # line by line, as somebody follows them
+        return super()._extract_corpus_statistics(checked, references)
 
     def _compute_segment_statistics(self, hypothesis: str, ref_kwargs: dict[str, Any]) -> list[float]:
         words, references = hypothesis.split(), ref_kwargs["ref_words"]
