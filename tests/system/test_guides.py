@@ -35,8 +35,8 @@ def command(tmp_path: Path) -> Path:
     quick = " ".join(f"--set {one}" for one in QUICK)
     shim = f"{server().shim()}/mtkit"
     made.write_text(
-        f'#!/bin/sh\ncase "$*" in "adapt "*--memory*) exec {shim} "$@";; train*|eval*|adapt*) exec {shim} "$@" {quick};; '
-        f'*) exec {shim} "$@";; esac\n'
+        f'#!/bin/sh\ncase "$*" in "adapt "*--memory*) exec {shim} "$@";; '
+        f'train*|eval*|adapt*) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n'
     )
     made.chmod(0o755)
     return made.parent
