@@ -34,7 +34,10 @@ def command(tmp_path: Path) -> Path:
     made.parent.mkdir()
     quick = " ".join(f"--set {one}" for one in QUICK)
     shim = f"{server().shim()}/mtkit"
-    made.write_text(f'#!/bin/sh\ncase $1 in train|eval|adapt) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n')
+    made.write_text(
+        f'#!/bin/sh\ncase "$*" in "adapt "*--memory*) exec {shim} "$@";; '
+        f'train*|eval*|adapt*) exec {shim} "$@" {quick};; *) exec {shim} "$@";; esac\n'
+    )
     made.chmod(0o755)
     return made.parent
 
