@@ -54,4 +54,6 @@ class Serving:
         """Let it end in order: its exit code, and what else it wrote on stderr."""
         self.process.kill(signal.SIGTERM)
         code = self.process.wait()
-        return code, self.process.stderr.read().decode()
+        said = self.process.stderr.read().decode()
+        self.process.close()
+        return code, said
