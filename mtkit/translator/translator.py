@@ -17,7 +17,6 @@ import torch
 
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
-from mtkit.metrics.risk import METRICS
 from mtkit.ops.device import choose_device
 from mtkit.registry import nearest
 from mtkit.schema import Decode
@@ -317,8 +316,8 @@ class Translator(Calls):
                 "raise beam_size or lower n_best",
                 remedy="beam",
             )
-        if request.mbr not in ("", *METRICS):
-            raise ConfigError(f"mbr = {request.mbr!r}{nearest(request.mbr, list(METRICS))}: expected chrf or bleu")
+        if request.mbr:
+            _check_metric(request.mbr)
         if request.mbr and not request.sampling and decode.beam_size < 2:
             raise ConfigError(
                 "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
@@ -339,6 +338,13 @@ class Translator(Calls):
             list(self.window([Line("a")]))
         finally:
             torch.set_num_threads(threads)
+
+
+def _check_metric(name: str) -> None:
+    from mtkit.metrics.risk import METRICS  # hardly anybody asks for one
+
+    if name not in METRICS:
+        raise ConfigError(f"mbr = {name!r}{nearest(name, list(METRICS))}: expected chrf or bleu")
 
 
 def _loaded(names: list[str], device: str, decode: Decode) -> Translator:
