@@ -23,6 +23,7 @@ ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) an
 OTHERS = {
     "report/card.py": {"--model"},
     "report/overview.py": {"-m"},
+    "server/docs.py": {"-F", "-H", "-d"},
     "text/compression.py": {"-f", "-t"},
     "text/plausibility.py": {"-f", "-t"},
     "text/readers/tsv.py": {"-f"},

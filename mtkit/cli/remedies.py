@@ -17,6 +17,9 @@ REMEDIES = {
     "metrics": "--metrics bleu,chrf",
     "gpus": "torchrun --nproc-per-node N, --device cpu",
     "dev": "--dev",
+    "address": "--port, --host",
+    "keys": "--new-key NAME makes one",
+    "suggestions": "mtkit serve --suggestions FILE",
     "ray": "ray start --head, --ray HOST:PORT",
 }
 """Kind of remedy -> the flags."""

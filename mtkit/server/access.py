@@ -144,7 +144,7 @@ def _read(path: Path, others: Limits) -> dict[str, Client]:
         text = reading.read_bytes(path, LARGEST).decode("utf-8-sig")
         tables = tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; expected a file of keys, as --new-key makes it") from None
+        raise ConfigError(f"{path} does not exist; expected a file of keys", remedy="keys") from None
     except (reading.Unreadable, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is no file of keys: {reading.line(str(error))}") from None
     return dict(_client(path, name, table, others) for name, table in tables.items())

@@ -129,6 +129,6 @@ def _listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         made.close()
         reason = getattr(error, "strerror", None) or error
-        raise RunError(f"cannot listen at {host}, port {port}: {reason}; take another --port or --host") from None
+        raise RunError(f"cannot listen at {host}, port {port}: {reason}; take another one", remedy="address") from None
     made.listen(1024)
     return made

@@ -131,7 +131,7 @@ def test_pages_of_elsewhere_may_not_ask_unless_they_are_named(serve: Serve, site
     served = serve("en-de")
     answer = asked(served, [BODY], there)
     assert answer.status == 403
-    assert "--origin" in answer.value["error"]
+    assert "names them" in answer.value["error"]
     for own in ({"sec-fetch-site": "same-origin", "origin": "http://test"}, {"sec-fetch-site": "none"}, {}):
         assert asked(served, [BODY], own).status == 200
     for named in ("https://there.example", "*"):

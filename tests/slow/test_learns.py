@@ -31,7 +31,7 @@ KEYS = {
     "schedule": ("train.schedule",),
 }
 # What stands before or after learning.
-MEASURES = {"metric", "command", "reader", "rule"}
+MEASURES = {"document", "metric", "command", "reader", "rule"}
 
 TRANSFORMER: Settings = {
     "model.encoder.name": "transformer",

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import select
 import signal
@@ -30,9 +31,9 @@ class Serving:
         end = time.monotonic() + 60
         while not (found := SERVING.search(self.said)):
             assert select.select([self.process.stderr], [], [], end - time.monotonic())[0], self.said
-            line = self.process.stderr.readline()
-            assert line, self.said
-            self.said += line
+            some = os.read(self.process.stderr.fileno(), 4096)  # not by lines: what is buffered, select does not see
+            assert some, self.said
+            self.said += some
         self.url = found[1].decode()
         self.host, self.port = urlsplit(self.url).hostname or "", urlsplit(self.url).port or 0
 

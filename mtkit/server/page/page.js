@@ -92,6 +92,11 @@
     try {
       const made = await ask("/page/translate", { q: text, source: $("from").value, target: $("to").value }, asking.signal);
       if (number !== asked) return;
+      const others = languages.find((one) => one.code === made.detected?.language)?.targets ?? [];
+      if (made.detected?.language === $("to").value && others.length) {  // it is in the language that it is to be in
+        $("to").value = others[0];
+        if ($("to").value === others[0]) return translate();
+      }
       shown = { ...made, q: text };
       show();
       keep(text, made.text);
