@@ -85,7 +85,8 @@ def test_swapping_and_an_error(browser: Browser, server: Serving) -> None:
     page = visit.page
     page.select_option("#from", "en")
     made = visit.type(LINES[1])
-    page.click("#swap")
+    with page.expect_response("**/page/translate"):
+        page.click("#swap")
     assert (page.input_value("#from"), page.input_value("#to")) == ("de", "en")
     assert page.input_value("#source") == made
     page.route("**/page/translate", lambda route: route.fulfill(status=429, json={"error": "ask again in a moment"}))
