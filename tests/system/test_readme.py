@@ -62,9 +62,10 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [11, 5, 1, 2]
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [12, 5, 1, 3]
     (index,) = re.findall(r"^TORCH_INDEX \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    demo, install, commands, using, files, many, serving, info, trained, more, small = blocks("sh")
+    at_once, demo, install, commands, using, files, many, serving, info, trained, more, small = blocks("sh")
+    assert at_once == 'echo "Turn off notifications" | mtkit translate\n'
     assert demo.split("\n")[0] == "make demo"
     assert [line.split()[:2] for line in lines(install)] == [["pip", "install"]] * 2
     assert f"--index-url {index}" in install
@@ -94,7 +95,7 @@ def own_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(folder)
     shutil.copy(folder / "test.en", folder / "input.txt")
     (folder / "mtkit.toml").write_text(blocks("toml")[0])
-    for command in lines(blocks("sh")[2]):
+    for command in lines(blocks("sh")[3]):
         sh(quickly(command, QUICK_TEXT), folder)
     return folder
 
@@ -105,6 +106,15 @@ def copy(own_text: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(own_text, tmp_path / "copy"))
 
 
+def test_at_once(tmp_path: Path) -> None:
+    """In an empty folder the bundle that ships answers, and says nearly what it said where the README was written."""
+    assert sh(blocks("sh")[0], tmp_path) == "Benachrichtigungen deaktivieren\n"
+    sources = (ROOT / "data/everyday.en").read_text().splitlines()
+    told = [line.removeprefix(source).strip() for source, line in zip(sources, lines(blocks("text")[0]), strict=True)]
+    said = ran(run_mtkit(tmp_path, "translate", "-q", stdin="\n".join(sources) + "\n")).splitlines()
+    assert sum(one == other for one, other in zip(told, said, strict=True)) >= len(sources) - 1
+
+
 def test_your_own_text(own_text: Path) -> None:
     for part in ("best/config.json", "log.jsonl", "eval/test.json", "checkpoints"):
         assert (own_text / "runs/en-de" / part).exists()
@@ -113,7 +123,7 @@ def test_your_own_text(own_text: Path) -> None:
 
 def test_using_a_model(own_text: Path) -> None:
     shutil.copy(own_text / "runs/en-de/eval/test.de", own_text / "output.de")
-    for command in lines(blocks("sh")[3]):
+    for command in lines(blocks("sh")[4]):
         assert sh(command, own_text)
 
 
@@ -121,7 +131,7 @@ def test_files_and_terms(copy: Path) -> None:
     catalogue = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n# one\nmsgid "the dog"\nmsgstr ""\n'
     (copy / "messages.po").write_text(catalogue)
     (copy / "terms.tsv").write_text("dog\tHund\n")
-    of_file, with_terms = lines(blocks("sh")[4])
+    of_file, with_terms = lines(blocks("sh")[5])
     sh(of_file, copy)
     made = (copy / "messages.de.po").read_text()
     assert made.startswith(catalogue[: catalogue.index("msgid", 8)])
@@ -134,7 +144,7 @@ def test_files_and_terms(copy: Path) -> None:
 
 
 def test_a_server(own_text: Path) -> None:
-    _, command = lines(blocks("sh")[6])
+    _, command = lines(blocks("sh")[7])
     environment = os.environ | {"PATH": f"{server().shim()}:{BIN}:{os.environ['PATH']}"}
     arguments = [*command.split(), "--port", "0"]
     with subprocess.Popen(arguments, cwd=own_text, env=environment, stderr=subprocess.PIPE, text=True) as process:
@@ -153,7 +163,7 @@ def test_made_yours_many_files_many_machines(copy: Path) -> None:
         shutil.copy(copy / f"train.{end}", copy / f"mine.{end}")
     (copy / "one.txt").write_text("the dog\ntwo cat\n")
     (copy / "two.txt.gz").write_bytes(gzip.compress(b"one house\n" * 30))
-    adapt, translate, train = lines(blocks("sh")[5])
+    adapt, translate, train = lines(blocks("sh")[6])
     sh(f"{adapt} --set train.max_epochs=1", copy)
     assert (copy / "runs/mine/best/config.json").exists()
     sh(translate, copy)
@@ -167,7 +177,7 @@ def test_ways_of_translating(copy: Path) -> None:
     sh(quickly("mtkit train", (*QUICK_TEXT, "name=other", "seed=2", "train.max_updates=3")), copy)
     source = (copy / "input.txt").read_text()
     (copy / "beginnings.txt").write_text("das\n" * source.count("\n"))
-    prompt, *others = lines(blocks("sh")[9])
+    prompt, *others = lines(blocks("sh")[10])
     assert sh(f"{prompt} < input.txt", copy).count("\n") == source.count("\n")
     for command in others:
         out = sh(command, copy)
@@ -180,7 +190,7 @@ def test_ways_of_translating(copy: Path) -> None:
 
 def test_scoring_and_exporting(copy: Path) -> None:
     (copy / "pairs.tsv").write_text("the dog\tdas Hund\ntwo cat\tzwei Katze\n")
-    score, export, translate = lines(blocks("sh")[10])
+    score, export, translate = lines(blocks("sh")[11])
     assert all(float(line) < 0 for line in lines(sh(score, copy)))
     sh(quickly(export, QUICK_TEXT), copy)
     assert (copy / "small/shortlist.safetensors").exists()
@@ -219,12 +229,12 @@ def test_means_of_weights_in_a_fresh_run(copy: Path) -> None:
 
 
 def test_info(own_text: Path, tmp_path: Path) -> None:
-    listed, of_config, of_run, of_recipe = lines(blocks("sh")[7])
+    listed, of_config, of_run, of_recipe = lines(blocks("sh")[8])
     assert "Bahdanau et al. 2015" in sh(listed, own_text)
     assert "mtkit.toml, en to de" in sh(of_config, own_text)
     assert "dev BLEU" in sh(of_run, own_text)
     printed = sh(of_recipe, tmp_path).splitlines()  # where no text is prepared
-    assert [line for line in printed if line in lines(blocks("text")[1])] == lines(blocks("text")[1])
+    assert [line for line in printed if line in lines(blocks("text")[2])] == lines(blocks("text")[2])
 
 
 def test_the_recipes(tmp_path: Path) -> None:
@@ -234,7 +244,7 @@ def test_the_recipes(tmp_path: Path) -> None:
     for name, line in table.items():
         for paper in re.findall(r"\(([^()]* \d{4})\)", line) or ["mtkit train, mtkit eval"]:
             assert paper in (RECIPES / f"{name}.toml").read_text()
-    for command in lines(blocks("sh")[8]):
+    for command in lines(blocks("sh")[9]):
         out = sh(
             quickly(command, (*QUICK, "train.max_updates=3", "decode.max_ratio=0.1", "decode.beam_size=1")), tmp_path
         )
