@@ -66,7 +66,7 @@ class Held:
         headers = dict(scope["headers"])
         size = headers.get(b"content-length", b"")
         if scope["method"] in CHANGING and self._is_from_elsewhere(headers):
-            await _refuse(answered, 403, "pages of other servers may not ask here, unless whoever runs this one names them")
+            await _refuse(answered, 403, "pages of others may not ask here, unless whoever runs this server names them")
         elif size.isdigit() and int(size[:20]) > self.largest:
             await _refuse(answered, 413, str(TooLarge(self.largest)))
         else:

@@ -31,8 +31,11 @@ class Repair:
         self._pair, self._n_best, self._termed, self._protect = pair, n_best, termed, protect
 
     def looked_at(self, translation: Translation) -> Translation:
-        """With what is broken; what no model has said is not."""
-        said = translation.candidates and translation.candidates[0].logprob
+        """With what is broken.
+
+        What no model has said is not; and a line in parts is too long to be searched again and again for a word of it.
+        """
+        said = translation.parts == 1 and translation.candidates and translation.candidates[0].logprob
         wrong = self._broken(translation.source, translation.text) if said else []
         return replace(translation, broken=wrong) if wrong else translation
 

@@ -58,6 +58,8 @@ class Translation:
     """Those of a glossary that the source has."""
     broken: list[str] = field(default_factory=list)
     """What was clearly wrong with the first translation, for which others were searched (`mtkit.metrics.broken`)."""
+    parts: int = 1
+    """In which the line was translated."""
 
     @property
     def text(self) -> str:

@@ -239,7 +239,7 @@ class Translator(Calls):
                     candidates = kept.framed(sources[number], candidates)
                 if request.sampling is None:
                     candidates = distinct(candidates, request.n_best)
-                done[number] = Translation(sources[number], candidates, job.warnings, job.origin)
+                done[number] = Translation(sources[number], candidates, job.warnings, job.origin, parts=len(job.parts))
 
         def ready() -> Iterator[Translation]:
             nonlocal following

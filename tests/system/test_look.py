@@ -61,9 +61,21 @@ def test_a_page_of_several_models(bundles: Path) -> None:
     page = (bundles / "look.html").read_text(encoding="utf-8")
     (looks,) = data(page)
     assert [one["model"] for one in looks] == names
+    plain = ("--no-guard", "--scores", "-q")
     for one in looks:
         said = ran(
-            mtkit(bundles, "translate", "-m", one["model"], "--scores", "--beam-size", "3", "-q", stdin=f"{LINE}\n")
+            mtkit(
+                bundles,
+                "translate",
+                "-m",
+                one["model"],
+                "--no-guard",
+                "--scores",
+                "--beam-size",
+                "3",
+                "-q",
+                stdin=f"{LINE}\n",
+            )
         )
         score, _, text = said.removesuffix("\n").partition("\t")
         (part,) = one["parts"]

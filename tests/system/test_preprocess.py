@@ -328,23 +328,23 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
 
 def test_a_format_from_outside(folder: Path) -> None:
     """The reader of tests/text/test_readers.py beside a text of ours: prepared, counted, listed."""
-    line = 'Choice("jsonl:JSONLines", "NAME.jsonl, an object a line with source and target")'
-    brought = f"from mtkit.registry import Choice, register\n\nregister('reader', 'jsonl', {line})\n"
-    (folder / "jsonl.py").write_text(JSONL + brought)
+    line = 'Choice("lines_outside:JSONLines", "NAME.jl, an object a line with source and target")'
+    brought = f"from mtkit.registry import Choice, register\n\nregister('reader', 'jl', {line})\n"
+    (folder / "lines_outside.py").write_text(JSONL.replace(".jsonl", ".jl") + brought)
     objects = [json.dumps({"source": f"{word} and", "target": f"{WORDS[word]} und", "id": 1}) for word in WORDS]
-    with gzip.open(folder / "more.jsonl.gz", "wt") as file:
+    with gzip.open(folder / "more.jl.gz", "wt") as file:
         file.writelines(line + "\n" for line in objects)
-    sets = ["--plugin", "jsonl.py", "-s", 'data.train=["train", "more.jsonl.gz"]']
+    sets = ["--plugin", "lines_outside.py", "-s", 'data.train=["train", "more.jl.gz"]']
     ran(mtkit(folder, "preprocess", *sets))
     (where,) = prepared(folder)
     corpus = Prepared.open(where)
-    assert [(part.name, part.pairs_read) for part in corpus.report().parts] == [("train", 600), ("more.jsonl.gz", 20)]
-    assert f"{folder.name}/more.jsonl.gz" in corpus.manifest.inputs
+    assert [(part.name, part.pairs_read) for part in corpus.report().parts] == [("train", 600), ("more.jl.gz", 20)]
+    assert f"{folder.name}/more.jl.gz" in corpus.manifest.inputs
     assert ("dog and", "Hund und") in train_text(where)
     (listed,) = (
         line
-        for line in ran(mtkit(folder, "info", "--list", "--plugin", "jsonl.py")).splitlines()
-        if line.split()[:2] == ["reader", "jsonl"]
+        for line in ran(mtkit(folder, "info", "--list", "--plugin", "lines_outside.py")).splitlines()
+        if line.split()[:2] == ["reader", "jl"]
     )
     assert "an object a line" in listed
-    failed(mtkit(folder, "preprocess", *sets[2:]), "more.jsonl.gz.en does not exist", "or a .tsv file")
+    failed(mtkit(folder, "preprocess", *sets[2:]), "more.jl.gz.en does not exist", "or a .tsv or ")

@@ -128,7 +128,8 @@ def test_jsonl(trained: Path) -> None:
     out = ran(mtkit(trained, "translate", "--format", "jsonl", "--n-best", "2", "--align", stdin=text))
     first, blank = [json.loads(line) for line in out.split("\n")[:-1]]
     keys = ["id", "source", "translation", "score", "logprob", "tokens", "token_logprobs"]
-    keys += ["nbest", "alignment", "attention", "source_tokens", "stride", "warnings", "origin", "precision"]
+    keys += ["nbest", "alignment", "attention", "source_tokens", "stride", "warnings", "origin"]
+    keys += ["terms", "broken", "precision"]
     assert list(first) == list(blank) == keys
     assert (first["id"], first["source"], first["translation"]) == (0, SENTENCE, EXPECTED)
     assert "".join(first["tokens"]).replace("▁", " ").strip() == EXPECTED

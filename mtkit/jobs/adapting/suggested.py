@@ -27,7 +27,9 @@ def write(database: str, model: Path) -> tuple[Path, int]:
     except ImportError as error:
         raise ConfigError(f"suggestions need {error.name}: pip install 'mtkit[serve]'") from None
     if "://" not in database and not Path(database).is_file():
-        raise ConfigError(f"{database} does not exist; expected suggestions that mtkit serve has kept", remedy="suggestions")
+        raise ConfigError(
+            f"{database} does not exist; expected suggestions that mtkit serve has kept", remedy="suggestions"
+        )
     config = bundle_config.read(bundle.locate(model))
     source_lang, target_lang = config.source_lang, config.target_lang
     kept = Suggestions(database)
