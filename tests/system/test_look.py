@@ -61,7 +61,6 @@ def test_a_page_of_several_models(bundles: Path) -> None:
     page = (bundles / "look.html").read_text(encoding="utf-8")
     (looks,) = data(page)
     assert [one["model"] for one in looks] == names
-    plain = ("--no-guard", "--scores", "-q")
     for one in looks:
         said = ran(
             mtkit(
