@@ -166,6 +166,7 @@ def test_prototypes_are_those_of_the_c_code() -> None:
     assert not declared, "functions that nothing can call"
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("compiler_name", ["gcc", "clang"])
 @pytest.mark.parametrize("march", ["native", "x86-64", "x86-64-v3", "skylake-avx512", "alderlake", "sapphirerapids"])
 def test_c_compiles_without_a_warning(compiler_name: str, march: str, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.system.toy import ENVIRONMENT, mtkit, ran
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.system
 def test_the_wheel_works_anywhere(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip"]
     build = [*pip, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
