@@ -142,7 +142,7 @@ def _begin() -> None:
 
 
 def main() -> None:
-    """Run a command; ends the process with the exit codes that the README names."""
+    """Run a command; ends the process with the exit codes that docs/files.md names."""
     raised()
     _begin()
     _guarded(app)()

@@ -15,6 +15,7 @@ from typing import ClassVar
 from mtkit.documents.marked import Marked
 from mtkit.errors import DataError
 from mtkit.text import compression
+from mtkit.text.languages import primary
 
 LONGEST = 1 << 26  # characters of a line
 LARGEST = 1 << 28  # bytes of a document
@@ -134,7 +135,7 @@ class Document(ABC):
         """What is odd about translating it so, once its segments are known."""
         made = []
         for side, said, wanted in zip(("source", "target"), self.languages, self.options.languages, strict=True):
-            if said and _primary(said) != _primary(wanted):
+            if said and primary(said) != primary(wanted):
                 made.append(f"its {side} language is {said[:20]!r} by what it says, and this model's is {wanted!r}")
         return made
 
@@ -198,10 +199,6 @@ class Document(ABC):
         for number, line in enumerate(self.text.split("\n"), 1):
             if len(line) > LONGEST:
                 raise DataError(f"{self.options.name}, line {number}: longer than {LONGEST:,}; expected {self.expects}")
-
-
-def _primary(code: str) -> str:
-    return code.replace("_", "-").split("-")[0].lower()
 
 
 def replacing(document: Document, source: Marked, start: int, end: int, **more: str) -> Segment:

@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.glossaries import Glossaries
-from mtkit.server.names import codes, name_of
+from mtkit.server.names import name_of
 from mtkit.server.passages import HTML, TEXT, XML
 from mtkit.server.service import AUTO, Answer, Service, Wanted
+from mtkit.text.languages import primary
 
 SCHEME = "deepl-auth-key"
 MOST_TEXTS = 50
@@ -44,14 +45,14 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
         terms = None
         if fields.values.get("glossary_id"):
             kept = glossaries.get(owner_of(client), fields.text("glossary_id"))
-            if (codes(source), codes(target)) != (kept.source, kept.target):
+            if (primary(source), primary(target)) != (kept.source, kept.target):
                 raise Wrong("Bad request. Reason: source_lang and target_lang must be those of the glossary")
             terms = kept.glossary
         size, most = sum(map(len, texts)), client.limits.characters
         if most and size > most:
             raise Wrong(f"Request Entity Too Large: {size} characters, at most {most} are taken", 413)
         wanted = Wanted(
-            codes(source) or AUTO, codes(target), form=handling or TEXT, ignored=_ignored(fields), terms=terms
+            primary(source) or AUTO, primary(target), form=handling or TEXT, ignored=_ignored(fields), terms=terms
         )
         answers = await while_there(request, service.translate(texts, wanted))
         used[owner_of(client)] = used.get(owner_of(client), 0) + size
@@ -91,7 +92,7 @@ def check(service: Service, source: str, target: str) -> None:
         source: "": to be found.
     """
     for name, language in (("target_lang", target), ("source_lang", source)):
-        if (language or name == "target_lang") and codes(language) not in service.models.languages:
+        if (language or name == "target_lang") and primary(language) not in service.models.languages:
             raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
 
 
@@ -122,7 +123,7 @@ def _is_true(value: Any) -> bool:
 
 
 def _said(text: str, answer: Answer, source: str, counted: bool) -> dict[str, Any]:
-    language = codes(source) if answer.detected is None else answer.detected.language
+    language = primary(source) if answer.detected is None else answer.detected.language
     made: dict[str, Any] = {"detected_source_language": language.upper(), "text": answer.text}
     return made | {"billed_characters": len(text)} if counted else made
 

@@ -15,10 +15,10 @@ from mtkit.server.asking import Fields, Wrong
 from mtkit.server.batcher import Full, Late
 from mtkit.server.deepl import asker_of, check
 from mtkit.server.models import Unserved
-from mtkit.server.names import codes
 from mtkit.server.passages import Damaged
 from mtkit.server.service import AUTO, Service, Wanted
 from mtkit.server.stored import KEPT, Stored, bare
+from mtkit.text.languages import primary
 
 MOST = 100  # documents that are being translated
 TELLABLE = (Damaged, Unserved, Full, Late)
@@ -75,7 +75,7 @@ def routes(service: Service, access: Access, stored: Stored) -> APIRouter:
         name = secrets.token_hex(16)
         jobs[name] = job
         asyncio.get_running_loop().call_later(KEPT, jobs.pop, name, None)
-        task = asyncio.ensure_future(translate(job, sent.data, Wanted(codes(source) or AUTO, codes(target))))
+        task = asyncio.ensure_future(translate(job, sent.data, Wanted(primary(source) or AUTO, primary(target))))
         working.add(task)
         task.add_done_callback(working.discard)
         return {"document_id": name, "document_key": job.key}

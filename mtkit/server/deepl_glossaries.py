@@ -13,8 +13,8 @@ from mtkit.server.access import Access
 from mtkit.server.asking import Fields, Wrong
 from mtkit.server.deepl import asker_of, owner_of
 from mtkit.server.glossaries import Glossaries, Kept
-from mtkit.server.names import codes
 from mtkit.server.service import Service
+from mtkit.text.languages import primary
 
 MOST_CHARACTERS = 1024  # of a term, or of a name
 
@@ -33,7 +33,7 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
         models = service.models.all
         return {
             "supported_languages": [
-                {"source_lang": codes(one.source), "target_lang": codes(one.target)} for one in models
+                {"source_lang": primary(one.source), "target_lang": primary(one.target)} for one in models
             ]
         }
 
@@ -42,7 +42,7 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
         """Keep terms, to which requests can refer by glossary_id."""
         fields = await Fields.of(request)
         client = asker_of(request, fields, access)
-        languages = codes(fields.text("source_lang")), codes(fields.text("target_lang"))
+        languages = primary(fields.text("source_lang")), primary(fields.text("target_lang"))
         if len(service.models.way(*languages).models) != 1:
             raise Wrong("Bad request. Reason: Unsupported glossary source and target language pair")
         name, form = fields.text("name"), fields.text("entries_format", "tsv")

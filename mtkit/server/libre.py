@@ -10,11 +10,12 @@ from fastapi.responses import FileResponse, JSONResponse
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.detection import Guess
-from mtkit.server.names import codes, name_of
+from mtkit.server.names import name_of
 from mtkit.server.passages import HTML, TEXT, suffixes
 from mtkit.server.service import AUTO, MOST_ALTERNATIVES, Service, Wanted
 from mtkit.server.stored import Stored, bare
 from mtkit.server.suggestions import Suggestion, Suggestions
+from mtkit.text.languages import primary
 
 FORMATS = (TEXT, HTML)
 
@@ -65,7 +66,7 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         sent, source, target = fields.file(), fields.text("source"), fields.text("target")
         _check(service, source, target)
         data = await while_there(request, service.file(sent.name, sent.data, Wanted(source, target)))
-        kept = stored.keep(f"{PurePath(bare(sent.name)).stem}_{codes(target)}{PurePath(sent.name).suffix}", data)
+        kept = stored.keep(f"{PurePath(bare(sent.name)).stem}_{primary(target)}{PurePath(sent.name).suffix}", data)
         return {"translatedFileUrl": str(request.url_for("download_file", name=kept))}
 
     @router.get("/download_file/{name}")
@@ -101,7 +102,7 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         if not text.strip() or not better.strip():
             raise Wrong("Invalid request: an empty suggestion")
         way = service.models.way(source, target)
-        kept = Suggestion(codes(source), codes(target), text, better, client.name, way.name)
+        kept = Suggestion(primary(source), primary(target), text, better, client.name, way.name)
         await run_in_threadpool(suggestions.add, kept)
         if service.remembered is not None:
             await run_in_threadpool(service.remembered.add, kept)
@@ -142,7 +143,7 @@ def _check(service: Service, source: str, target: str) -> None:
     """Refuse languages that are not served, as LibreTranslate does."""
     known = service.models.languages
     for language in (source, target):
-        if codes(language) not in known and not (language is source and source == AUTO):
+        if primary(language) not in known and not (language is source and source == AUTO):
             raise Wrong(f"{language} is not supported")
 
 

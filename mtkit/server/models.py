@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mtkit import files
 from mtkit.errors import ConfigError, MtkitError
-from mtkit.server.names import codes
 from mtkit.store import bundle, bundle_config
+from mtkit.text.languages import primary
 from mtkit.translator.translator import Translator
 
 LOOK = 1.0  # seconds between two looks at whether a folder has changed
@@ -139,7 +139,7 @@ class Models:
         self._of: dict[tuple[str, str], Model] = {}
         for path in paths:
             model = Model(path, load)
-            pair = codes(model.source), codes(model.target)
+            pair = primary(model.source), primary(model.target)
             if pair in self._of:
                 raise ConfigError(
                     f"{path} and {self._of[pair].path} both translate {model.source} to {model.target}: "
@@ -174,7 +174,7 @@ class Models:
         Raises:
             Unserved: there is no way.
         """
-        source, target = codes(source), codes(target)
+        source, target = primary(source), primary(target)
         if source == target:
             return Way([])
         if (found := self._find(source, target)) is None:

@@ -1,4 +1,4 @@
-"""What languages are called, by the interfaces and in English. Must not know models."""
+"""What languages are called in English. Must not know models."""
 
 NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German",
@@ -17,8 +17,3 @@ NAMES = {
 def name_of(code: str) -> str:
     """The name of a language; of one that is not known here, its code."""
     return NAMES.get(code, code)
-
-
-def codes(language: str) -> str:
-    """A language as the interfaces name it: "en" of "en_US", "EN-GB" and "EN"."""
-    return language.replace("_", "-").split("-")[0].lower()

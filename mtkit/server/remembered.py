@@ -3,11 +3,9 @@
 import threading
 
 from mtkit.server.suggestions import Suggestion, Suggestions, lines
-from mtkit.text.fold import fold
-from mtkit.translator import kept
-from mtkit.translator.request import Candidate, Translation
-
-MEMORY = "memory"  # where such a translation comes from
+from mtkit.text.memory import seen
+from mtkit.translator.memory import remembered
+from mtkit.translator.request import Translation
 
 
 class Remembered:
@@ -25,16 +23,14 @@ class Remembered:
         Raises:
             DataError: the database cannot be read.
         """
-        target = self._pairs(source_lang, target_lang).get(_seen(line))
-        if target is None:
-            return None
-        return Translation(line, kept.framed(line, [Candidate(target, 0.0, 0.0, [])]), origin=MEMORY)
+        target = self._pairs(source_lang, target_lang).get(seen(line))
+        return None if target is None else remembered(line, target)
 
     def add(self, suggestion: Suggestion) -> None:
         """Know one that was accepted."""
         known = self._pairs(suggestion.source_lang, suggestion.target_lang)
         for source, target in lines(suggestion.source, suggestion.suggestion):
-            known[_seen(source)] = target
+            known[seen(source)] = target
 
     def _pairs(self, source_lang: str, target_lang: str) -> dict[str, str]:
         pair = source_lang, target_lang
@@ -42,9 +38,5 @@ class Remembered:
             with self._one_at_a_time:
                 if pair not in self._of:
                     given = (each for both in self._suggestions.pairs(*pair) for each in lines(*both))
-                    self._of[pair] = {_seen(source): target for source, target in given}
+                    self._of[pair] = {seen(source): target for source, target in given}
         return self._of[pair]
-
-
-def _seen(line: str) -> str:
-    return " ".join(fold(line).split())

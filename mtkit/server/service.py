@@ -13,9 +13,9 @@ from mtkit.config import decode_with
 from mtkit.server.batcher import Asked, Batcher
 from mtkit.server.detection import LOOKED_AT, Detector, Guess
 from mtkit.server.models import Models, Way
-from mtkit.server.names import codes
 from mtkit.server.passages import TEXT, XML, File, Page, Passage, Plain, Said
 from mtkit.server.remembered import Remembered
+from mtkit.text.languages import primary
 from mtkit.text.terms import Glossary
 from mtkit.translator.request import Request, Translation
 
@@ -148,7 +148,7 @@ class Service:
 
     async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted, seconds: float = 0.0) -> list[Translation]:
         if (remembered := self.remembered) is not None and wanted.terms is None:
-            pair = codes(way.languages[0]), codes(way.languages[1])
+            pair = primary(way.languages[0]), primary(way.languages[1])
             known = await asyncio.to_thread(lambda: [remembered.translation(*pair, line) for line in lines])
             others = [line for line, one in zip(lines, known, strict=True) if one is None]
             made = iter(await self._searched(others, way, wanted, seconds))

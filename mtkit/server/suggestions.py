@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from mtkit.errors import ConfigError, DataError
-from mtkit.server.names import codes
+from mtkit.text.languages import primary
 
 WAIT = 30  # seconds for another one who writes
 _TABLES = sql.MetaData()
@@ -94,7 +94,7 @@ class Suggestions:
     def pairs(self, source_lang: str, target_lang: str) -> Iterator[tuple[str, str]]:
         """Sources with suggestions, of each source the last one, in the order in which they came; of languages without
         regard to regions."""
-        source_lang, target_lang = codes(source_lang), codes(target_lang)
+        source_lang, target_lang = primary(source_lang), primary(target_lang)
         table = _SUGGESTIONS.c
         newest = (
             sql.select(sql.func.max(table.id))

@@ -8,6 +8,7 @@ from xml.parsers import expat
 
 from mtkit.errors import DataError
 from mtkit.text.fold import fold
+from mtkit.text.languages import primary
 from mtkit.text.lines import lines
 from mtkit.text.terms import Form, Glossary, Term
 
@@ -127,7 +128,7 @@ class _Concepts:
     (a bank of money, one of a river) are one, which may become either."""
 
     def __init__(self, pair: tuple[str, str]) -> None:
-        self._sides = [code.lower().split("-")[0].split("_")[0] for code in pair]
+        self._sides = list(map(primary, pair))
         self._made: dict[Form, tuple[int, dict[Form, None]]] = {}
         self._parser = parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
@@ -156,7 +157,7 @@ class _Concepts:
             self._terms, self._line = [[], []], self._parser.CurrentLineNumber
         elif name in ("langSet", "langSec"):
             code = next((value for key, value in attributes.items() if key.split(" ")[-1] == "lang"), "")
-            own = code.lower().split("-")[0].split("_")[0]
+            own = primary(code)
             self._side = self._sides.index(own) if own in self._sides else -1
         elif name in ("tig", "ntig", "termSec"):
             self._said = self._status = ""

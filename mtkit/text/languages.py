@@ -121,6 +121,11 @@ class Language:
         return not self.script
 
 
+def primary(code: str) -> str:
+    """The language of a code, without script and region: "en" of "en_US", "EN-GB" and "EN"."""
+    return re.split("[-_]", code, maxsplit=1)[0].lower()
+
+
 def _split(code: str) -> tuple[str, str]:
     """The language of a code, and the script that it names; "": it names none."""
     first, *rest = re.split("[-_.@]", code.lower())
@@ -155,7 +160,7 @@ def in_name(name: str) -> str:
     """The code in a file's name: "zho_Hans" of "ref.zho_Hans" and of "ref.zho_Hans.v2.txt"; "" where there is none."""
     first, *endings = name.split(".")
     for part in reversed(endings or [first]):
-        start = re.split("[-_]", part.lower())[0]
+        start = primary(part)
         if re.fullmatch("[a-z]{2,3}", start) and start not in _NO_CODES:
             return part
     return ""

@@ -68,13 +68,13 @@ class Memory:
         self.files = [path for one in readers for path in one.files]
         stamps = [(found.st_mtime_ns, found.st_size) for found in map(os.stat, self.files)]
         if stamps != self._stamps:
-            pairs = ((_seen(source), target.strip()) for one in readers for source, target in one)
+            pairs = ((seen(source), target.strip()) for one in readers for source, target in one)
             self._targets = {source: target for source, target in pairs if source and target}
             self._stamps = stamps
 
     def target(self, source: str) -> str | None:
         """What a line is to be; None: nobody has said."""
-        return self._targets.get(_seen(source))
+        return self._targets.get(seen(source))
 
     def similar(self, line: str, most: int, least: float) -> list[Pair]:
         """Pairs whose sources are most like a line, the likest first.
@@ -126,5 +126,6 @@ class _Index:
         return [self.parts[part][0][number] for _, part, number in sorted(found, reverse=True)[:most]]
 
 
-def _seen(line: str) -> str:
+def seen(line: str) -> str:
+    """A line as it is looked for: as models see it, whatever spaces there are."""
     return " ".join(fold(line).split())

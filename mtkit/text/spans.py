@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from mtkit.text.languages import primary
+
 # What every span has; a line without is not looked at any further.
 TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]|\[X\d")
 
@@ -134,7 +136,7 @@ class Span:
 
 def percent_first(language: str) -> bool:
     """Whether %5 is so many percent in a language."""
-    return re.split("[-_]", language.lower())[0] in PERCENT_FIRST
+    return primary(language) in PERCENT_FIRST
 
 
 def may_have(line: str) -> bool:

@@ -53,11 +53,12 @@ class Remembering(Translator):
         asked = [line for line, target in zip(lines, targets, strict=True) if target is None]
         made = super().window(asked, decode, request)
         for line, target in zip(lines, targets, strict=True):
-            told = next(made) if target is None else _remembered(line.text, target)
+            told = next(made) if target is None else remembered(line.text, target)
             yield replace(told, warnings=[*warnings, *told.warnings]) if warnings else told
             warnings = []
         yield from made  # to its end, where what was wrong with it is said
 
 
-def _remembered(source: str, target: str) -> Translation:
+def remembered(source: str, target: str) -> Translation:
+    """What a memory says of a line, between the white space of the line."""
     return Translation(source, kept.framed(source, [Candidate(target, 0.0, 0.0, [])]), origin=MEMORY)

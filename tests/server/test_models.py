@@ -12,7 +12,7 @@ import pytest
 from mtkit.errors import BundleError, ConfigError
 from mtkit.server import models as under_test
 from mtkit.server.models import Model, Models, Unserved
-from mtkit.server.names import codes
+from mtkit.text.languages import primary
 from tests.server.asking import Stub
 from tests.translator.small import written
 
@@ -57,7 +57,7 @@ def test_ways_over_a_language_between(bundles: dict[str, Path]) -> None:
     assert models.targets("ko") == ["de", "en"]
     with pytest.raises(Unserved, match="nothing here translates ko to fr"):
         models.way("ko", "fr")
-    assert codes("zh_Hans") == "zh"
+    assert primary("zh_Hans") == "zh"
 
 
 def test_what_cannot_be_served(bundles: dict[str, Path], tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [12, 5, 1, 3]
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [12, 5, 1, 2]
     (index,) = re.findall(r"^TORCH_INDEX \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     at_once, demo, install, commands, using, files, many, serving, info, trained, more, small = blocks("sh")
     assert at_once == 'echo "Turn off notifications" | mtkit translate\n'
@@ -234,7 +234,7 @@ def test_info(own_text: Path, tmp_path: Path) -> None:
     assert "mtkit.toml, en to de" in sh(of_config, own_text)
     assert "dev BLEU" in sh(of_run, own_text)
     printed = sh(of_recipe, tmp_path).splitlines()  # where no text is prepared
-    assert [line for line in printed if line in lines(blocks("text")[2])] == lines(blocks("text")[2])
+    assert [line for line in printed if line in lines(blocks("text")[1])] == lines(blocks("text")[1])
 
 
 def test_the_recipes(tmp_path: Path) -> None:

@@ -143,9 +143,9 @@ def test_a_format_is_one_file_and_one_line(tmp_path: Path, jsonl: None) -> None:
 
 def test_the_longest_ending_says_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jsonl: None) -> None:
     write(tmp_path, "t.tsv", b"one\teins\n")
-    kept = CHOICES["reader"]["prefix"]
-    monkeypatch.delitem(CHOICES["reader"], "prefix")
-    monkeypatch.setitem(CHOICES["reader"], "prefix", kept)  # last, and still after the others
+    others = {name: choice for name, choice in CHOICES["reader"].items() if name != "prefix"}
+    last = others | {"prefix": CHOICES["reader"]["prefix"]}  # and still after the others
+    monkeypatch.setitem(CHOICES, "reader", last)
     assert read(tmp_path / "t.tsv") == [("one", "eins")]
 
 
