@@ -18,7 +18,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from mtkit.jobs.preparing.chunks import Chunk, Treatment, cut
@@ -140,7 +139,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     source, target = given.languages
-    pairs = list(islice(locate(given.prefix, source, target).folded(), given.pairs))
+    every = list(locate(given.prefix, source, target).folded())
+    # Sorted, since neighbours stay neighbours: a shift by one line is then as hard to see as it is in the text itself.
+    places = sorted(random.Random(given.seed).sample(range(len(every)), min(given.pairs, len(every))))
+    pairs = [every[place] for place in places]
     other = b"".join(blocks(given.other)).decode().split("\n")[:-1] if given.other else []
     text = list(damaged(pairs, other, given.seed))
     on = Filter(preset="web").cleaning()

@@ -81,9 +81,7 @@ def command(
     _spare(loaded, prepared, prune, messages)
 
 
-def _audit(
-    loaded: "Loaded", page: Path, workers: int | None, prepared: "Prepared | None", messages: Messages
-) -> None:
+def _audit(loaded: "Loaded", page: Path, workers: int | None, prepared: "Prepared | None", messages: Messages) -> None:
     """Write the page on the text, and say in a few lines what is on it."""
     from mtkit import files
     from mtkit.cli import streams

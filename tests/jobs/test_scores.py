@@ -35,16 +35,23 @@ def text(folder: Path, pairs: list[tuple[str, str]], said: str, worst: float = 0
     return TrainingText((entry, entry), Treatment(TextRules(100, drop_copies=False), 0.0), worst)
 
 
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    made = tmp_path / "scratch"
+    made.mkdir()
+    return made
+
+
 PAIRS = [("a", "b"), ("c", "d\u00a0e"), ("f", "g")]
 
 
-def test_the_worst_of_all_entries_are_marked(tmp_path: Path) -> None:
+def test_the_worst_of_all_entries_are_marked(tmp_path: Path, scratch: Path) -> None:
     for said in (
         "-1.0\tb\n-3.5\td e\n-2.0\tg\n",
         '{"score": -1, "target": "b"}\n{"score": null, "target": "d e"}\n{"score": -2, "target": "g"}\n',
     ):
         given = text(tmp_path, PAIRS, said)
-        worst = Worst(given, tmp_path)
+        worst = Worst(given, scratch)
         for number, entry in enumerate(given.entries):
             # Half of six is three, and the third and fourth are equal: both stay.
             assert [chunk.worst for chunk in worst.marked(number, entry)] == [b"\0\1\0"]
@@ -61,8 +68,8 @@ def test_the_worst_of_all_entries_are_marked(tmp_path: Path) -> None:
         ('{"logprob": 1}\n', "line 1: expected SCORE<TAB>TARGET lines"),
     ],
 )
-def test_what_is_of_other_pairs_is_refused(tmp_path: Path, said: str, message: str) -> None:
+def test_what_is_of_other_pairs_is_refused(tmp_path: Path, scratch: Path, said: str, message: str) -> None:
     given = text(tmp_path, PAIRS, said)
     with pytest.raises(DataError) as caught:
-        list(Worst(given, tmp_path).marked(0, given.entries[0]))
+        list(Worst(given, scratch).marked(0, given.entries[0]))
     assert message in str(caught.value)

@@ -58,6 +58,6 @@ def test_counts_and_samples() -> None:
 
 def test_of_one_corpus_there_is_one_column() -> None:
     html = page(facts(1))
-    assert "<tr><th scope=\"row\">pairs read</th><td class=\"number\">1,000</td></tr>" in html
+    assert '<tr><th scope="row">pairs read</th><td class="number">1,000</td></tr>' in html
     assert "is known when there is a tokenizer" in html
     assert "is known when there is a tokenizer" not in page(facts())

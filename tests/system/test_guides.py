@@ -95,11 +95,12 @@ def test_cleaning(using: Path, command: Path) -> None:
     rules, preset = (load(str(using / name)).config.filter for name in ("clean.toml", "web.toml"))
     assert rules.prepared() == preset.prepared(), "the guide says that they are the same"
     follow("cleaning.md", using, command)
-    assert "Rules that are off" in (using / "audit.html").read_text(encoding="utf-8")
+    assert "Off, and would find nothing" in (using / "audit.html").read_text(encoding="utf-8")
     reports = [json.loads(path.read_text()) for path in using.glob("prepared/*/report.json")]
     assert [0 < report["dropped"]["score"] <= 60 for report in reports if "score" in report["dropped"]] == [True]
 
 
+@pytest.mark.system
 def test_bulk(using: Path, command: Path) -> None:
     """In every way the same files, and the job array of the page is a script that runs."""
     lines = (using / "test.en").read_text()

@@ -21,6 +21,7 @@ from mtkit.text.cleaning.rules import REPAIRS, RULES
 
 SIMPLE = ("empty", "max_chars", "drop_copies")
 BY_PIECES = ("max_pieces", "max_ratio")
+LANGUAGE_UP_TO = 1 << 24  # bytes of text on disk up to which languages are guessed though nobody asked for it
 Counted = Iterable[tuple[int, tuple[Sample, ...]]]
 """Of each entry how many pairs, and some of them."""
 
@@ -44,11 +45,14 @@ def audit(
     check_rules(text, config)
     on = config.filter.cleaning()
     might = {key: value for key, value in PRESETS["web"].items() if key in RULES or key in REPAIRS}
+    notes = [oddity for entry in text.entries for oddity in entry.reader.oddities()]
     if not language.available():
         del might["language"]
+    elif "language" not in on and sum(path.stat().st_size for path in text.files) > LANGUAGE_UP_TO:
+        del might["language"]
+        notes.append("language was not tried: on so much text it takes minutes; -s filter.language=0.5 tries it")
     off = {key: value for key, value in might.items() if key not in on}
     look = Look(text.treatment, tuple(off.items()))
-    notes = [oddity for entry in text.entries for oddity in entry.reader.oddities()]
     listener.say("looking at " + ", ".join(path.name for path in text.files))
     with TemporaryDirectory() as scratch:
         entries = look_at(text, look, Path(scratch), workers or usual_workers(text.files))

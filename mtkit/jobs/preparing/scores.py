@@ -48,9 +48,7 @@ class Worst:
                         del block[:]
                 block.tofile(file)
                 self._starts.append(self._starts[-1] + count)
-        self._scores: Numbers = (
-            np.memmap(path, np.float32, "r") if self._starts[-1] else np.empty(0, np.float32)
-        )
+        self._scores: Numbers = np.memmap(path, np.float32, "r") if self._starts[-1] else np.empty(0, np.float32)
         self.limit = lowest(self._scores, int(text.worst * len(self._scores)))
         """A score below it is among the worst."""
 

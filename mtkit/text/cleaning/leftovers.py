@@ -39,6 +39,7 @@ _TO_BYTES = {ord(sign): byte for byte in range(0x80, 0xA0) if (sign := bytes([by
 # What follows a first byte: letters and signs that follow no capital in real text, and those that may end a word there.
 _STRONG = "\x80-\x9f¡-¦¨ª¬\xad¯±³µ¶¸¹º¼-¿€ƒ†‡ˆ‰Š‹ŒŽ˜š›œžŸ"
 _WEAK = "\xa0§©«®°²´·»‚„…‘’“”•–—™"
+_SIGN = re.compile(f"[\xc2-\xf4][{_STRONG}{_WEAK}]")  # quick, and all that follows has it
 _EVIDENCE = re.compile(
     f"[\xc2-\xdf][{_STRONG}]"
     f"|[\xe0-\xef](?:[{_STRONG}][{_STRONG}{_WEAK}]|[{_WEAK}][{_STRONG}])"
@@ -53,7 +54,7 @@ _EVIDENCE = re.compile(
 def unmangled(line: str) -> str:
     """A line whose UTF-8 was read as Windows-1252 or Latin-1, as it was: all of it is such, or it is left alone."""
     for _ in range(_TIMES):
-        if line.isascii() or not _EVIDENCE.search(line):
+        if line.isascii() or not (_SIGN.search(line) and _EVIDENCE.search(line)):
             return line
         try:
             line = line.translate(_TO_BYTES).encode("latin-1").decode("utf-8")

@@ -11,9 +11,29 @@ FEW = 5  # letters of another script that are a name or a unit
 _WIDTHS = ("FULLWIDTH", "HALFWIDTH")  # how Unicode's names of some letters begin, before the script
 # Letters that stand in every script: of units, ordinals, formulas, and marks that change the letter before.
 _ANYWHERE = frozenset(
-    "CIRCLED DOUBLE-STRUCK FEMININE IDEOGRAPHIC MASCULINE MATHEMATICAL MICRO MODIFIER OHM SCRIPT SUBSCRIPT "
-    "SUPERSCRIPT".split()
+    (
+        "CIRCLED",
+        "DOUBLE-STRUCK",
+        "FEMININE",
+        "IDEOGRAPHIC",
+        "MASCULINE",
+        "MATHEMATICAL",
+        "MICRO",
+        "MODIFIER",
+        "OHM",
+        "SCRIPT",
+        "SUBSCRIPT",
+        "SUPERSCRIPT",
+    )
 )
+
+
+class _Writing(dict[int, str | None]):
+    """For `str.translate`: letters, and marks on them (vowels of Indic scripts, for example), and nothing else."""
+
+    def __missing__(self, code: int) -> str | None:
+        self[code] = chr(code) if unicodedata.category(chr(code))[0] in "LM" else None
+        return self[code]
 
 
 class _Letters(dict[int, str | None]):
@@ -62,13 +82,13 @@ def _foreign(least: float, scripts: tuple[str, ...]) -> Callable[[str], bool] | 
 def marks(most: float, languages: Pair) -> Check:
     """Too large a share of a side's characters, spaces aside, are no letters: digits, punctuation, signs."""
 
+    table = _Writing()
+
     def mostly(line: str) -> bool:
         size = len(line) - line.count(" ")
-        letters = sum(map(str.isalpha, line))
-        if size - letters <= most * size:
-            return False
-        letters += sum(unicodedata.category(one)[0] == "M" for one in line)  # vowels of Indic scripts, for example
-        return size - letters > most * size
+        if not line.isascii() and size - sum(map(str.isalpha, line)) <= most * size:
+            return False  # marks would make it more letters yet
+        return size - len(line.translate(table)) > most * size
 
     return either(mostly)
 
@@ -76,4 +96,10 @@ def marks(most: float, languages: Pair) -> Check:
 def repeats(most: int, languages: Pair) -> Check:
     """A character comes more than so many times in a row; spaces and digits may."""
     run = re.compile(rf"([^\s\d])\1{{{most}}}")
-    return either(lambda line: run.search(line) is not None)
+    step = (most + 1) // 3
+    if step < 2:
+        return either(lambda line: run.search(line) is not None)
+    # Of so many equal ones in a row every step-th is seen three times at least: that is looked for first, since few
+    # lines have it, and a line has that many characters less.
+    thrice = re.compile(r"(.)\1\1")
+    return either(lambda line: thrice.search(line[::step]) is not None and run.search(line) is not None)

@@ -64,7 +64,7 @@ class Cleaning:
 
     @functools.cached_property
     def _lost(self) -> bool:
-        return self.settings.get("mojibake", "keep") != "keep"
+        return bool(self.settings.get("mojibake", "keep") != "keep")
 
     def repaired(self, source: str, target: str) -> tuple[Pair, list[str], str | None]:
         """A pair as it was read, put right; the names of what put it right; and the rule that damage breaks, if any."""

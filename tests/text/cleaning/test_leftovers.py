@@ -36,9 +36,7 @@ def test_what_was_read_as_latin_1_comes_back(sentence: str, times: int) -> None:
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_what_was_read_as_windows_1252_comes_back(sentence: str) -> None:
     """The five bytes that it has no sign for stay controls, as browsers read them."""
-    damaged = "".join(
-        bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in sentence.encode()
-    )
+    damaged = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in sentence.encode())
     assert unmangled(damaged) == sentence
 
 

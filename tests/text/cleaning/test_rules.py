@@ -1,8 +1,11 @@
 """Cleaning rules: each at its border, on what it must take and on what it must leave."""
 
+import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtkit.schema import Filter
 from mtkit.schema.cleaning import PRESETS
@@ -159,3 +162,9 @@ def test_near_keys() -> None:
     assert near_key("ab", "c") != near_key("a", "bc")
     assert near_key("1", "2") != near_key("3", "4"), "nothing but numbers is compared as it is"
     assert near_key("कि", "a") != near_key("का", "a"), "marks of Indic scripts are vowels"
+
+
+@given(st.text(alphabet="aab.", max_size=60), st.integers(1, 12))
+def test_runs_are_found_as_by_looking_at_each(line: str, most: int) -> None:
+    longest = max((len(list(run)) for _, run in itertools.groupby(line)), default=0)
+    assert (broken(line, "", max_repeats=most) == "max_repeats") == (longest > most)
