@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.shards import SIDES, Part, Split
-from mtkit.errors import DataError
+from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.chunks import usual_workers
 from mtkit.jobs.preparing.encode import Encoder, write_dev, write_train
-from mtkit.jobs.preparing.inputs import Corpus, find, standing
+from mtkit.jobs.preparing.inputs import Corpus, TrainingText, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
@@ -25,6 +25,7 @@ from mtkit.jobs.sharing import Processes, Share
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
+from mtkit.text.cleaning.rules import cleaning
 from mtkit.text.readers.reader import Pair, Reader
 from mtkit.text.tokenizer import Tokenizer
 
@@ -94,6 +95,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     readers = [entry.reader for entry in text.entries] + ([corpus.dev] if corpus.dev else [])
     warnings = [oddity for reader in readers for oddity in reader.oddities()]
     given = _given_dev(corpus.dev, config) if corpus.dev else None
+    check_rules(text, config)
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
         plan = make_plan(
@@ -102,6 +104,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
             sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
             scratch=Path(scratch),
             share=share,
+            near=config.filter.near_duplicates,
         )
         tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
@@ -128,6 +131,21 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
     manifest = _manifest(config, corpus, names, [one.part for one in train], dev.part, folder)
     (folder / MANIFEST).write_text(files.to_json(manifest.model_dump(mode="json")), encoding="utf-8")
+
+
+def check_rules(text: TrainingText, config: Config) -> None:
+    """Refuse, before any work, cleaning rules that cannot work here or would do nothing; a preset's may be idle.
+
+    Raises:
+        ConfigError: a rule needs a package that is not installed, or knows nothing of both languages.
+    """
+    languages = dict.fromkeys(entry.reader.languages for entry in text.entries)
+    idle = [set(cleaning(text.treatment.cleaning, both).idle) for both in languages]
+    if config.filter.preset == "none" and (nowhere := set.intersection(*idle)):
+        named = ", ".join("-".join(both) for both in languages)
+        raise ConfigError(
+            f"filter.{min(nowhere)} has no effect: it knows nothing of {named} that it could check; leave it out"
+        )
 
 
 def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[Tokenizer]:

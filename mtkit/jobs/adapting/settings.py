@@ -57,7 +57,12 @@ def table(
             "train": [f"{folder}/{part}" for part in text.train],
             "dev": f"{folder}/{DEV}",
         },
-        "filter": before.filter.model_dump() | {"dedupe": text.times == 1},
+        "filter": before.filter.model_dump()
+        | {
+            "dedupe": text.times == 1,
+            "near_duplicates": before.filter.near_duplicates and text.times == 1,
+            "score": [],  # of other text
+        },
         "model": {key: getattr(found.config.model, key) for key in ("dropout", "word_dropout", "variational")},
         "train": {key: getattr(first.train, key) for key in KEPT}
         | {

@@ -27,10 +27,12 @@ class Entry:
     entry: str
     """As the config says it."""
     reader: Reader
+    scores: Path | None = None
+    """What a model says of its pairs."""
 
     def chunks(self) -> Iterator[Chunk]:
         """Read it."""
-        return cut(self.reader, self.entry)
+        return cut(self.reader, self.entry, self.reader.languages)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class TrainingText:
 
     entries: tuple[Entry, ...]
     treatment: Treatment
+    worst: float = 0.0
+    """Share of the pairs that go for their scores."""
 
     @property
     def files(self) -> list[Path]:
@@ -91,19 +95,23 @@ def find(loaded: Loaded) -> Corpus:
     for path in models:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
-    hashes = _hashes([path for part in [*train, *([dev] if dev else [])] for path in part.files] + models)
+    scores = [loaded.path(name) for name in config.filter.score] if config.filter.worst else []
+    for path in scores:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; filter.score expects what mtkit score --scores writes")
+    hashes = _hashes([path for part in [*train, *([dev] if dev else [])] for path in part.files] + models + scores)
     test_hashes = _hashes([path for part in test for path in part.files])
     sums = [value for _, value in hashes]
-    settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.prepared()]
+    settings = [config.data.model_dump(exclude={"test"}), config.filter.prepared(), config.tokenizer.prepared()]
     identity = digest(settings, sums, {"fold": fold.VERSION, "prepared": PREPARED})
     root, prefix = loaded.folder / "prepared", "-".join(languages)
     earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
-    entries = zip(names(config.data.train), config.data.train, train, strict=True)
+    scored: list[Path | None] = [*scores] or [None] * len(train)
+    entries = zip(names(config.data.train), config.data.train, train, scored, strict=True)
+    rules = filters.TextRules(config.filter.max_chars, config.filter.drop_copies)
+    treatment = Treatment(rules, config.data.case_augment, tuple(config.filter.cleaning().items()))
     return Corpus(
-        TrainingText(
-            tuple(Entry(*entry) for entry in entries),
-            Treatment(filters.TextRules(config.filter.max_chars, config.filter.drop_copies), config.data.case_augment),
-        ),
+        TrainingText(tuple(Entry(*entry) for entry in entries), treatment, config.filter.worst),
         dev,
         dict(zip(names(config.data.test), test, strict=True)),
         identity,
