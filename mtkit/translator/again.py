@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mtkit.schema import Decode
+from mtkit.text.finder import Finder
 from mtkit.translator.repair import Repair
 from mtkit.translator.request import Line, Request, Search, Translation
 from mtkit.translator.termed import Termed, said
@@ -37,7 +38,8 @@ def looked_over(
         first = Risk(request, pair[1]).ranked(search)
     found = first(lines, decode, plain)
     if request.glossary is not None:
-        termed = Termed(request.glossary, request.protect, pair[0])
+        finder = Finder.of(pair[0], decode.protect) if request.protect else None
+        termed = Termed(request.glossary, finder)
         wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
         found = map(termed.told, found)
         # First for what is missing alone, which takes fewer hypotheses, and if that costs another term, for all.
