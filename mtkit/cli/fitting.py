@@ -47,10 +47,7 @@ def run(
     if as_json:
         print(json.dumps(facts.model_dump(mode="json"), indent=2))
     else:
-        print(
-            f"lines {facts.lines:,}\tgood {100 * facts.good:.1f} % (chrF {facts.least:g} or more)\t"
-            f"calibration error {facts.error:.3f}\tworst tenth {facts.worst:.3f}"
-        )
+        print(facts)
     messages.say(f"confidence is in {shown(folder)}: mtkit translate --confidence")
 
 

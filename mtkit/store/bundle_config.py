@@ -69,6 +69,12 @@ class ConfidenceFacts(Record):
             raise ValueError("as many means, scales above 0 and weights as features")
         return self
 
+    def __str__(self) -> str:
+        return (
+            f"of {self.lines:,} lines {100 * self.good:.1f} % are good (chrF {self.least:g} or more); calibration error "
+            f"{self.error:.3f}, worst tenth {self.worst:.3f}"
+        )
+
     @property
     def estimator(self) -> Estimator:
         """What it is made by."""
