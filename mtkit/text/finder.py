@@ -5,14 +5,14 @@ Must not know what a translator does about them.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from mtkit.errors import ConfigError
 from mtkit.text import spans
 from mtkit.text.languages import letters_of
-from mtkit.text.spans import LETTER, OWN, Span
+from mtkit.text.spans import BY_CHOICE, LETTER, OWN, Span
 
 # Numbers with units that are written alike wherever letters are Latin, and in East Asia; fractions are not.
 _UNIT = re.compile(
@@ -52,9 +52,15 @@ class Finder:
         """Whether there may be spans in a line."""
         return spans.may_have(line) or any(pattern.search(line) for pattern in self.own)
 
-    def find(self, line: str, formatted: bool = False, wanted: Counter[str] | None = None) -> list[Span]:
+    def find(
+        self,
+        line: str,
+        formatted: bool = False,
+        wanted: Counter[str] | None = None,
+        known: Collection[str] | None = None,
+    ) -> list[Span]:
         """See `spans.find`; of two that overlap the longer one is a span."""
-        found = spans.find(line, self.percent_first, formatted, wanted)
+        found = spans.find(line, self.percent_first, formatted, wanted, known)
         return _longest([*self._own(line), *found]) if self.own else found
 
     def _own(self, line: str) -> Iterable[Span]:
@@ -109,6 +115,10 @@ class Sought:
         return Counter({text: count for text, count in there.items() if self.line.count(text) == count})
 
     @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(one.text for one in self.found if one.kind in BY_CHOICE)
+
+    @cached_property
     def _finder(self) -> Finder:
         """Of what is somebody's own a translation has to have the very text, and whatever else is like it is none."""
         own = dict.fromkeys(one.text for one in self.found if one.kind == OWN)
@@ -121,9 +131,9 @@ class Sought:
             put: one that had no number before it in the line may have come behind one.
         """
         formatted = any(one.text == "%%" for one in self.found)
-        found = self._finder.find(text, formatted)
+        found = self._finder.find(text, formatted, known=self._known)
         if put and (lost := self._formats - Counter(one.text for one in found)):
-            found = self._finder.find(text, formatted, lost)
+            found = self._finder.find(text, formatted, lost, self._known)
         return found
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from mtkit.text import spans
 from mtkit.text.finder import Finder, Sought
 from mtkit.text.reserved import SPANS, plain
-from mtkit.text.spans import OWN, Span
+from mtkit.text.spans import BY_CHOICE, Span
 
 _SYMBOL = re.compile("|".join(map(re.escape, SPANS)))
 _NUMBERS = {symbol: number for number, symbol in enumerate(SPANS)}
@@ -103,10 +103,9 @@ class Masks:
         """The same, with what symbols stand for."""
         if self.finder.may_have(source) and (found := self.finder.find(source)):
             said = Sought(source, found, self._percent_first).find(target)
-            # What somebody names, and numbers with units, may be said in words.
-            counts, others = (Counter(one.text for one in some if one.kind == OWN) for some in (found, said))
-            lost = {text for text in {*counts, *others} if counts[text] != others[text]}
-            found, said = ([one for one in some if one.kind != OWN or one.text not in lost] for some in (found, said))
+            counts, others = (Counter(one.text for one in some) for some in (found, said))
+            lost = {one.text for one in found if one.kind in BY_CHOICE and counts[one.text] != others[one.text]}
+            found, said = ([one for one in some if one.text not in lost] for some in (found, said))
             if found and len(found) <= len(SPANS) and (numbers := _matched(found, said)):
                 return _masked(source, found), _masked(target, said, numbers).text
         return _masked(source, []), plain(target)

@@ -7,7 +7,7 @@ They are known by their form alone. Must not know models, or what a translator d
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -105,6 +105,8 @@ _APOSTROPHES = "'’"
 
 OWN = "own"
 KINDS = ("tag", "placeholder", "entity", "escape", "address", "code", "emoji", OWN)
+BY_CHOICE = frozenset({"code", "emoji", OWN})
+"""Kinds that a writer may have chosen: who translates might say them in words, or put marks where there were none."""
 
 PERCENT_FIRST = frozenset({"tr", "tur", "eu", "eus", "baq", "ku", "kur", "kmr"})
 """Languages that write %5 for five percent; in others %5 stands for the fifth of some values, as in Qt."""
@@ -156,7 +158,11 @@ def may_have(line: str) -> bool:
 
 
 def find(
-    line: str, percent_first: bool = False, formatted: bool = False, wanted: Counter[str] | None = None
+    line: str,
+    percent_first: bool = False,
+    formatted: bool = False,
+    wanted: Counter[str] | None = None,
+    known: Collection[str] | None = None,
 ) -> list[Span]:
     """The spans of a line, in order; none overlap.
 
@@ -164,6 +170,7 @@ def find(
         percent_first: %5 is five percent.
         formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
         wanted: which are placeholders behind a number, too, and how many such of each: it is known that they are there.
+        known: only these are code or emoji; None: whatever looks so.
     """
     if not may_have(line):
         return []
@@ -175,6 +182,9 @@ def find(
         if kind == "address":
             text = _trimmed(text)
         start = match.start()
+        if known is not None and kind in BY_CHOICE and text not in known:
+            place = start + 1
+            continue
         place = end = start + len(text)
         if (kind == "entity" and _is_letter(line, start, end)) or (kind == "numbered" and percent_first):
             continue

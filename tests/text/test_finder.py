@@ -39,3 +39,9 @@ def test_of_ones_own_a_translation_has_the_very_text() -> None:
     sought = Sought(line, Finder.of("en", [r"[A-Z]{2,}-\d+"]).find(line))
     assert [one.text for one in sought.find("nimm AB-12 und CD-34 {0} {1}")] == ["AB-12", "{0}", "{1}"]
     assert [one.text for one in sought.find("XAB-12 AB-123 AB-12을")] == ["AB-12"]
+
+
+def test_code_and_emoji_are_those_of_the_line() -> None:
+    sought = Sought(line := "run `{0} x` 🎉", find(line))
+    assert [one.text for one in sought.find("`{0} x` 🎉 und `{1}` 👍")] == ["`{0} x`", "🎉", "{1}"]
+    assert [one.text for one in Sought("run {0}", find("run {0}")).find("`{0}`🎉")] == ["{0}"]

@@ -26,6 +26,7 @@ PAIRS = [
     ("take AB-12 and 5 MB", "nimm AB-12 und 5 MB", f"take {A} and {B}", f"nimm {A} und {B}"),
     ("take AB-12, {0}, 5 MB", "nimm sie, {0}, 5 Megabyte", f"take AB-12, {A}, 5 MB", f"nimm sie, {A}, 5 Megabyte"),
     ("AB-12 AB-12", "AB-12", "AB-12 AB-12", "AB-12"),
+    ("use `x` {0} 🎉", "nimm x {0} 🎉", f"use `x` {A} {B}", f"nimm x {A} {B}"),
 ]
 AS_THEY_ARE = [
     ("the dog", "das Hund"),
