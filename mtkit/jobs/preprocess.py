@@ -100,7 +100,8 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
     given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
     masks = masks_of(config)
     for one in given_tokenizers if masks else []:
-        one.id_of(SPANS[0])  # it has what stands for spans
+        if one.id_of(SPANS[0]) not in one.encode([f"a{SPANS[0]}a"])[0]:
+            raise DataError("data.spans = true needs a tokenizer that parts a tag from a word: not one of whole words")
     readers = [entry.reader for entry in text.entries] + ([corpus.dev] if corpus.dev else [])
     warnings = [oddity for reader in readers for oddity in reader.oddities()]
     given = _given_dev(corpus.dev, config) if corpus.dev else None
