@@ -66,7 +66,7 @@ def test_what_has_grown_together_is_parted() -> None:
     line = "see http://ex.org/a now, {0}"
     mask = MASKS.line(line)
     assert mask.restored(f"siehe {A}jetzt, {B}", line)[0] == "siehe http://ex.org/a jetzt, {0}"
-    assert mask.restored(f"{B}을 siehe{A}", line)[0] == "{0}을 siehe http://ex.org/a"
+    assert mask.restored(f"{B}을 siehe {A}", line)[0] == "{0}을 siehe http://ex.org/a"
     assert MASKS.line("{0} files").restored(f"Dateien{A}", "{0} files")[0] == "Dateien{0}"  # nothing has
 
 

@@ -76,7 +76,7 @@ NOTHING = [
     "and/or, 1/2, he/she",
     "snake_case_name, ____, a__b__c, << x",
     "[X] [x7x] [X7] [XX]",
-    "`quoted' and 'quotes' and `this' and #tags, :ref:`text <there>`, `link <there>`_, ` a `",
+    "`quoted' and 'quotes' and `this' and #tags, :ref:`text`, `link`_, ` a `",
     "",
 ]
 
