@@ -53,24 +53,32 @@ class Masked:
             line: what was masked.
             percent_first: of the translation, see `spans.find`.
         """
-        made = self._restored(text, "")
-        wanted = Counter(one.text for one in self.found)
-        if wanted == Counter(one.text for one in Sought(line, self.found, percent_first).find(made[0])):
-            return made
-        return self._restored(text, line)  # one has grown together with a word beside it
+        wanted, sought = Counter(one.text for one in self.found), Sought(line, self.found, percent_first)
+        made = self._restored(text)
+        # One may have grown together with what is beside it: with a word, or with another one.
+        for apart in (self._apart(line), (True,) * (2 * len(self.found))):
+            if wanted == Counter(one.text for one in sought.find(made[0])):
+                break
+            made = self._restored(text, apart)
+        return made
 
-    def _restored(self, text: str, line: str) -> tuple[str, Moves]:
-        """With a line, what white space stands beside a span there is beside it here."""
+    def _apart(self, line: str) -> tuple[bool, ...]:
+        """Of each span, whether nothing but white space is before it in its line, and after it."""
+        ends = ((line[one.start - 1 : one.start], line[one.end : one.end + 1]) for one in self.found)
+        return tuple(not side.strip() for both in ends for side in both)
+
+    def _restored(self, text: str, apart: Sequence[bool] = ()) -> tuple[str, Moves]:
+        """With white space at those sides of spans that are apart."""
         made, at = "", 0
         moves: Moves = [(0, 0)]
         for match in _SYMBOL.finditer(text):
-            span = self.found[_NUMBERS[match[0]]]
-            apart = [bool(line) and not side.strip() for side in (line[: span.start][-1:], line[span.end :][:1])]
+            number = _NUMBERS[match[0]]
+            before, after = apart[2 * number : 2 * number + 2] or (False, False)
             made += text[at : match.start()]
-            made += " " * (apart[0] and made[-1:].isalnum()) + span.text
+            made += " " * (before and bool(made[-1:].strip())) + self.found[number].text
             at = match.end()
             moves.append((at, len(made)))
-            made += " " * (apart[1] and text[at : at + 1].isalnum())
+            made += " " * (after and bool(text[at : at + 1].strip()))
         return made + text[at:], moves
 
 

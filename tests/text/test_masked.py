@@ -75,8 +75,8 @@ def test_where_characters_went() -> None:
     mask = MASKS.line(line)
     at, ends = dict(mask.moves), [mask.text.index(symbol) + len(symbol) for symbol in (A, B)]
     assert [line[at[end] :][:3] for end in ends] == ["red", " do"]
-    text, moves = mask.restored(f"ein {A}roter{B} Hund", line)
-    assert text == "ein <b>roter</b> Hund"
+    text, moves = mask.restored(f"ein {A}roter{B} Hund {C}", line)
+    assert text == "ein <b>roter</b> Hund {0}"
     assert text[dict(moves)[4 + len(A)] :].startswith("roter")
 
 
