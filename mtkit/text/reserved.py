@@ -14,7 +14,10 @@ SYMBOLS = tuple(f"<mtkit:{number}>" for number in range(64))
 SPANS, TAGS = SYMBOLS[:24], SYMBOLS[24:]
 """What stands for a span, and what says before a line how it is to be translated."""
 
-_OPENS, _COLON = "<\ufe64\uff1c", ":\ufe13\ufe55\uff1a"  # a tokenizer may take the wide and small forms for the plain one
+_OPENS, _COLON = (
+    "<\ufe64\uff1c",
+    ":\ufe13\ufe55\uff1a",
+)  # a tokenizer may take the wide and small forms for the plain one
 _BEGUN = re.compile(rf"[{_OPENS}](?=\w{{5}}[{_COLON}])")
 _BEGINNING = "<mtkit:"
 
