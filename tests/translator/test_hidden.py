@@ -48,10 +48,7 @@ def lines(count: int) -> list[str]:
     for number in range(count):
         words = rng.choices(["the", "red", "dog", "sees", "one", "cat"], k=rng.randint(1, 8))
         for _ in range(rng.randint(1, 4)):
-            one = rng.choice(
-                ["{0}", "%s", "<br/>", f"{{n{number}}}", "http://ex.org/?a=1", "AB-12", "`x`", "🎉", "12 MB"]
-            )
-            words.insert(rng.randint(0, len(words)), one)
+            words.insert(rng.randint(0, len(words)), rng.choice([*KINDS, f"{{n{number}}}"]))
         for name in rng.choices("biu", k=rng.randint(0, 2)):
             first, last = sorted(rng.sample(range(len(words) + 1), 2))
             inside = " ".join(words[first:last])
