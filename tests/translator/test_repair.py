@@ -83,16 +83,16 @@ def test_of_a_line_of_which_nothing_else_is_better_parts_are() -> None:
         parts.append([line.text for line in lines])
         for one in lines:
             whole = one.text == line
-            text = "der der der der der Hund" if whole else f"<{one.text}>" if "." in one.text else "ja"
+            text = "der der der der der Hund" if whole else "<b>alle</b> da." if "." in one.text else "ja, 7,"
             yield Translation(one.text, [Candidate(text, -1.0, -1.0, [], alignment=[(0, 0)])], ["w"] * (not whole))
 
     request = Request(guard=True, align=True)
     (found,) = looked_over(search, [Line(line, number=3)], decode(), request, PAIR, ["▁ab"])
     assert parts[-1] == ["the dog sees the <b>cat</b>.", "It finds 7 houses and one more,", "it says."]
     assert parts[:-1] == [[line]] * 3
-    assert found.text == " <the dog sees the <b>cat</b>.> ja <it says.> "
+    assert found.text == " <b>alle</b> da. ja, 7, <b>alle</b> da. "
     assert found.parts == 3
-    assert found.candidates[0].alignment == [(0, 0), (5, 5), (12, 6)]
+    assert found.candidates[0].alignment == [(0, 0), (5, 2), (12, 4)]
     assert found.warnings[-1] == "the translation was broken (loop) and gave way to a better one"
     (prefixed,) = looked_over(search, [Line(line, "der")], decode(), request, PAIR, ["▁ab"])
     assert prefixed.text.startswith("der der")  # a prefix is one of the whole
