@@ -172,5 +172,7 @@ class Best:
             config=self.config.model_dump(mode="json"),
             parent=self.parent,
         )
-        about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)
+        about = bundle.describe(
+            self.config.model, self.config.decode, self.tokenizers, languages, longest, facts, self.config.data.hidden
+        )
         bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

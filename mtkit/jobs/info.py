@@ -90,6 +90,10 @@ class Info:
     """Whether parts of it are computed in C on this machine, or why not."""
     products: str = ""
     """What matrix products are formed with on this machine's processor."""
+    spans: str = ""
+    """Of a bundle that has learnt of spans, what is hidden from it."""
+    confidence: str = ""
+    """Of a bundle with confidence, on what it was fitted and how far it can be trusted."""
 
     @property
     def parameters(self) -> int:
@@ -125,6 +129,8 @@ class Info:
             "bleu_tokenizer": self.bleu_tokenizer,
             "native_code": self.native_code,
             "products": self.products,
+            "spans": self.spans or None,
+            "confidence": self.confidence or None,
         }
 
 
@@ -150,6 +156,8 @@ def of_bundle(path: Path) -> Info:
         bleu_tokenizer=_tokenizer("auto", config.target_lang),
         native_code=str(native.status()),
         products=formed(),
+        spans="" if config.spans is None else ", ".join(["placeholders, tags and the like", *config.spans]),
+        confidence=str(config.confidence or ""),
     )
 
 

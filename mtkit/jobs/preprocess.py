@@ -26,7 +26,9 @@ from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
 from mtkit.text.cleaning.rules import cleaning
+from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair, Reader
+from mtkit.text.reserved import SPANS
 from mtkit.text.tokenizer import Tokenizer
 
 
@@ -49,7 +51,7 @@ def preprocess(
     """
     loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
-    tests = TestSets(corpus)
+    tests = TestSets(corpus, masks_of(loaded.config))
     prepared, made = standing(corpus), False
     if prepared is None:
         if corpus.earlier is None:
@@ -63,6 +65,12 @@ def preprocess(
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
+
+
+def masks_of(config: Config) -> Masks | None:
+    """How spans are hidden from a model; None: they are not."""
+    hidden = config.data.hidden
+    return None if hidden is None else Masks((config.data.source_lang, config.data.target_lang), hidden)
 
 
 def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
@@ -92,6 +100,10 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
     given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
+    masks = masks_of(config)
+    for one in given_tokenizers if masks else []:
+        if one.id_of(SPANS[0]) not in one.encode([f"a{SPANS[0]}a"])[0]:
+            raise DataError("data.spans = true needs a tokenizer that parts a tag from a word: not one of whole words")
     readers = [entry.reader for entry in text.entries] + ([corpus.dev] if corpus.dev else [])
     warnings = [oddity for reader in readers for oddity in reader.oddities()]
     given = _given_dev(corpus.dev, config) if corpus.dev else None
@@ -106,7 +118,8 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
             share=share,
             near=config.filter.near_duplicates,
         )
-        tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
+        sample = [masks.pair(*pair) for pair in plan.sample] if masks else plan.sample
+        tokenizers = given_tokenizers or _tokenizers(config, sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
             (folder / name).write_bytes(one.model)
@@ -114,7 +127,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
         listener.say("encoding")
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         sides = tokenizers[0], tokenizers[-1]
-        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out)
+        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, masks)
         train = write_train(text, plan, encoder, folder, share)
         wanted = [pair for one in train for pair in one.tally.held_out] if given is None else given
         dev, dev_text = write_dev(wanted, config.data.dev, encoder, folder)

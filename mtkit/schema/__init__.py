@@ -11,7 +11,20 @@ from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
 from mtkit.schema.cleaning import Filter
 from mtkit.schema.model import Attention, Model
-from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.section import (
+    Count,
+    Dropped,
+    Parts,
+    Paths,
+    Patterns,
+    Positive,
+    Section,
+    Share,
+    as_list,
+    choice,
+    chosen,
+    regular,
+)
 from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
@@ -56,6 +69,20 @@ class Data(Section):
     """Text that `mtkit eval` translates and scores; one or a list."""
     case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
+    spans: bool = False
+    """Hide placeholders, tags, addresses and the like behind pieces of their own: so a model learns to place them."""
+    protect: Patterns = []
+    """With data.spans: regular expressions of what else is hidden; one or a list."""
+
+    @property
+    def hidden(self) -> tuple[str, ...] | None:
+        """What is hidden from models beside placeholders, tags and the like; None: nothing is."""
+        return tuple(self.protect) if self.spans else None
+
+    def prepared(self) -> dict[str, Any]:
+        """The keys that the prepared text depends on, as plain values; those that came later where they are set."""
+        later = set() if self.spans else {"spans", "protect"}
+        return self.model_dump(exclude={"test", *later})
 
 
 class Tokenizer(Section):
@@ -187,6 +214,16 @@ class Train(Section):
 
 
 class Decode(Decoding, Section):
+    @field_validator("protect", mode="before")
+    @classmethod
+    def _one(cls, protect: Any) -> Any:
+        return as_list(protect)
+
+    @field_validator("protect")
+    @classmethod
+    def _regular(cls, protect: list[str]) -> list[str]:
+        return list(map(regular, protect))
+
     @field_validator("rules")
     @classmethod
     def _settings(cls, rules: Settings) -> Settings:
@@ -218,6 +255,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Config":
+        if self.data.spans and self.tokenizer.kind == "word" and not self.tokenizer.model:
+            raise ValueError(
+                "data.spans = true needs a tokenizer that parts a tag from the word it touches, and tokenizer.kind = "
+                '"word" does not: use another kind, or leave data.spans out'
+            )
         if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):
             raise ValueError(
                 f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '

@@ -16,7 +16,6 @@ from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.tree import BESIDE, Fate
 from mtkit.search.tree import Node as Numbered
 from mtkit.search.watch import Tree, watch
-from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.translator.member import Member
 from mtkit.translator.request import Line, Pair, Request
@@ -146,12 +145,13 @@ def look(translator: Translator, one: Line | Pair) -> Look:
     (member,), align, decode = translator.members, translator.attends, translator.decode
     if translator.asked.precision == "auto":  # nothing is seen that only rounding makes
         decode = decode.model_copy(update={"precision": "fp32"})
-    segmenter = Segmenter([member], spans.percent_first(translator.source_lang))
+    segmenter = Segmenter([member], (translator.source_lang, translator.target_lang))
     if isinstance(one, Pair):
         (made,), jobs = translator.forced([one], decode, align), segmenter.forced([one])
         decode = decode.model_copy(update={"beam_size": 1})
     else:
-        (made,), jobs = translator.window([one], decode, Request(align=align)), segmenter.jobs([one])
+        (made,) = translator.window([one], decode, Request(align=align))
+        jobs = segmenter.jobs([one], own=decode.protect)
     notes = list(made.warnings)
     if not align:
         notes.append("this model has no attention: how it moves with the source is seen by its gradients alone")

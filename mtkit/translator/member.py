@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from mtkit.metrics.confidence import Estimator
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.search.shortlist import Shortlist
 from mtkit.store.bundle import Bundle
+from mtkit.store.bundle_config import ConfidenceFacts
 from mtkit.text.tokenizer import Tokenizer
+from mtkit.translator.sure import FEATURES
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,9 @@ class Member:
     Attributes:
         max_pieces: of the longest sentence that it was trained on.
         name: what messages call it.
+        spans: regular expressions of what was hidden from it in training, beside placeholders, tags and the like; None:
+            it was trained on text as it is.
+        estimator: of confidence; None: nobody has fitted one.
     """
 
     model: Seq2Seq
@@ -23,6 +29,8 @@ class Member:
     max_pieces: int
     shortlist: Shortlist | None = None
     name: str = "the model"
+    spans: tuple[str, ...] | None = None
+    estimator: Estimator | None = None
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Member":
@@ -34,4 +42,11 @@ class Member:
             bundle.max_pieces,
             bundle.shortlist,
             str(bundle.folder),
+            bundle.config.spans,
+            _estimator(bundle.config.confidence),
         )
+
+
+def _estimator(facts: ConfidenceFacts | None) -> Estimator | None:
+    """None: of other features, which another mtkit knows, nothing can be made here."""
+    return facts.estimator if facts and facts.features == FEATURES else None

@@ -56,6 +56,7 @@ def table(
             "target_lang": found.target_lang,
             "train": [f"{folder}/{part}" for part in text.train],
             "dev": f"{folder}/{DEV}",
+            **({} if found.config.spans is None else {"spans": True, "protect": list(found.config.spans)}),
         },
         "filter": before.filter.model_dump()
         | {

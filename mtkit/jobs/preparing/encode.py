@@ -12,6 +12,7 @@ from mtkit.jobs.preparing.inputs import Entry, TrainingText
 from mtkit.jobs.preparing.plan import EQUAL, NEAR, Plan, Reading
 from mtkit.jobs.sharing import ALONE, Share
 from mtkit.text import case, filters
+from mtkit.text.masked import Masks
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
@@ -82,6 +83,7 @@ class Encoder:
         rules: on lengths in pieces.
         dedupe: whether a pair that stood before goes.
         held_out: keys of the sources whose pairs make dev.
+        masks: how spans are hidden; None: they are not.
     """
 
     tokenizers: tuple[Tokenizer, Tokenizer]
@@ -89,6 +91,7 @@ class Encoder:
     rules: filters.PieceRules
     dedupe: bool
     held_out: frozenset[int] = frozenset()
+    masks: Masks | None = None
 
     def __call__(self, marked: Marked) -> Written:
         """The ids of what is kept.
@@ -158,6 +161,8 @@ class Encoder:
     def ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
         """The ids of both sides of some pairs."""
         source, target = self.tokenizers
+        if self.masks:
+            pairs = [self.masks.pair(*pair) for pair in pairs]
         return source.encode([left for left, _ in pairs]), target.encode([right for _, right in pairs])
 
     def count(self, tally: Tally, pair: Pair, ids: tuple[list[int], list[int]]) -> None:

@@ -102,7 +102,7 @@ def find(loaded: Loaded) -> Corpus:
     hashes = _hashes([path for part in [*train, *([dev] if dev else [])] for path in part.files] + models + scores)
     test_hashes = _hashes([path for part in test for path in part.files])
     sums = [value for _, value in hashes]
-    settings = [config.data.model_dump(exclude={"test"}), config.filter.prepared(), config.tokenizer.prepared()]
+    settings = [config.data.prepared(), config.filter.prepared(), config.tokenizer.prepared()]
     identity = digest(settings, sums, {"fold": fold.VERSION, "prepared": PREPARED})
     root, prefix = loaded.folder / "prepared", "-".join(languages)
     earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
