@@ -3,7 +3,7 @@
 Sentences of like length share a batch, grouped by the longer side, since sentences x longer side is what a
 batch is allowed to hold. Ties are broken at random, and the order of batches is random. A corpus of many
 shards is taken in windows of a few, themselves in random order, so that RAM does not grow with it. An epoch has every
-pair of every part once, those of all parts mixed.
+pair of every part once, those of all parts mixed; or as many pairs, each part by its share (`mtkit.corpus.mixture`).
 
 Several processes share an epoch: its order is that of one process, and each takes every so-many-th batch of it.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mtkit.corpus.mixture import Mixture
 from mtkit.corpus.shapes import rounded
 from mtkit.corpus.shards import SHARD_PAIRS, Ids, Shard, Split
 from mtkit.text.subwords import Subwords
@@ -36,6 +37,7 @@ class Sampler:
         rank: which of the processes that share an epoch this is, from 0.
         world: how many they are.
         shaped: whether lengths are rounded up first, for batches of a few shapes (`mtkit.corpus.shapes`).
+        shares: how much of what is drawn is of each part (`mtkit.corpus.mixture`); (): every pair comes once an epoch.
     """
 
     split: Split
@@ -46,6 +48,16 @@ class Sampler:
     rank: int = 0
     world: int = 1
     shaped: bool = False
+    shares: tuple[float, ...] = ()
+
+    @property
+    def target_tokens(self) -> int:
+        """Of an epoch, ends included; about, where parts are drawn by shares."""
+        if not self.shares:
+            return self.split.target_pieces + len(self.split)
+        pieces = [sum(shard.target_pieces for shard in part.shards) / part.pairs for part in self.split.parts]
+        mean = sum(share * some for share, some in zip(self.shares, pieces, strict=True))
+        return round((mean + 1) * len(self.split))
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
         """Yield the sources and targets of each batch that this process takes of an epoch.
@@ -78,7 +90,10 @@ class Sampler:
         return sum(len(batches) for *_, batches in self._windows(epoch))
 
     def _windows(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
-        """The first group of each window, the shards of it, and its batches as rows of (shard, pair)."""
+        """What tells windows apart, the shards of each, and its batches as rows of (shard, pair)."""
+        if self.shares:
+            yield from self._mixed(epoch)
+            return
         rng = np.random.default_rng([self.seed, epoch])
         groups = _groups(self.split)
         order = rng.permutation(len(groups)).tolist()
@@ -92,9 +107,25 @@ class Sampler:
                 ]
             )
             longer = np.concatenate([_longer_side(shard) for shard in opened])
-            if self.shaped:
-                longer = np.array([rounded(length) for length in range(int(longer.max()) + 1)])[longer]
-            yield order[start], shards, plan(pairs, longer, self.batch_tokens, rng)
+            yield order[start], shards, plan(pairs, self._counted(longer), self.batch_tokens, rng)
+
+    def _mixed(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
+        """The same of parts that are drawn by shares."""
+        mixture = Mixture(self.split, self.shares, self.seed, WINDOW * SHARD_PAIRS)
+        for number, pairs in enumerate(mixture.windows(epoch)):
+            shards = np.unique(pairs[:, 0]).tolist()
+            longer = np.empty(len(pairs), np.int64)
+            for shard in shards:
+                own = pairs[:, 0] == shard
+                longer[own] = _longer_side(self.split.map(shard))[pairs[own, 1]]
+            rng = np.random.default_rng([self.seed, epoch, number])
+            yield number, shards, plan(pairs, self._counted(longer), self.batch_tokens, rng)
+
+    def _counted(self, longer: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Lengths as they count in a batch."""
+        if not self.shaped:
+            return longer
+        return np.array([rounded(length) for length in range(int(longer.max()) + 1)])[longer]
 
 
 def _groups(split: Split) -> list[list[int]]:

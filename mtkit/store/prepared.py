@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from mtkit import files, reading
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
+from mtkit.store.bundle_config import TagFacts
 from mtkit.store.format import Format
 from mtkit.store.typed import Count, FileName, Language, parsed
 
@@ -230,6 +231,15 @@ class Prepared:
 
     def split(self, name: Literal["train", "dev"]) -> Split:
         return Split(self.folder, self.manifest.splits[name], self.manifest.checksums)
+
+    @property
+    def tags(self) -> list[TagFacts]:
+        """All that a model learns on it to be told, first what it takes where nothing is said; []: nothing."""
+        own = self.manifest.languages
+        made = dict[str, TagFacts]()
+        for part in self.manifest.splits["train"]:
+            made.setdefault(part.tag, TagFacts(name=part.tag, symbol=part.symbol, languages=part.languages or own))
+        return sorted(made.values(), key=lambda tag: tag.languages != own) if any(made) else []
 
     @property
     def tokenizer_files(self) -> list[Path]:

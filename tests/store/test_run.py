@@ -55,8 +55,8 @@ def test_a_run_of_mtkit_before_there_were_versions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"format_version": 9, "mtkit_version": "8.1"}, "of run format 9, this mtkit .* 1 to 4; .* wrote it, 8.1$"),
-        ({"kind": "bundle"}, 'is a "bundle" of format 4; expected a run'),
+        ({"format_version": 9, "mtkit_version": "8.1"}, "of run format 9, this mtkit .* 1 to 5; .* wrote it, 8.1$"),
+        ({"kind": "bundle"}, 'is a "bundle" of format 5; expected a run'),
         ({"config": None}, "cannot be read"),
     ],
 )
