@@ -113,6 +113,10 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
         [(merged(train={"consistency": "rdrop", "cut": 0.05}), 'with train.consistency = "rdrop"')],
         [merged(train={"consistency": "simcut", "cut": 0.1})],
     ),
+    "data.protect": (
+        [(merged(data={"protect": "[A-Z]+-[0-9]+"}), "without data.spans")],
+        [merged(data={"protect": ["[A-Z]+-[0-9]+", "x"], "spans": True}), merged(data={"protect": []})],
+    ),
     "train.init_parts": (
         [(merged(train={"init_parts": ["encoder"]}), "without train.init_from")],
         [merged(train={"init_parts": "encoder", "init_from": "runs/a"}, model={"init": "xavier"})],

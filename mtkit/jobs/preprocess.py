@@ -24,8 +24,9 @@ from mtkit.jobs.preparing.testsets import TestSets
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
+from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair
-from mtkit.text.reserved import plain
+from mtkit.text.reserved import SPANS, plain
 from mtkit.text.tokenizer import Tokenizer
 
 
@@ -48,7 +49,7 @@ def preprocess(
     """
     loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
-    tests = TestSets(corpus)
+    tests = TestSets(corpus, masks_of(loaded.config))
     prepared, made = standing(corpus), False
     if prepared is None:
         if corpus.earlier is None:
@@ -62,6 +63,12 @@ def preprocess(
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
+
+
+def masks_of(config: Config) -> Masks | None:
+    """How spans are hidden from a model; None: they are not."""
+    hidden = config.data.hidden
+    return None if hidden is None else Masks((config.data.source_lang, config.data.target_lang), hidden)
 
 
 def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
@@ -91,6 +98,10 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
     given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
+    masks = masks_of(config)
+    for one in given_tokenizers if masks else []:
+        if one.id_of(SPANS[0]) not in one.encode([f"a{SPANS[0]}a"])[0]:
+            raise DataError("data.spans = true needs a tokenizer that parts a tag from a word: not one of whole words")
     readers = [entry.reader for entry in text.entries] + [use.reader for use in corpus.dev]
     warnings = list(dict.fromkeys(oddity for reader in readers for oddity in reader.oddities()))
     if text.symbols:  # a tokenizer from elsewhere may have no pieces for tags
@@ -106,7 +117,8 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
             scratch=Path(scratch),
             workers=workers,
         )
-        tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
+        sample = [masks.pair(*pair) for pair in plan.sample] if masks else plan.sample
+        tokenizers = given_tokenizers or _tokenizers(config, sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
             (folder / name).write_bytes(one.model)
@@ -115,7 +127,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         sides = tokenizers[0], tokenizers[-1]
         heads = {tag: sides[0].id_of(symbol) for tag, symbol in text.symbols.items()}
-        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, heads)
+        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, heads, masks)
         train = write_train(text, plan, encoder, folder, workers)
         wanted = given or _held_out(corpus, train)
         written = write_dev(wanted, encoder, folder)

@@ -11,7 +11,19 @@ from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
 from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
-from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.section import (
+    Count,
+    Dropped,
+    Parts,
+    Paths,
+    Positive,
+    Section,
+    Share,
+    as_list,
+    choice,
+    chosen,
+    regular,
+)
 from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
@@ -188,6 +200,16 @@ class Train(Section):
 
 
 class Decode(Decoding, Section):
+    @field_validator("protect", mode="before")
+    @classmethod
+    def _one(cls, protect: Any) -> Any:
+        return as_list(protect)
+
+    @field_validator("protect")
+    @classmethod
+    def _regular(cls, protect: list[str]) -> list[str]:
+        return list(map(regular, protect))
+
     @field_validator("rules")
     @classmethod
     def _settings(cls, rules: Settings) -> Settings:
@@ -219,6 +241,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Config":
+        if self.data.spans and self.tokenizer.kind == "word" and not self.tokenizer.model:
+            raise ValueError(
+                'data.spans = true needs a tokenizer that parts a tag from the word it touches, and tokenizer.kind = '
+                '"word" does not: use another kind, or leave data.spans out'
+            )
         if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):
             raise ValueError(
                 f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '

@@ -114,6 +114,12 @@ def _cut(config: Config) -> str:
     return f'with train.consistency = "{config.train.consistency}": leave it out, or use "simcut"'
 
 
+def _own_spans(config: Config) -> str:
+    if config.data.spans or not config.data.protect:
+        return ""
+    return "without data.spans: set that to true, or leave it out"
+
+
 def _init_parts(config: Config) -> str:
     return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
 
@@ -148,8 +154,9 @@ def _all(prefix: str, *keys: str) -> dict[str, Condition]:
 
 EFFECTS: dict[str, Condition] = {
     **_all("", "name", "seed"),
-    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment"),
+    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment", "spans"),
     "data.temperature": _temperature,
+    "data.protect": _own_spans,
     **_all("filter.", "max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies"),
     "tokenizer.kind": _tokenizer_kind,
     "tokenizer.vocab_size": _vocab_size,

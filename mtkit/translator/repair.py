@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mtkit.metrics.broken import EMPTY, broken
+from mtkit.metrics.words import characters, split
 from mtkit.schema import Decode
-from mtkit.text import spans
+from mtkit.text import languages, sentences, spans
 from mtkit.translator.request import Candidate, Translation
 from mtkit.translator.termed import Termed
 
 WIDE = 8  # hypotheses, at least, and twice as many as search kept
 NGRAMS = (3, 2)  # pieces in a row that do not come twice: first, and where that does not help
 SINGLE = 4  # times as many where pieces are characters
+FEW = 8  # parts of a line that is searched again, at most
+SHORT = 8  # words of a part, at most, of a line of which nothing else is any better
+BRIEF = 0.1  # pieces a source piece, at most, beside ten: of what a model says nonsense of whatever it is asked
 
 
 class Repair:
@@ -33,9 +37,10 @@ class Repair:
     def looked_at(self, translation: Translation) -> Translation:
         """With what is broken.
 
-        What no model has said is not; and a line in parts is too long to be searched again and again for a word of it.
+        What no model has said is not; and a line in many parts is too long to be searched again and again for a word of
+        it.
         """
-        said = translation.parts == 1 and translation.candidates and translation.candidates[0].logprob
+        said = translation.parts <= FEW and translation.candidates and translation.candidates[0].logprob
         wrong = self._broken(translation.source, translation.text) if said else []
         return replace(translation, broken=wrong) if wrong else translation
 
@@ -59,6 +64,16 @@ class Repair:
                 blocked = min(blocked, decode.no_repeat_ngram)
             keys = {"beam_size": beam, "no_repeat_ngram": blocked, "min_length": max(1, decode.min_length)}
             yield decode.model_copy(update=keys)
+
+    @staticmethod
+    def brief(decode: Decode) -> Decode:
+        """How such a line is searched last, so that what is said of it is at least not long."""
+        return decode.model_copy(update={"max_ratio": min(BRIEF, decode.max_ratio)})
+
+    def parts(self, line: str) -> list[str]:
+        """Sentences, clauses or some words of a line."""
+        words = split if languages.language(self._pair[0]).spaced else characters
+        return [one for one in sentences.split(line, SHORT, lambda texts: [len(words(text)) for text in texts]) if one]
 
     def better(self, first: Translation, second: Translation) -> Translation:
         """Of all candidates of both the one with the fewest faults that lacks the fewest terms, of these the best."""

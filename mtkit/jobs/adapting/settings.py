@@ -57,6 +57,7 @@ def table(
             "target_lang": found.target_lang,
             "train": [{"path": f"{folder}/{part}", "tag": tag} for part in text.train],
             "dev": f"{folder}/{DEV}",
+            **({} if found.config.spans is None else {"spans": True, "protect": list(found.config.spans)}),
         },
         "filter": before.filter.model_dump() | {"dedupe": text.times == 1},
         "model": {key: getattr(found.config.model, key) for key in ("dropout", "word_dropout", "variational")},

@@ -12,6 +12,7 @@ from mtkit.jobs.preparing.plan import Plan, Reading
 from mtkit.jobs.sharing import shared
 from mtkit.schema import Tag
 from mtkit.text import case, filters
+from mtkit.text.masked import Masks
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
@@ -81,6 +82,7 @@ class Encoder:
         dedupe: whether a pair that stood before goes.
         held_out: keys of the sources whose pairs make dev.
         heads: of a text with a tag, the id that each of its sources begins with.
+        masks: how spans are hidden; None: they are not.
     """
 
     tokenizers: tuple[Tokenizer, Tokenizer]
@@ -89,6 +91,7 @@ class Encoder:
     dedupe: bool
     held_out: frozenset[int] = frozenset()
     heads: Mapping[str, int] = field(default_factory=dict)
+    masks: Masks | None = None
 
     def __call__(self, marked: Marked) -> Written:
         """The ids of what is kept.
@@ -170,6 +173,8 @@ class Encoder:
     def ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
         """The ids of both sides of some pairs."""
         source, target = self.tokenizers
+        if self.masks:
+            pairs = [self.masks.pair(*pair) for pair in pairs]
         return source.encode([left for left, _ in pairs]), target.encode([right for _, right in pairs])
 
     def count(self, tally: Tally, pair: Pair, ids: tuple[list[int], list[int]]) -> None:
