@@ -9,12 +9,8 @@ from mtkit.errors import DataError
 from mtkit.jobs.preparing.chunks import PAIRS, Chunk, Role, Treatment
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
 from mtkit.jobs.preparing.plan import Plan, Reading
-<<<<<<< HEAD
-from mtkit.jobs.sharing import shared
-from mtkit.schema import Tag
-=======
 from mtkit.jobs.sharing import ALONE, Share
->>>>>>> main
+from mtkit.schema import Tag
 from mtkit.text import case, filters
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
