@@ -60,6 +60,12 @@ class Manifest(Record):
             raise ValueError("splits train and dev")
         parts = [part for split in self.splits.values() for part in split]
         for part in parts:
+            try:
+                told = _told(part, self.languages)
+            except ValueError:
+                raise ValueError(f"a tag, its symbol and its languages of part {reading.shown(part.name)}") from None
+            if bool(told.name) != bool(told.symbol):
+                raise ValueError(f"a tag with a symbol, or neither, of part {reading.shown(part.name)}")
             if part.pairs != sum(shard.pairs for shard in part.shards):
                 raise ValueError(f"part {reading.shown(part.name)} with as many pairs as its shards have together")
             for shard in part.shards:
@@ -238,7 +244,7 @@ class Prepared:
         own = self.manifest.languages
         made = dict[str, TagFacts]()
         for part in self.manifest.splits["train"]:
-            made.setdefault(part.tag, TagFacts(name=part.tag, symbol=part.symbol, languages=part.languages or own))
+            made.setdefault(part.tag, _told(part, own))
         return sorted(made.values(), key=lambda tag: tag.languages != own) if any(made) else []
 
     @property
@@ -265,6 +271,11 @@ class Prepared:
 
 Read = TypeVar("Read", Manifest, Report, TestReport)
 FORMATS: dict[type[Record], Format] = {Manifest: CORPUS, Report: CORPUS_REPORT, TestReport: TEST_REPORT}
+
+
+def _told(part: Part, own: tuple[str, str]) -> TagFacts:
+    """What stands before the sources of a part."""
+    return TagFacts(name=part.tag, symbol=part.symbol, languages=part.languages or own)
 
 
 def _damaged(path: Path, why: str = "") -> DataError:

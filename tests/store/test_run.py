@@ -26,7 +26,7 @@ def test_a_run_says_its_kind_and_version_and_goes_on(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.begin(config(), "abc")
     noted = json.loads((tmp_path / "config.json").read_text())
-    assert (noted["kind"], noted["format_version"], noted["identity"]) == ("run", 4, "abc")
+    assert (noted["kind"], noted["format_version"], noted["identity"]) == ("run", 5, "abc")
     assert run.resume(config(), "abc") == {}
     assert run.resume(config(decode={"beam_size": 2}), "abc") == {"decode.beam_size": (5, 2)}
     assert run.resume(config(name="toy.1"), "abc").keys() == {"name", "decode.beam_size"}  # its folder has another name

@@ -16,6 +16,7 @@ from mtkit.jobs.preparing import chunks
 from mtkit.jobs.preparing.encode import Encoder, Marked
 from mtkit.jobs.preparing.plan import Judge
 from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.sharing import Processes
 from mtkit.text.filters import PieceRules, TextRules
 from tests.system.toy import begin, failed, mtkit
 from tests.text.test_tokenizer import make
@@ -33,7 +34,7 @@ Encoder.__call__ = meets
 
 
 def prepared(folder: Path, workers: int, *sets: str) -> dict[str, bytes]:
-    made, _ = preprocess(load(str(folder / "mtkit.toml"), list(sets)), Messages(quiet=True), workers=workers)
+    made, _ = preprocess(load(str(folder / "mtkit.toml"), list(sets)), Messages(quiet=True), share=Processes(workers))
     return {path.name: path.read_bytes() for path in made.folder.iterdir()}
 
 
@@ -141,7 +142,7 @@ def test_text_that_changes_while_it_is_read(folder: Path, monkeypatch: pytest.Mo
         readings = iter([lambda pairs: pairs, change])
         monkeypatch.setattr(
             "mtkit.jobs.preparing.inputs.cut",
-            lambda reader, name: chunks.cut(next(readings)(list(reader)), name),  # noqa: B023 - called at once
+            lambda reader, *more: chunks.cut(next(readings)(list(reader)), *more),  # noqa: B023 - called at once
         )
         with pytest.raises(DataError, match="train has changed while it was being read"):
             prepared(folder, 1)
