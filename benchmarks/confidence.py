@@ -56,15 +56,20 @@ def main() -> None:
     qualities = [chrf.sentence_score(one.text, [right]).score for one, right in zip(made, references, strict=True)]
     told = [one.confidence or 0.0 for one in made]
     good = [quality >= LEAST for quality in qualities]
-    likely = [one.candidates[0].logprob / (len(one.candidates[0].tokens) + 1) if one.candidates else 0.0 for one in made]
+    best = [one.candidates[0] if one.candidates else None for one in made]
+    likely = [one.logprob / (len(one.tokens) + 1) if one else 0.0 for one in best]
     print(f"{len(told)} test lines, {100 * sum(good) / len(good):.1f} % good: ", end="")
-    print(f"calibration error {calibration_error(told, good):.3f}, worst tenth {worst_found(told, qualities):.3f}", end="")
+    print(
+        f"calibration error {calibration_error(told, good):.3f}, worst tenth {worst_found(told, qualities):.3f}", end=""
+    )
     print(f" (by mean log-probability alone {worst_found(likely, qualities):.3f}); time {after / before:.2f}")
     for one in range(BINS):
         inside = [row for row, p in enumerate(told) if min(int(p * BINS), BINS - 1) == one]
         if inside:
             mean, right = (sum(some[row] for row in inside) / len(inside) for some in (told, good))
-            print(f"  {one / BINS:.1f} to {(one + 1) / BINS:.1f}: {len(inside):5} lines, told {mean:.2f}, good {right:.2f}")
+            print(
+                f"  from {one / BINS:.1f} on: {len(inside):5} lines, told {mean:.2f}, good {right:.2f}"
+            )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def spanned(line: str, rng: random.Random) -> str:
             first = rng.randint(0, len(words) - 1)
             last = rng.randint(first + 1, len(words))
             # Only what nests: inside another pair, around it, or apart.
-            if all(b <= first or last <= a or (a <= first and last <= b) or (first <= a and b <= last) for a, b in opened):
+            if all(
+                b <= first or last <= a or (a <= first and last <= b) or (first <= a and b <= last) for a, b in opened
+            ):
                 opened.append((first, last))
             wanted -= 2
         else:
@@ -101,7 +103,9 @@ def main() -> None:
         right, count = right + a, count + b
     print(f"{given.model}: {len(some)} lines; every span exactly once {whole}, nested {nests}, warned of {warned}")
     print(f"beside a word that is linked to one beside it in the source: {right} of {count}")
-    print(f"time {end - between:.1f} s, without spans {between - start:.1f} s: {(end - between) / (between - start):.2f}")
+    print(
+        f"time {end - between:.1f} s, without spans {between - start:.1f} s: {(end - between) / (between - start):.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -243,7 +243,7 @@ class Config(Section):
     def _agree(self) -> "Config":
         if self.data.spans and self.tokenizer.kind == "word" and not self.tokenizer.model:
             raise ValueError(
-                'data.spans = true needs a tokenizer that parts a tag from the word it touches, and tokenizer.kind = '
+                "data.spans = true needs a tokenizer that parts a tag from the word it touches, and tokenizer.kind = "
                 '"word" does not: use another kind, or leave data.spans out'
             )
         if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):

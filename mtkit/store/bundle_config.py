@@ -87,8 +87,8 @@ class ConfidenceFacts(Record):
 
     def __str__(self) -> str:
         return (
-            f"of {self.lines:,} lines {100 * self.good:.1f} % are good (chrF {self.least:g} or more); calibration error "
-            f"{self.error:.3f}, worst tenth {self.worst:.3f}"
+            f"of {self.lines:,} lines {100 * self.good:.1f} % are good (chrF {self.least:g} or more); calibration "
+            f"error {self.error:.3f}, worst tenth {self.worst:.3f}"
         )
 
     @property

@@ -37,13 +37,13 @@ def looked_over(
     """
     plain = replace(request, glossary=None, guard=False, mbr="")
     termed, first = None, search
+    finder = Finder.of(pair[0], decode.protect) if request.protect else None
     if request.mbr:
         from mtkit.translator.risk import Risk  # hardly anybody asks for it
 
         first = Risk(request, pair[1]).ranked(search)
     found = first(lines, decode, plain)
     if request.glossary is not None:
-        finder = Finder.of(pair[0], decode.protect) if request.protect else None
         termed = Termed(request.glossary, finder)
         wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
         found = map(termed.told, found)
@@ -52,17 +52,15 @@ def looked_over(
             found = second_looks(lines, found, termed.lacks, _with(first, wide, asked, lean), termed.better)
         found = map(termed.warned, found)
     if request.guard and request.sampling is None:
-        repair = Repair(pair, request.n_best, termed, request.protect)
+        repair = Repair(pair, request.n_best, termed, finder)
         found = map(repair.looked_at, found)
-        looks: list[Again] = []
         for blocked in repair.decodes(decode, names):
             asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)
-            looks.append(_with(search, blocked, asked))
-        looks.append(_in_parts(search, blocked, replace(asked, n_best=request.n_best), repair, pair[1]))
-        looks.append(_with(search, repair.brief(blocked), asked))
-        for look in looks:
-            found = second_looks(lines, found, repair.is_broken, look, repair.better)
-        found = map(repair.told, found)
+            found = second_looks(lines, found, repair.is_broken, _with(search, blocked, asked), repair.better)
+        parted = _in_parts(search, blocked, replace(asked, n_best=request.n_best), repair, pair[1])
+        found = second_looks(lines, found, repair.is_broken, parted, repair.better)
+        brief = _with(search, repair.brief(blocked), asked)
+        found = map(repair.told, second_looks(lines, found, repair.is_endless, brief, repair.better))
     yield from found
 
 
@@ -93,16 +91,16 @@ def _in_parts(search: Search, decode: Decode, request: Request, repair: Repair, 
     """
 
     def again(lines: list[Line], found: list[Translation]) -> Iterator[Translation]:
-        cut = [[] if line.prefix else repair.parts(line.text) for line in lines]
+        cut = [[] if line.prefix or len(parts := repair.parts(line.text)) < 2 else parts for line in lines]
         given = [
             Line(part.strip(), number=line.number + place * PART)
             for line, parts in zip(lines, cut, strict=True)
             for place, part in enumerate(parts)
         ]
-        made = list(search(given, decode, request))
+        made = list(search(given, decode, request)) if given else []
         for line, parts, before in zip(lines, cut, found, strict=True):
             some, made = made[: len(parts)], made[len(parts) :]
-            if len(some) < 2 or not all(one.candidates for one in some):
+            if not some or not all(one.candidates for one in some):
                 yield before
                 continue
             job = Job(parts, [Sentence([])] * len(parts), [])

@@ -11,10 +11,13 @@ from mtkit.metrics.confidence import Estimator
 from mtkit.translator import kept
 from mtkit.translator.request import Candidate, Request, Translation
 
+CERTAIN = 1e-3  # of which there is a logarithm, too
 FEATURES = (
     "mean log-probability of a piece",
     "lowest log-probability of a piece",
     "log-probability of all",
+    "logarithm of the mean",
+    "logarithm of that of all",
     "margin to the second hypothesis",
     "no second hypothesis",
     "length of the source",
@@ -45,6 +48,8 @@ def features(translation: Translation) -> list[float]:
         best.logprob / len(pieces),
         min(pieces),
         best.logprob,
+        log(CERTAIN - best.logprob / len(pieces)),
+        log(CERTAIN - best.logprob),
         best.margin or 0.0,
         float(best.margin is None),
         log(1 + size),

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -57,17 +58,25 @@ def test_it_tells_good_lines(fitted: tuple[Path, list[str], list[bool]]) -> None
     assert [one.text for one in plain] == [one.text for one in made]
     assert all(one.confidence is None for one in plain)
     assert all(one.candidates[0].token_logprobs is None and len(one.candidates) == 1 for one in made)
-    assert "confidence" in made[0].as_json() and "confidence" not in plain[0].as_json()
+    assert "confidence" in made[0].as_json()
+    assert "confidence" not in plain[0].as_json()
 
 
 def test_whatever_else_is_asked_for(fitted: tuple[Path, list[str], list[bool]], tmp_path: Path) -> None:
     folder, sources, _ = fitted
     translator = Translator.load(folder, device="cpu")
     some = ["", "12", *sources[:4]]
-    for asked in ({"n_best": 3}, {"details": True}, {"beam_size": 1}, {"sampling": Sampling()}, {"mbr": "chrf"}):
-        made = translator.translate(some, confidence=True, **asked)  # type: ignore[call-overload]
+    wanted: list[dict[str, Any]] = [
+        {"n_best": 3},
+        {"details": True},
+        {"beam_size": 1},
+        {"sampling": Sampling()},
+        {"mbr": "chrf"},
+    ]
+    for asked in wanted:
+        made = translator.translate(some, confidence=True, **asked)
         assert [one.confidence for one in made[:2]] == [1.0, 1.0]
-        assert all(0 < one.confidence < 1 for one in made[2:])
+        assert all(0 < (one.confidence or 0) < 1 for one in made[2:])
         assert all(len(one.candidates) <= asked.get("n_best", 1) for one in made)
         told = [one.candidates[0].token_logprobs for one in made[2:]]
         assert all((one is None) == ("details" not in asked) for one in told)

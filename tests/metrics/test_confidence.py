@@ -30,7 +30,9 @@ def test_a_fit_is_where_the_gradient_is_zero() -> None:
     assert max(float(one.abs().max()) for one in gradients) < 1e-6
     wanted = torch.sigmoid(x @ weights + bias).tolist()
     assert [made.probability(one) for one in features] == pytest.approx(wanted, abs=1e-12)
-    assert made.weights[0] > 2 and made.weights[1] < 0 and made.weights[2] == 0  # the last feature is always the same
+    assert made.weights[0] > 2
+    assert made.weights[1] < 0
+    assert made.weights[2] == 0  # it is always the same
 
 
 def test_what_is_fitted_is_calibrated_on_other_lines() -> None:
