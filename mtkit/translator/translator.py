@@ -10,7 +10,6 @@ like.
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import torch
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
 from mtkit.ops.device import choose_device
-from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
 from mtkit.search.search import Hypothesis, Ranking
@@ -28,7 +26,7 @@ from mtkit.store.bundle_config import TagFacts
 from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.text.terms import Glossary
-from mtkit.translator import again, kept, sure, telling
+from mtkit.translator import again, checks, kept, sure, telling
 from mtkit.translator.calls import Calls
 from mtkit.translator.candidates import candidate, restored
 from mtkit.translator.guard import FORCED, Guard, unlikely
@@ -368,32 +366,7 @@ class Translator(Calls):
         Raises:
             ConfigError: says what and why.
         """
-        if not isinstance(request.n_best, int) or request.n_best < 1:
-            raise ConfigError(f"n_best = {request.n_best!r}: expected a whole number, 1 or more")
-        if request.sampling and not 0 < request.sampling.temperature < inf:
-            raise ConfigError(f"temperature = {request.sampling.temperature!r}: expected a number above 0")
-        if request.sampling is None and request.n_best > decode.beam_size:
-            raise ConfigError(
-                f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
-                "raise beam_size or lower n_best",
-                remedy="beam",
-            )
-        if request.mbr:
-            _check_metric(request.mbr)
-        if request.mbr and not request.sampling and decode.beam_size < 2:
-            raise ConfigError(
-                "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
-            )
-        if request.confidence and not self.has_confidence:
-            several = "of one model at a time" if len(self._members) > 1 else f"and {self._members[0].name} has none"
-            raise ConfigError(f"confidence is fitted on text with references, {several}", remedy="confidence")
-        if request.glossary is not None and request.sampling:
-            raise ConfigError("a glossary goes with search, which can be made to say a term: leave it out, or sampling")
-        for wanted, setting in ((request.align, "align"), (decode.coverage_penalty, "coverage_penalty")):
-            if wanted and not self.attends:
-                raise ConfigError(
-                    f"{setting} needs attention, and this model has none (attention.name = none)", remedy=setting
-                )
+        checks.refuse(decode, request, self.names, attends=self.attends, sure=self.has_confidence)
 
     def warm_up(self) -> None:
         """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
@@ -403,13 +376,6 @@ class Translator(Calls):
             list(self.window([Line("a")]))
         finally:
             torch.set_num_threads(threads)
-
-
-def _check_metric(name: str) -> None:
-    from mtkit.metrics.risk import METRICS  # hardly anybody asks for one
-
-    if name not in METRICS:
-        raise ConfigError(f"mbr = {name!r}{nearest(name, list(METRICS))}: expected chrf or bleu")
 
 
 def _loaded(names: list[str], device: str, decode: Decode, tag: str | None) -> Translator:
