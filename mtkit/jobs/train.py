@@ -17,7 +17,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, RunError, Stopped
-from mtkit.jobs import agreement, choosing, parent, run_text
+from mtkit.jobs import agreement, augmenting, choosing, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
@@ -134,8 +134,9 @@ class _Job:
             self.batcher = FixedBatcher(**vars(self.batcher), batch_tokens=self.config.train.batch_tokens)
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
+        text = prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces)
         self.sampler = Sampler(
-            prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces),
+            text,
             self.config.train.batch_tokens,
             self.config.seed,
             share,
@@ -143,6 +144,7 @@ class _Job:
             rank=group.rank,
             world=group.size,
             shaped=self.shaped,
+            augmented=augmenting.of(self.config, text, (source, target)),
         )
         # A process without a batch would have no state of an optimiser to average with the others.
         if self.config.train.sync_every > 1 and self.sampler.batches(0) < group.size:
@@ -190,6 +192,8 @@ class _Job:
             if self.parent:
                 told = {"parent": self.parent.name, "sha256": self.parent.sha256, "took": self.parent.took}
                 self.log.write(log.Inherited(update=0, **told))
+            for line in augmenting.told(self.sampler.augmented):
+                self.view.say(line)
             self.choose_precision(progress)
             self.save()
         if progress.precision != (here := precision.on(self.device, progress.precision)):

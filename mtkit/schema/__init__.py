@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
+from mtkit.schema.augment import Augment
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
 from mtkit.schema.settings import settings_of
@@ -23,6 +24,7 @@ from mtkit.schema.sides import (
 
 __all__ = [
     "Attention",
+    "Augment",
     "Config",
     "Convolution",
     "Data",
@@ -54,7 +56,7 @@ class Data(Section):
     test: Paths = []
     """Text that `mtkit eval` translates and scores; one or a list."""
     case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
+    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case (see [augment])."""
 
 
 class Filter(Section):
@@ -223,6 +225,7 @@ class Config(Section):
     data: Data
     filter: Filter = Filter()
     tokenizer: Tokenizer = Tokenizer()
+    augment: Augment = Augment()
     model: Model = Model()
     train: Train = Train()
     decode: Decode = Decode()
