@@ -16,6 +16,7 @@ from mtkit.corpus.shards import Ids, Shard, Split
 from mtkit.text.changes import BOTH, JOIN, NAMES, Changes
 from mtkit.text.draws import Draws
 from mtkit.text.readers.reader import Pair
+from mtkit.text.subwords import SPACE
 from mtkit.text.tokenizer import RESERVED, Tokenizer
 
 SAMPLE = 200  # pairs, at most, of which is learnt how much longer a change makes them
@@ -167,7 +168,7 @@ class Augmented:
             # What says before a line how it is to be translated stays before it, and is no text.
             cut = [_cut(ids, reserved) for one in wanted for ids in one.lists[side]]
             heads.append(iter([head for head, _ in cut]))
-            texts.append(iter(tokenizer.decode_all([body for _, body in cut])))
+            texts.append(iter(decoded(tokenizer, [body for _, body in cut])))
         before: list[tuple[list[int], list[int]]] = []
         pairs: list[Pair] = []
         for one in wanted:
@@ -233,6 +234,20 @@ class Augmented:
             ]
             found[name] = sides[0], sides[1]
         return found
+
+
+def decoded(tokenizer: Tokenizer, lists: list[list[int]]) -> list[str]:
+    """The texts of ids, as `Tokenizer.decode_all` has them: what has no bytes nor special pieces is put together here,
+    which takes a tenth of the time."""
+    texts, others = [""] * len(lists), list[int]()
+    for place, ids in enumerate(lists):
+        if tokenizer.ordinary.issuperset(ids):
+            texts[place] = "".join(tokenizer.pieces(ids)).replace(SPACE, " ").lstrip(" ")
+        else:
+            others.append(place)
+    for place, text in zip(others, tokenizer.decode_all([lists[place] for place in others]), strict=True):
+        texts[place] = text
+    return texts
 
 
 @dataclass(frozen=True)

@@ -200,13 +200,14 @@ def _lines(languages: Pair, found: Found, text: Estimate, minutes: float, pace: 
         lines.append(Line("data.dev", "", "a hundredth of train is held out, by hash of the source"))
     lines.append(Line("data.test", test[0] if len(test) == 1 else test, f"{sum(found.test.values()):,} pairs"))
     size = LARGE if text.pairs > MUCH else 0
+    wiring = configs.flat(configs.load(configs.DEMO).config.model.model_dump())["decoder.wiring"]
     usual = f"0: by the size of the text, about {text.vocabulary:,} pieces"
     lines += [
         Line("tokenizer.vocab_size", size, "pieces" if size else usual),
         Line("model.embed_dim", sizes.embed_dim, f"for up to {sizes.pairs:,.0f} pairs" if sizes.pairs < 1e9 else ""),
         Line("model.hidden_dim", sizes.hidden_dim, "wider learns more, and more slowly"),
         Line("model.dropout", sizes.dropout, "more for less text"),
-        Line("model.decoder.wiring", "conditional"),
+        Line("model.decoder.wiring", wiring, "as the recipe demo has it"),
         Line("train.batch_tokens", sizes.batch_tokens),
         Line("train.lr", sizes.lr),
         Line("train.schedule", "linear", "falls to zero at the end of the minutes"),
@@ -214,7 +215,7 @@ def _lines(languages: Pair, found: Found, text: Estimate, minutes: float, pace: 
         Line("train.max_epochs", 0, "no limit but the minutes"),
         Line("train.max_minutes", float(minutes), f"about {_round(updates)} updates here"),
         Line("train.validate_every", sizing.validate_every(updates), "updates"),
-        Line("train.patience", 0),
+        Line("train.patience", 0, "never stops early"),
     ]
     return lines
 
@@ -222,7 +223,7 @@ def _lines(languages: Pair, found: Found, text: Estimate, minutes: float, pace: 
 def _head(config: Config, text: Estimate, minutes: float, pace: float, device: str, notes: list[str]) -> list[str]:
     pair = f"{config.data.source_lang} to {config.data.target_lang}"
     head = [
-        f"{pair}, by mtkit init. All of it may be changed; mtkit info --keys says what else there is.",
+        f"{pair}, by mtkit init. All of it may be changed; mtkit info lists all keys there are.",
         "",
         "  mtkit preprocess    reads the text, and says what of it is no good",
         f"  mtkit train         about {minutes:g} minutes; Ctrl-C stops it, and the same command goes on",

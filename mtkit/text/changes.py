@@ -49,16 +49,17 @@ class Changes:
         Args:
             pairs: one; or, to be joined, two that stand one after the other.
         """
-        source, target = (
-            language(code).joint.join(sides)
-            for code, sides in zip(self.languages, zip(*pairs, strict=True), strict=True)
-        )
-        pair = source, target
+        pair = pairs[0]
+        if len(pairs) > 1:
+            source, target = (
+                language(code).joint.join(sides)
+                for code, sides in zip(self.languages, zip(*pairs, strict=True), strict=True)
+            )
+            pair = source, target
         if not names:
             return pair
-        found = [spans.find(side, spans.percent_first(code)) for side, code in zip(pair, self.languages, strict=True)]
-        (source, behind_source), (target, behind_target) = map(spans.hidden, pair, found)
-        if (found[0] and not behind_source) or (found[1] and not behind_target):
+        (source, behind_source), (target, behind_target) = map(self._hidden, pair, self.languages)
+        if behind_source is None or behind_target is None:
             return pair  # it has private characters of its own
         if "unmarked" in names:
             source, target = unmarked((source, target))
@@ -77,6 +78,14 @@ class Changes:
             if name in names:
                 pair = put(pair, draws)
         return pair
+
+    @staticmethod
+    def _hidden(side: str, code: str) -> tuple[str, dict[int, str] | None]:
+        """A side with its spans as private characters, and what these stand for; None: they cannot be hidden."""
+        if not (found := spans.find(side, spans.percent_first(code))):
+            return side, {}
+        line, behind = spans.hidden(side, found)
+        return line, behind or None
 
     @cached_property
     def _keys(self) -> "dict[str, str]":

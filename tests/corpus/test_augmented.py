@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mtkit.corpus.augmented import Augmented
+from mtkit.corpus.augmented import Augmented, decoded
 from mtkit.corpus.sampler import Sampler
 from mtkit.corpus.shards import Part, ShardWriter, Split
 from mtkit.jobs import augmenting
@@ -158,6 +158,24 @@ def test_a_change_that_cannot_be_spelled_is_not_made(tmp_path: Path) -> None:
     ids = [[int(i) for i in some] for sources, _ in sampler.epoch(0) for some in sources]
     assert all(tokenizer.unk not in some for some in ids)
     assert sorted(map(tokenizer.decode, ids)) == sorted(LINES[:100])
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char", "word"])
+def test_texts_are_the_tokenizers_own(kind: str) -> None:
+    tokenizer = make(kind, byte_fallback=kind != "word")
+    lines = [
+        *LINES[:9],
+        "  the   cat",
+        "日本 the 😀cat",
+        "<mtkit:3> the cat",
+        "",
+        "the cat <mtkit:3>",
+        "\u2581the",
+        "the ",
+    ]
+    lists = tokenizer.encode(lines)
+    assert decoded(tokenizer, lists) == tokenizer.decode_all(lists)
+    assert any(map(tokenizer.ordinary.issuperset, lists))
 
 
 def test_what_is_told(split: Split) -> None:
