@@ -5,6 +5,8 @@ from mtkit.errors import MtkitError
 REMEDIES = {
     "fresh": "--fresh keeps the old run beside",
     "model": "--model",
+    "force": "--force writes over it",
+    "languages": "--from LANG --to LANG",
     "files": "--hyp FILE --ref FILE",
     "references": "--ref FILE",
     "beam": "--beam-size, --n-best",

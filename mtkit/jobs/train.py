@@ -17,7 +17,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, RunError, Stopped
-from mtkit.jobs import agreement, choosing, mixed, parent, run_text
+from mtkit.jobs import agreement, augmenting, choosing, mixed, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
@@ -145,6 +145,7 @@ class _Job:
             rank=group.rank,
             world=group.size,
             shaped=self.shaped,
+            augmented=augmenting.of(self.config, text, (source, target)),
             shares=mixed.shares(self.config.data, text),
         )
         # A process without a batch would have no state of an optimiser to average with the others.
@@ -193,6 +194,8 @@ class _Job:
             if self.parent:
                 told = {"parent": self.parent.name, "sha256": self.parent.sha256, "took": self.parent.took}
                 self.log.write(log.Inherited(update=0, **told))
+            for line in augmenting.told(self.sampler.augmented):
+                self.view.say(line)
             self.choose_precision(progress)
             self.save()
         if progress.precision != (here := precision.on(self.device, progress.precision)):

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
+from mtkit.schema.augment import Augment
 from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import (
@@ -36,6 +37,7 @@ from mtkit.schema.sides import (
 
 __all__ = [
     "Attention",
+    "Augment",
     "Config",
     "Convolution",
     "Corpus",
@@ -234,6 +236,7 @@ class Config(Section):
     data: Data
     filter: Filter = Filter()
     tokenizer: Tokenizer = Tokenizer()
+    augment: Augment = Augment()
     model: Model = Model()
     train: Train = Train()
     decode: Decode = Decode()

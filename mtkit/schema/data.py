@@ -109,7 +109,7 @@ class Data(Section):
     test: Annotated[list[Text], BeforeValidator(_as_list)] = []
     """Text that `mtkit eval` translates and scores; one or a list."""
     case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
+    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case (see [augment])."""
     spans: bool = False
     """Hide placeholders, tags, addresses and the like behind pieces of their own: so a model learns to place them."""
     protect: Patterns = []

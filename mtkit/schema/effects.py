@@ -74,6 +74,15 @@ def _variational(config: Config) -> str:
     return "with model.dropout = 0: leave it out, or use some dropout"
 
 
+def _spelled(key: str) -> Condition:
+    def condition(config: Config) -> str:
+        if config.tokenizer.kind != "word" or not value(config, key):
+            return ""
+        return 'with tokenizer.kind = "word", which knows the words of the text alone: leave it out'
+
+    return condition
+
+
 def _init(config: Config) -> str:
     return "beside train.init_from, whose weights are taken: leave it out" if _begun_whole(config) else ""
 
@@ -164,6 +173,11 @@ EFFECTS: dict[str, Condition] = {
     "tokenizer.byte_fallback": _of_training_tokenizer,
     "tokenizer.train_lines": _of_training_tokenizer,
     **_all("tokenizer.", "shared", "model", "sample"),
+    **_all("augment.", "join", "unmarked"),
+    **{
+        f"augment.{key}": _spelled(f"augment.{key}")
+        for key in ("typos", "spaces", "upper", "title", "emoji", "urls", "placeholders")
+    },
     **_all("model.", "embed_dim", "hidden_dim", "tie", "dropout", "word_dropout"),
     "model.init": _init,
     "model.variational": _variational,
