@@ -108,8 +108,8 @@ def test_text_that_is_divided_already() -> None:
 def test_two_files_are_divided_and_nothing_is_lost() -> None:
     lines("corpus", ("de", "en"), [(b, a) for a, b in MANY])
     config, heard = begun()
-    assert (config.data.source_lang, config.data.target_lang, config.data.dev) == ("en", "de", "")
-    train, test = pairs(config.data.train[0], config), pairs(config.data.test[0], config)
+    assert (config.data.source_lang, config.data.target_lang, config.data.dev) == ("en", "de", [])
+    train, test = pairs(config.data.train[0].path, config), pairs(config.data.test[0].path, config)
     assert sorted(train + test) == sorted(MANY)
     assert len(test) == 20
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
@@ -124,7 +124,7 @@ def test_two_files_are_divided_and_nothing_is_lost() -> None:
 def test_pairs_of_one_source_are_held_out_together() -> None:
     lines("a", some=[(source, f"{target} {n}") for source, target in MANY for n in range(3)])
     config, _ = begun()
-    train, test = (pairs(name[0], config) for name in (config.data.train, config.data.test))
+    train, test = (pairs(some[0].path, config) for some in (config.data.train, config.data.test))
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
     assert len(train) + len(test) == 900
     assert len(test) == 60  # of 20 sources
@@ -137,7 +137,7 @@ def test_memories_say_their_languages_and_which_is_the_source() -> None:
     assert any("de-fr" in told and "en-fr" in told for told in heard.said)
     config, _ = begun(source="de", target="fr", force=True)
     assert (config.data.source_lang, config.data.target_lang) == ("de", "fr")
-    assert len(pairs(config.data.train[0], config)) == 280
+    assert len(pairs(config.data.train[0].path, config)) == 280
 
 
 @pytest.mark.parametrize("names", [("de", "en"), ("id", "de", "en"), ("id", "source", "target")])
@@ -150,7 +150,7 @@ def test_columns(names: tuple[str, ...]) -> None:
             begun()
         assert caught.value.remedy == "languages"
     config, _ = begun(source="de", target="en")
-    assert pairs(config.data.test[0], config)[0][0].startswith("der Hund")
+    assert pairs(config.data.test[0].path, config)[0][0].startswith("der Hund")
 
 
 def test_catalogues_of_the_language_that_most_are_in() -> None:
@@ -159,8 +159,8 @@ def test_catalogues_of_the_language_that_most_are_in() -> None:
     catalogue("one/fr.po", "fr", MANY[:90])
     config, heard = begun()
     assert (config.data.source_lang, config.data.target_lang) == ("en", "de")
-    assert config.data.train == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
-    assert sum(len(pairs(name, config)) for name in [*config.data.train, *config.data.test]) == 300
+    assert [text.path for text in config.data.train] == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
+    assert sum(len(pairs(text.path, config)) for text in (*config.data.train, *config.data.test)) == 300
     assert [told for told in heard.said if "messages of catalogues" in told and "en is taken" in told]
 
 
@@ -211,8 +211,8 @@ def test_paths_start_at_the_config() -> None:
     write_text(Path("."))
     Path("conf").mkdir()
     config, _ = begun("train", "test", out="conf/a.toml")
-    assert config.data.train == [str(Path("train").resolve())]
-    assert begun("train", "test", out="b.toml")[0].data.train == ["train"]
+    assert [text.path for text in config.data.train] == [str(Path("train").resolve())]
+    assert [text.path for text in begun("train", "test", out="b.toml")[0].data.train] == ["train"]
 
 
 def refused(message: str, *texts: str, **asked: object) -> MtkitError:
@@ -270,7 +270,7 @@ def test_without_text_of_its_own_the_largest_is_learnt_from() -> None:
     lines("test1", some=MANY[:50])
     lines("test2")
     config, heard = begun()
-    assert (config.data.train, config.data.test) == (["test2"], ["test1"])
+    assert [text.path for text in (*config.data.train, *config.data.test)] == ["test2", "test1"]
     assert any("what is to be learnt from: test2" in told for told in heard.said)
 
 
