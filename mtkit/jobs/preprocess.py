@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.shards import SIDES, Part, Split
-from mtkit.errors import DataError
+from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.chunks import usual_workers
 from mtkit.jobs.preparing.encode import Dev, Encoded, Encoder, write_dev, write_train
-from mtkit.jobs.preparing.inputs import Corpus, find, standing
+from mtkit.jobs.preparing.inputs import Corpus, TrainingText, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
@@ -25,6 +25,7 @@ from mtkit.jobs.sharing import Processes, Share
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
+from mtkit.text.cleaning.rules import cleaning
 from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair
 from mtkit.text.reserved import SPANS, plain
@@ -109,6 +110,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
         for one in given_tokenizers[:1]:
             one.id_of(next(iter(text.symbols.values())))
     given = _given_dev(corpus, config)
+    check_rules(text, config)
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
         plan = make_plan(
@@ -117,6 +119,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
             sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
             scratch=Path(scratch),
             share=share,
+            near=config.filter.near_duplicates,
         )
         sample = [masks.pair(*pair) for pair in plan.sample] if masks else plan.sample
         tokenizers = given_tokenizers or _tokenizers(config, sample, listener)
@@ -148,6 +151,21 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
     manifest = _manifest(config, corpus, names, [one.part for one in train], [one.part for one in dev], folder)
     (folder / MANIFEST).write_text(files.to_json(manifest.model_dump(mode="json")), encoding="utf-8")
+
+
+def check_rules(text: TrainingText, config: Config) -> None:
+    """Refuse, before any work, cleaning rules that cannot work here or would do nothing; a preset's may be idle.
+
+    Raises:
+        ConfigError: a rule needs a package that is not installed, or knows nothing of both languages.
+    """
+    languages = dict.fromkeys(entry.tag.languages for entry in text.entries)
+    idle = [set(cleaning(text.treatment.cleaning, both).idle) for both in languages]
+    if config.filter.preset == "none" and (nowhere := set.intersection(*idle)):
+        named = ", ".join("-".join(both) for both in languages)
+        raise ConfigError(
+            f"filter.{min(nowhere)} has no effect: it knows nothing of {named} that it could check; leave it out"
+        )
 
 
 def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[Tokenizer]:

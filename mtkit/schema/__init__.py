@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
 from mtkit.schema.augment import Augment
+from mtkit.schema.cleaning import Filter
 from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import (
@@ -60,17 +61,6 @@ __all__ = [
 ]
 
 
-class Filter(Section):
-    max_chars: Positive = 2000
-    """Longest side in characters, before the tokenizer."""
-    max_pieces: Positive = 200
-    """Longest side in pieces, after the tokenizer."""
-    max_ratio: Annotated[float, Field(ge=1)] = 4.0
-    """Largest ratio of pieces between the sides, where the longer one has more than 10."""
-    dedupe: bool = True
-    """Keep one of equal pairs."""
-    drop_copies: bool = True
-    """Drop pairs whose source equals the target."""
 
 
 class Tokenizer(Section):
@@ -263,6 +253,11 @@ class Config(Section):
             raise ValueError(
                 'train.consistency = "rdrop" compares two passes with other dropout, but model.dropout = 0 makes them '
                 'equal: use some, or "simcut", or "none"'
+            )
+        if self.filter.score and len(self.filter.score) != len(self.data.train):
+            raise ValueError(
+                f"filter.score names {len(self.filter.score)} file(s), but data.train {len(self.data.train)}: give a "
+                "file of scores for each, in their order"
             )
         if self.train.batch_tokens < self.filter.max_pieces + 1:
             raise ValueError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtkit import registry
-from mtkit.schema import Config, Decode
+from mtkit.schema import Config, Decode, Filter
 from mtkit.schema.section import Section, chosen
 
 Condition = Callable[[Config], str]
@@ -153,6 +153,16 @@ def _coverage_penalty(config: Config) -> str:
     return f'with attention "{name}", which covers nothing: leave it out, or use an attention'
 
 
+def _dedupe(config: Config) -> str:
+    if config.filter.dedupe or not config.filter.near_duplicates:
+        return ""
+    return "beside filter.near_duplicates, which keeps one of equal pairs, too: leave it out"
+
+
+def _worst(config: Config) -> str:
+    return "" if config.filter.score else "without filter.score: leave it out, or name files of scores"
+
+
 def _either(names: list[str]) -> str:
     return " or ".join(f'"{name}"' for name in names)
 
@@ -166,7 +176,9 @@ EFFECTS: dict[str, Condition] = {
     **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment", "spans"),
     "data.temperature": _temperature,
     "data.protect": _own_spans,
-    **_all("filter.", "max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies"),
+    **_all("filter.", *Filter.model_fields),
+    "filter.dedupe": _dedupe,
+    "filter.worst": _worst,
     "tokenizer.kind": _tokenizer_kind,
     "tokenizer.vocab_size": _vocab_size,
     "tokenizer.normalization": _of_training_tokenizer,

@@ -9,12 +9,12 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
-from mtkit.server.detection import Guess
 from mtkit.server.names import name_of
 from mtkit.server.passages import HTML, TEXT, suffixes
 from mtkit.server.service import AUTO, MOST_ALTERNATIVES, Service, Wanted
 from mtkit.server.stored import Stored, bare
 from mtkit.server.suggestions import Suggestion, Suggestions
+from mtkit.text.detection import Guess
 from mtkit.text.languages import primary
 
 FORMATS = (TEXT, HTML)
