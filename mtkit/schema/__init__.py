@@ -61,8 +61,6 @@ __all__ = [
 ]
 
 
-
-
 class Tokenizer(Section):
     kind: Literal["unigram", "bpe", "char", "word"] = "unigram"
     """SentencePiece model type; char takes every character, whatever vocab_size says."""

@@ -41,6 +41,11 @@ class Role:
         """By which equal pairs are found: the same pair is learnt once for each tag."""
         return filters.key(self.tag, *pair) if self.tag else filters.key(*pair)
 
+    @property
+    def apart(self) -> int:
+        """What keeps keys of nearly equal pairs with another tag from being the same."""
+        return filters.key(self.tag) if self.tag else 0
+
     def held_by(self, pair: Pair) -> int:
         """By which pairs are held out together."""
         return filters.key(pair[self.side])

@@ -75,7 +75,7 @@ class Judge:
                 continue
             keys.append(chunk.role.key(pair))
             if self.near:
-                near.append(near_key(*pair))
+                near.append(near_key(*pair) ^ chunk.role.apart)
             copies.extend(chunk.role.key(copy) for _, copy in self.treatment.copies(pair))
             if self.hold_out and chunk.role.measures:
                 sources.append(chunk.role.held_by(pair))
