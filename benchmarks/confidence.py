@@ -67,9 +67,7 @@ def main() -> None:
         inside = [row for row, p in enumerate(told) if min(int(p * BINS), BINS - 1) == one]
         if inside:
             mean, right = (sum(some[row] for row in inside) / len(inside) for some in (told, good))
-            print(
-                f"  from {one / BINS:.1f} on: {len(inside):5} lines, told {mean:.2f}, good {right:.2f}"
-            )
+            print(f"  from {one / BINS:.1f} on: {len(inside):5} lines, told {mean:.2f}, good {right:.2f}")
 
 
 if __name__ == "__main__":

@@ -25,16 +25,13 @@ def refuse(decode: Decode, request: Request, names: list[str], *, attends: bool,
         raise ConfigError(f"temperature = {request.sampling.temperature!r}: expected a number above 0")
     if request.sampling is None and request.n_best > decode.beam_size:
         raise ConfigError(
-            f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
-            "raise beam_size or lower n_best",
+            f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: raise beam_size or lower n_best",
             remedy="beam",
         )
     if request.mbr:
         _check_metric(request.mbr)
     if request.mbr and not request.sampling and decode.beam_size < 2:
-        raise ConfigError(
-            "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
-        )
+        raise ConfigError("mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam")
     if request.confidence and not sure:
         several = "of one model at a time" if len(names) > 1 else f"and {names[0]} has none"
         raise ConfigError(f"confidence is fitted on text with references, {several}", remedy="confidence")
