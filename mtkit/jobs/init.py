@@ -9,7 +9,7 @@ from mtkit import config as configs
 from mtkit import files
 from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
-from mtkit.jobs.preparing.inputs import names
+from mtkit.jobs.texts import names
 from mtkit.jobs.starting import dividing, looking, settling, sizing, written
 from mtkit.jobs.starting.looking import DIVIDED, Looked, Text
 from mtkit.jobs.starting.sizing import Estimate

@@ -12,6 +12,7 @@ from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.preparing import chunks
 from mtkit.jobs.preparing.audit import audit
 from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.sharing import Processes
 from mtkit.report.audit import AuditFacts
 from mtkit.schema import Filter
 from mtkit.store.prepared import Prepared
@@ -45,7 +46,7 @@ def dirty(folder: Path) -> Path:
 
 def made(folder: Path, *sets: str, workers: int = 1) -> Prepared:
     loaded = load(str(folder / "mtkit.toml"), ['data.train=["train", "more"]', *sets])
-    return preprocess(loaded, Messages(quiet=True), workers=workers)[0]
+    return preprocess(loaded, Messages(quiet=True), share=Processes(workers))[0]
 
 
 def looked(folder: Path, *sets: str, prepared: Prepared | None = None, workers: int = 1) -> AuditFacts:

@@ -124,10 +124,11 @@ def find(loaded: Loaded) -> Corpus:
     root, prefix = loaded.folder / "prepared", "-".join(data.own)
     earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
     paths = [text.path for text in data.train]
+    likelihoods: Sequence[Path | None] = scores or [None] * len(train)
     entries = [
         Entry(name, text.path, reader, tag := data.tag(text), symbols.get(tag.name, ""), tag in data.directions, likely)
         for name, text, reader, likely in zip(
-            texts.names(paths), data.train, train, scores or [None] * len(train), strict=True
+            texts.names(paths), data.train, train, likelihoods, strict=True
         )
     ]
     rules = filters.TextRules(config.filter.max_chars, config.filter.drop_copies)

@@ -168,7 +168,7 @@ def make_plan(
         (scratch / "kept").open("wb") as standing,
         share(Judge(treatment, hold_out, near)) as each,
     ):
-        for (_, some), reading in zip(chunks(text, scratch), readings, strict=True):
+        for (entry, some), reading in zip(chunks(text, scratch), readings, strict=True):
             for chunk, judged in each(some):
                 reading.see(judged)
                 standing.write(judged.kept)
