@@ -74,18 +74,18 @@ def command(
         check_output(output or PAGE)
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)
-    if dry_run:
-        _audit(loaded, output or PAGE, workers, None, messages)
-        return
     with _sharing(workers, ray, messages) as share:
+        if dry_run:
+            _audit(loaded, output or PAGE, share, None, messages)
+            return
         prepared, made = preprocess(loaded, messages, share=share)
-    if made:
-        if not quiet:
-            show(prepared, verbose)
-    else:
-        messages.say(f"nothing has changed: {shown(prepared.folder)} stands as it is")
-    if audit:
-        _audit(loaded, output or PAGE, workers, prepared, messages)
+        if made:
+            if not quiet:
+                show(prepared, verbose)
+        else:
+            messages.say(f"nothing has changed: {shown(prepared.folder)} stands as it is")
+        if audit:
+            _audit(loaded, output or PAGE, share, prepared, messages)
     _spare(loaded, prepared, prune, messages)
 
 
@@ -107,7 +107,9 @@ def _sharing(workers: int | None, ray: str | None, messages: Messages) -> Iterat
         yield Actors(cluster, count)
 
 
-def _audit(loaded: "Loaded", page: Path, workers: int | None, prepared: "Prepared | None", messages: Messages) -> None:
+def _audit(
+    loaded: "Loaded", page: Path, share: "Share | None", prepared: "Prepared | None", messages: Messages
+) -> None:
     """Write the page on the text, and say in a few lines what is on it."""
     from mtkit import files
     from mtkit.cli import streams
@@ -117,7 +119,7 @@ def _audit(loaded: "Loaded", page: Path, workers: int | None, prepared: "Prepare
     def counted(rules: "Iterable[report.RuleFacts]") -> str:
         return _listed({one.rule: one.total for one in rules})
 
-    facts = audit(loaded, messages, workers, prepared)
+    facts = audit(loaded, messages, share, prepared)
     html = report.page(facts)
     if str(page) == "-":
         streams.open_for_writing().write(html)

@@ -68,7 +68,8 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
     folder = bundle.locate(model)
     planned = bundle_config.read(folder)
     _check(folder, planned.kind, model, out)
-    if found := obstacles(planned.model):
+    hides = ["it has learnt of spans (data.spans), each of which a search must say once"]
+    if found := obstacles(planned.model) + hides * (planned.spans is not None):
         raise BundleError(
             f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
         )

@@ -51,7 +51,7 @@ def made(folder: Path, *sets: str, workers: int = 1) -> Prepared:
 
 def looked(folder: Path, *sets: str, prepared: Prepared | None = None, workers: int = 1) -> AuditFacts:
     loaded = load(str(folder / "mtkit.toml"), ['data.train=["train", "more"]', *sets])
-    return audit(loaded, Messages(quiet=True), workers, prepared)
+    return audit(loaded, Messages(quiet=True), Processes(workers), prepared)
 
 
 def test_without_rules_all_is_as_it_was(dirty: Path) -> None:

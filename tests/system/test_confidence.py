@@ -8,7 +8,7 @@ from tests.system.toy import mtkit, ran
 
 
 def test_it_is_fitted_and_told(trained: Path, tmp_path: Path) -> None:
-    bundle = Path(shutil.copytree(trained / "runs/toy/best", tmp_path / "bundle"))
+    shutil.copytree(trained / "runs/toy/best", tmp_path / "bundle")
     sources, references = ((trained / f"train.{side}").read_text().splitlines()[:150] for side in ("en", "de"))
     (tmp_path / "s").write_text("".join(f"{line}\n" for line in sources))
     wrong = [reference if "dog" in source else "x" for source, reference in zip(sources, references, strict=True)]

@@ -12,6 +12,7 @@ from mtkit.jobs.preparing.chunks import usual_workers
 from mtkit.jobs.preparing.inputs import find
 from mtkit.jobs.preparing.looking import TWICE, EntryLooked, Found, Look, look_at
 from mtkit.jobs.preprocess import check_rules
+from mtkit.jobs.sharing import Processes, Share
 from mtkit.report.audit import AuditFacts, RuleFacts, Sample
 from mtkit.schema import Filter, described
 from mtkit.schema.cleaning import PRESETS
@@ -27,12 +28,12 @@ Counted = Iterable[tuple[int, tuple[Sample, ...]]]
 
 
 def audit(
-    loaded: Loaded, listener: Listener, workers: int | None = None, prepared: Prepared | None = None
+    loaded: Loaded, listener: Listener, share: Share | None = None, prepared: Prepared | None = None
 ) -> AuditFacts:
     """Look at the training text of a config.
 
     Args:
-        workers: processes that share the work; None: as many as pay.
+        share: who shares the work; None: as many processes as pay.
         prepared: what was made of it, for the rules on pieces; None: nothing was.
 
     Raises:
@@ -55,7 +56,7 @@ def audit(
     look = Look(text.treatment, tuple(off.items()))
     listener.say("looking at " + ", ".join(path.name for path in text.files))
     with TemporaryDirectory() as scratch:
-        entries = look_at(text, look, Path(scratch), workers or usual_workers(text.files))
+        entries = look_at(text, look, Path(scratch), share or Processes(usual_workers(text.files)))
     rules = _Rules(config.filter, entries)
     dropped = [*rules.dropped(on, bool(config.filter.score))]
     if prepared:

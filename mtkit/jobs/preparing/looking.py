@@ -19,7 +19,7 @@ from mtkit.jobs.preparing.inputs import TrainingText
 from mtkit.jobs.preparing.plan import EQUAL, NEAR
 from mtkit.jobs.preparing.repeated import repeated
 from mtkit.jobs.preparing.scores import chunks
-from mtkit.jobs.sharing import Processes
+from mtkit.jobs.sharing import Share
 from mtkit.report.audit import Row, Sample
 from mtkit.text import filters
 from mtkit.text.cleaning.near import near_key
@@ -133,7 +133,7 @@ class EntryLooked:
         self.off.merge(looked.off)
 
 
-def look_at(text: TrainingText, look: Look, scratch: Path, workers: int) -> list[EntryLooked]:
+def look_at(text: TrainingText, look: Look, scratch: Path, share: Share) -> list[EntryLooked]:
     """Read a text; that of each entry.
 
     Args:
@@ -144,7 +144,7 @@ def look_at(text: TrainingText, look: Look, scratch: Path, workers: int) -> list
         (scratch / "kept").open("wb") as kept,
         (scratch / "keys").open("wb") as keys,
         (scratch / "near").open("wb") as near,
-        Processes(workers)(look) as each,
+        share(look) as each,
     ):
         for (_, some), entry in zip(chunks(text, scratch), entries, strict=True):
             for _, looked in each(some):

@@ -134,13 +134,7 @@ class Plan:
 
 
 def make_plan(
-    text: TrainingText,
-    *,
-    hold_out: bool,
-    sample_pairs: int,
-    scratch: Path,
-    share: Share = ALONE,
-    near: bool = False,
+    text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch: Path, share: Share = ALONE, near: bool = False
 ) -> Plan:
     """Read the training text.
 
