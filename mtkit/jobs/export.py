@@ -99,7 +99,6 @@ def export_to_argos(model: Path, out: Path, *, precision: str) -> Exported:
     argos.check_name(out)
     loaded = _runnable(model, out, argos.is_ours(out))
     made = specification.specification(loaded)
-    argos.silence(made, loaded.target_tokenizer)
     text = bundle_config.card(loaded.folder) + _note(precision, None)
     with tempfile.TemporaryDirectory() as folder:
         _save(made, precision, Path(folder))

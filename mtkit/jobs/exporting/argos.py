@@ -1,7 +1,7 @@
 """A package that Argos Translate and LibreTranslate install: a folder for CTranslate2 in a zip, with what they ask for.
 
-They cannot be told which pieces are never to come, so the model is. What makes text of pieces is the source's
-tokenizer: it spells bytes, and takes pieces that it does not know by their names, so a target's own is not missed.
+What makes text of pieces there is the source's tokenizer: it spells bytes, and takes pieces that it does not know by
+their names, so that a target's own is not missed.
 """
 
 import zipfile
@@ -21,7 +21,6 @@ VERSION = "1.0"  # of the package: they ask which of two is newer
 SINCE = "1.9.0"  # of Argos Translate, whose packages look so
 FORMAT = Format("argos package", 1)
 OURS = "mtkit.json"  # says in a package that mtkit wrote it
-SILENT = -1e4  # what the output layer adds to a piece that is never to come; half a float's range can hold it
 SMALL = 1 << 16  # bytes of what says that it is ours
 THEN = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same model is the same package; a zip knows no earlier time
 
@@ -49,14 +48,6 @@ def is_ours(path: Path) -> bool:
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, reading.Unreadable, MtkitError):
         return False
     return True
-
-
-def silence(made: Any, target: Tokenizer) -> None:
-    """Of a specification: no piece comes that mtkit never says, but for what is unknown, where they put a word of the
-    source."""
-    bias_V = made.decoder.projection.bias.copy()  # what it has may be the model's own
-    bias_V[[piece for piece in target.never if piece != target.unk]] = SILENT
-    made.decoder.projection.bias = bias_V
 
 
 def write(out: Path, model: Path, config: BundleConfig, source: Tokenizer, card: str) -> None:
