@@ -87,9 +87,10 @@ def test_npm_translate(server: Serving, expected: dict[str, str]) -> None:
         pytest.skip("node or its package translate is not installed: apt-get install npm, then make system")
     code = f"""
 import translate from "translate";
-const how = {{ engine: "libre", url: "{server.url}/translate", from: "en", to: "de" }};
+translate.engine = "libre";
+translate.url = "{server.url}/translate";
 const made = [];
-for (const text of {json.dumps(TEXTS)}) made.push(await translate(text, how));
+for (const text of {json.dumps(TEXTS)}) made.push(await translate(text, {{ from: "en", to: "de" }}));
 console.log(JSON.stringify(made));
 """
     command = [node, "--input-type=module", "-e", code]
