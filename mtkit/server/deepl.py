@@ -122,10 +122,10 @@ def owner_of(client: Client) -> str:
 
 
 def _is_true(fields: Fields, name: str) -> bool:
-    value = str(fields.values.get(name, False)).lower()
-    if value not in BOOLEANS:
+    value = fields.values.get(name, False)
+    if not isinstance(value, bool | str) or str(value).lower() not in BOOLEANS:
         raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
-    return value in ("1", "true")
+    return str(value).lower() in ("1", "true")
 
 
 def _said(text: str, answer: Answer, source: str, counted: bool) -> dict[str, Any]:

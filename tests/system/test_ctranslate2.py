@@ -217,4 +217,4 @@ def test_argos_translate_says_the_same(variant: str, toys: Path, ctranslate2: Mo
     )
     found = json.loads(ran(done))
     assert found == [target.decode([target.names.index(piece) for piece in one]) for one in expected]
-    assert sum("Hund" in one for one in found) > 5
+    assert len(set(found)) > 50
