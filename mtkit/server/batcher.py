@@ -22,9 +22,9 @@ from mtkit.translator.request import Line, Request, Translation
 TOGETHER = 256  # lines that are translated together, at most, ...
 OF_ONE = 64  # ... and of one request: what comes meanwhile waits for so many of a file
 TURN = 8  # lines of one request at a time, while others wait
-PAUSE = 0.002  # seconds in which nothing comes, after which what has come goes, ...
-PATIENCE = 0.5  # ... or, where lines come and come, such a part of the time that the last ones took, ...
-LONGEST = 0.1  # ... and never more seconds than these
+PAUSE = 0.002  # seconds in which nothing comes, after which what has come goes, at least, ...
+GAP, WIDEST = 0.05, 0.02  # ... or such a part of the time that the last ones took, and so many seconds at most
+PATIENCE, LONGEST = 0.5, 0.2  # likewise, in which whoever was answered may come again
 MOST = 20_000  # lines that wait, at most, of all requests
 LOG = logging.getLogger(__name__)
 
@@ -75,7 +75,8 @@ class Batcher:
         self._waiting: deque[_Work] = deque()
         self._lines = 0
         self._took = 0.0  # seconds for what was translated last
-        self._alone = True  # whether that was of one request, with none after it
+        self._expected = 0  # requests that were in it, and that came meanwhile, ...
+        self._until = 0.0  # ... which are waited for until then
         self._closing = False
         self.translated = 0
         """Lines, since the beginning."""
@@ -123,20 +124,27 @@ class Batcher:
                     if self._closing:
                         return
                     self._come.wait()
-            if not self._alone:
-                self._gather()
+            self._gather()
             if taken := self._take():
                 began = time.monotonic()
                 self._translate(taken)
-                alone = not self._waiting and len({id(work) for work, _ in taken}) == 1
-                self._took, self._alone = time.monotonic() - began, alone
+                ended = time.monotonic()
+                self._expected = len({id(work) for work, _ in taken}) + len(self._waiting)
+                self._until = ended + max(self._pause, min(LONGEST, PATIENCE * (ended - began)))
+                self._took = ended - began
 
     def _gather(self) -> None:
-        """Wait for what others send at the same moment; whoever asks alone never comes here."""
-        until = time.monotonic() + min(LONGEST, PATIENCE * self._took)
-        while (before := self._lines) < TOGETHER:
+        """Wait for as many requests as there were: whoever was just answered asks again, and others beside him.
+
+        Whoever asks alone, or when nobody was answered for a while, is not kept waiting.
+        """
+        before, at = self._lines, time.monotonic()
+        gap = max(self._pause, min(WIDEST, GAP * self._took))
+        while len(self._waiting) < self._expected and self._lines < TOGETHER and time.monotonic() < self._until:
             time.sleep(self._pause)
-            if self._lines == before or time.monotonic() > until:
+            if self._lines != before:
+                before, at = self._lines, time.monotonic()
+            elif time.monotonic() - at >= gap:
                 return
 
     def _take(self) -> list[tuple[_Work, int]]:
