@@ -41,7 +41,7 @@ demo-adapt: setup  ## make the demo's model (or PARENT) fit for the messages of 
 	cd $(DEMO) && $(BIN)/mtkit adapt $(PARENT) $(TEXT) -o adapted --minutes 1 --fresh
 
 # NAME=en-de or en-ko. The run lies in ships/, where what was interrupted goes on.
-ship: setup  ## train the bundle NAME that comes with mtkit, in two hours on 2 cores, export and score it
+ship: setup  ## train the bundle NAME that comes with mtkit, in 8 minutes on a GPU, export and score it
 	@mkdir -p ships
 	cd ships && PATH="$(BIN):$$PATH" sh $(CURDIR)/data/ship.sh $(NAME)
 

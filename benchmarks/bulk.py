@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mtkit.jobs.bulk.cluster import Cluster
 from mtkit.jobs.bulk.plan import Chunk
-from mtkit.jobs.bulk.work import Done, Piece
+from mtkit.jobs.bulk.work import Done, Piece, given_up
+from mtkit.jobs.cluster import Cluster
 
 
 def nothing(shipped: bytes) -> Callable[[Piece], Done]:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--ray", default="local", help="the address of a cluster")
     given = parser.parse_args(arguments)
     early = 0.0
-    with Cluster(given.ray) as cluster, cluster.pool(nothing, b"", given.actors) as each:
+    with Cluster(given.ray) as cluster, cluster.pool(nothing, b"", given_up, given.actors) as each:
         for _ in each(pieces(given.actors, b"")):
             pass  # until all are there
         began = time.monotonic()

@@ -97,14 +97,11 @@ def asked(
     if twice := next((name for name, count in counts.items() if count > 1), None):
         raise DataError(f"two files are called {twice}, and so would their results; rename one, or give it another -o")
     if ray is not None:
-        if not ray.strip():
-            raise typer.BadParameter("--ray is auto or the address of a cluster, HOST:PORT, and here it is empty")
         from mtkit import plugins
-        from mtkit.jobs.bulk.cluster import need
 
+        check_cluster(ray)
         if plugins.named():
             raise typer.BadParameter("--plugin is not for --ray: install it as a package on all machines instead")
-        need()
     part = ALONE if shard is None else _parsed(shard)
     output.mkdir(parents=True, exist_ok=True)
     read = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}  # each once, however many there are
@@ -113,6 +110,19 @@ def asked(
         found = target.stat() if target.exists() else None
         check_output(target, *(files if found and (found.st_dev, found.st_ino) in read else ()))
     return Bulk(files, output, part, join, ray, chunk_lines)
+
+
+def check_cluster(ray: str) -> None:
+    """Refuse before any work what no cluster can have.
+
+    Raises:
+        ConfigError: Ray is not installed.
+    """
+    if not ray.strip():
+        raise typer.BadParameter("--ray is auto or the address of a cluster, HOST:PORT, and here it is empty")
+    from mtkit.jobs.cluster import need
+
+    need()
 
 
 def _parsed(shard: str) -> tuple[int, int]:
@@ -218,14 +228,15 @@ def _workers(
     workers, threads = processes
     if bulk.ray is not None:
         from mtkit.jobs.bulk import shipping
-        from mtkit.jobs.bulk.cluster import Cluster
+        from mtkit.jobs.bulk.work import given_up
+        from mtkit.jobs.cluster import Cluster
 
         with Cluster(bulk.ray, lambda message: messages.warn_of("cluster", message)) as cluster:
             gpus = int(device.startswith("cuda"))
             count = workers or cluster.room(threads, gpus)
             messages.say(f"{count} workers on the Ray cluster at {bulk.ray}")
             make = shipping.maker(translator, job, "cuda" if gpus else "cpu", threads)
-            with cluster.pool(make, shipping.packed(translator), count, threads, gpus) as each:
+            with cluster.pool(make, shipping.packed(translator), given_up, count, threads, gpus) as each:
                 yield each
         return
     work = functools.partial(attempted, job, translator)

@@ -1,5 +1,6 @@
 """`mtkit preprocess`."""
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from mtkit.cli.streams import console
 
 if TYPE_CHECKING:
     from mtkit.config import Loaded
+    from mtkit.jobs.sharing import Share
     from mtkit.store.prepared import Counts, Lengths, Prepared, Report
 
 
@@ -34,8 +36,13 @@ def command(
             min=1,
             max=MOST_PROCESSES,
             show_default=False,
-            help="Processes that share the work; what is written is the same. Default: one a core for much text.",
+            help="Processes that share the work; what is written is the same. Default: one a core for much text, on a "
+            "cluster one a processor.",
         ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="auto|ADDRESS", help="Have the processors of a Ray cluster share the work."),
     ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -47,13 +54,32 @@ def command(
 
     messages = Messages(quiet, verbose)
     loaded = load_config(config, set_, messages)
-    prepared, made = preprocess(loaded, messages, workers=workers)
+    with _sharing(workers, ray, messages) as share:
+        prepared, made = preprocess(loaded, messages, share=share)
     if made:
         if not quiet:
             show(prepared, verbose)
     else:
         messages.say(f"nothing has changed: {shown(prepared.folder)} stands as it is")
     _spare(loaded, prepared, prune, messages)
+
+
+@contextlib.contextmanager
+def _sharing(workers: int | None, ray: str | None, messages: Messages) -> Iterator["Share | None"]:
+    """Who shares the work; None: nobody has said it."""
+    from mtkit.jobs.sharing import Processes
+
+    if ray is None:
+        yield None if workers is None else Processes(workers)
+        return
+    from mtkit.cli.bulk import check_cluster
+    from mtkit.jobs.cluster import Actors, Cluster
+
+    check_cluster(ray)
+    with Cluster(ray, lambda message: messages.warn_of("cluster", message)) as cluster:
+        count = workers or cluster.room(1, 0)
+        messages.say(f"{count} workers on the Ray cluster at {ray}")
+        yield Actors(cluster, count)
 
 
 def _spare(loaded: "Loaded", prepared: "Prepared", prune: bool, messages: Messages) -> None:

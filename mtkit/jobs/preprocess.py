@@ -21,6 +21,7 @@ from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
 from mtkit.jobs.preparing.testsets import TestSets
+from mtkit.jobs.sharing import Processes, Share
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
@@ -29,13 +30,13 @@ from mtkit.text.tokenizer import Tokenizer
 
 
 def preprocess(
-    loaded: Loaded, listener: Listener, corpus: Corpus | None = None, workers: int | None = None
+    loaded: Loaded, listener: Listener, corpus: Corpus | None = None, share: Share | None = None
 ) -> tuple[Prepared, bool]:
     """Prepare the text of a config, unless that is done already, and say what is odd about it.
 
     Args:
         corpus: the text, where it was found already.
-        workers: processes that share the work, which change nothing of what comes out; None: as many as pay.
+        share: who shares the work, which changes nothing of what comes out; None: as many processes as pay.
 
     Returns:
         The prepared corpus, and whether it was made just now.
@@ -57,7 +58,7 @@ def preprocess(
                 remedy="fresh",
             )
         tests.read()
-        prepared, made = _make(loaded, corpus, listener, workers)
+        prepared, made = _make(loaded, corpus, listener, share)
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
@@ -73,7 +74,7 @@ def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
     return loaded.model_copy(update={"config": config})
 
 
-def _make(loaded: Loaded, corpus: Corpus, listener: Listener, workers: int | None) -> tuple[Prepared, bool]:
+def _make(loaded: Loaded, corpus: Corpus, listener: Listener, share: Share | None) -> tuple[Prepared, bool]:
     """The prepared corpus, and whether it was made here."""
     root = corpus.folder.parent
     with files.lock(root, wait=True):  # another run may be preparing the same text
@@ -81,11 +82,11 @@ def _make(loaded: Loaded, corpus: Corpus, listener: Listener, workers: int | Non
         if prepared := standing(corpus):
             return prepared, False
         with files.publish(corpus.folder) as folder:
-            _prepare(loaded, corpus, folder, listener, workers or usual_workers(corpus.train.files))
+            _prepare(loaded, corpus, folder, listener, share or Processes(usual_workers(corpus.train.files)))
     return Prepared.open(corpus.folder), True
 
 
-def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, workers: int) -> None:
+def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, share: Share) -> None:
     """Fill a folder with all that a prepared corpus has."""
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
@@ -100,7 +101,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
             hold_out=corpus.dev is None,
             sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
             scratch=Path(scratch),
-            workers=workers,
+            share=share,
         )
         tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
@@ -111,7 +112,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, w
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         sides = tokenizers[0], tokenizers[-1]
         encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out)
-        train = write_train(text, plan, encoder, folder, workers)
+        train = write_train(text, plan, encoder, folder, share)
         wanted = [pair for one in train for pair in one.tally.held_out] if given is None else given
         dev, dev_text = write_dev(wanted, config.data.dev, encoder, folder)
         if len(dev_text) < len(wanted):

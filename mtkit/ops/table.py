@@ -107,6 +107,7 @@ OPERATIONS: dict[str, tuple[Form, ...]] = {
         cuda("search:best_pieces", "search"),
         torch("logits:best_pieces"),
     ),
+    "mix_told": (c("search:mix_told", "packed"), torch("logits:mix_told")),
     "add_norm": (c("steps:add_norm", "gapless"), torch("steps:add_norm")),
     "attend_rows": (c("steps:attend_rows"), torch("steps:attend_rows")),
     "attend_memory": (c("steps:attend_memory", "gapless"), torch("steps:attend_memory")),

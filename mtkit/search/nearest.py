@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtkit.ops.logits import log_sums
+from mtkit.ops.logits import mix_told
 
 # Chosen by the likelihood and the BLEU of unseen translations, by a GRU and a Transformer, memories of 200 to 20,000.
 TEMPERATURE = 0.04  # of the distribution over keys, in units of distance
@@ -108,26 +108,9 @@ class Nearest:
         return Nearest(steered_B, places_R, *(table.index_select(0, rows_R) for table in tables))
 
     def mix(self, logits_BKV: Tensor, states_BKE: Tensor) -> None:
-        """Make of the logits of a model those of the mixture, but for a number that is the same for all pieces.
-
-        Where weights are w, of a piece that a key tells the probability p becomes (1 - w) p + w q, of every other one
-        (1 - w) p. So, all divided by 1 - w, only few logits change: by log(1 + w q / ((1 - w) p)).
-        """
-        states_RKE, logits_RKV = (x.index_select(0, self.places_R) for x in (states_BKE, logits_BKV))
-        squares_RKM = states_RKE.square().sum(2, keepdim=True) + self.squares_RM.unsqueeze(1)
-        products_RKM = states_RKE @ self.keys_RME.mT
-        far_RKM = (1 - 2 * products_RKM / squares_RKM).clamp_(min=0) + self.far_RM.unsqueeze(1)
-        weights_RK1 = MOST * (1 - far_RKM.amin(2, keepdim=True) / REACH).clamp_(min=0) ** POWER
-        told_RKU = (far_RKM / -TEMPERATURE).softmax(2) @ self.spread_RMU
-        pieces_RKU = self.pieces_RU.unsqueeze(1).expand(-1, logits_RKV.shape[1], -1)
-        logprobs_RKU = logits_RKV.gather(2, pieces_RKU) - log_sums(logits_RKV).unsqueeze(2)
-        gains_RKU = (told_RKU * (weights_RK1 / (1 - weights_RK1))).log() - logprobs_RKU
-        added_RKU = torch.logaddexp(gains_RKU, torch.zeros_like(gains_RKU))
-        rows_RK1 = self.places_R[:, None, None] * logits_BKV.shape[1] + torch.arange(
-            logits_BKV.shape[1], device=logits_BKV.device
-        ).unsqueeze(1)
-        cells_RKU = rows_RK1 * logits_BKV.shape[2] + pieces_RKU
-        logits_BKV.view(-1).index_add_(0, cells_RKU.flatten(), added_RKU.flatten())
+        """Make of the logits of a model those of the mixture, but for a number that is the same for all pieces."""
+        tables = (self.keys_RME, self.squares_RM, self.far_RM, self.pieces_RU, self.spread_RMU)
+        mix_told(logits_BKV, states_BKE, self.places_R, *tables, TEMPERATURE, REACH, MOST, POWER)
 
 
 def mixed(logits_V: Tensor, state_E: Tensor, given: Sequence[Example], model: int = 0) -> Tensor:

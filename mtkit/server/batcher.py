@@ -23,8 +23,8 @@ TOGETHER = 256  # lines that are translated together, at most, ...
 OF_ONE = 64  # ... and of one request: what comes meanwhile waits for so many of a file
 TURN = 8  # lines of one request at a time, while others wait
 PAUSE = 0.002  # seconds in which nothing comes, after which what has come goes, at least, ...
-GAP, WIDEST = 0.05, 0.02  # ... or such a part of the time that the last ones took, and so many seconds at most
-PATIENCE, LONGEST = 0.5, 0.2  # likewise, in which whoever was answered may come again
+GAP, WIDEST = 0.05, 0.1  # ... or such a part of the time that the last ones took, and so many seconds at most
+PATIENCE, LONGEST = 0.5, 0.5  # likewise, in which whoever was answered may come again
 MOST = 20_000  # lines that wait, at most, of all requests
 LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from mtkit.model.build import build
 from mtkit.schema import Decode, Model
 from mtkit.search.batched import Sampling, translate_ids
 from mtkit.search.ensemble import Ensemble
+from mtkit.search.examples import examples
 from mtkit.search.search import Hypothesis
-from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.search.sentence import Group, Phrase, Sentence, Vocabulary
 from mtkit.search.shortlist import Shortlist
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
@@ -30,11 +31,13 @@ LIKELY = np.random.default_rng(1).integers(3, PIECES, (PIECES, 20))
 OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "beam": ({}, {"n_best": 3}),
     "greedy": ({"beam_size": 1}, {}),
-    "details": ({}, {"details": True, "attention": True}),
+    "details": ({}, {"details": True, "attention": range(SENTENCES)}),
     "coverage": ({"coverage_penalty": 0.5}, {}),
     "rules": ({"min_length": 4, "no_repeat_ngram": 2}, {}),
     "sampling": ({}, {"n_best": 2, "sampling": Sampling(1.0, 10, 3)}),
     "shortlist": ({}, {"shortlist": Shortlist(LIKELY, np.array([3, 4, 5]), True)}),
+    "phrases": ({}, {"groups": (Group((Phrase((7, 8)), Phrase((9,)))),)}),
+    "examples": ({}, {"steered": True}),
 }
 
 
@@ -51,9 +54,13 @@ def translated(models: Ensemble, decode: dict[str, Any], **options: Any) -> list
     numbers = np.random.default_rng(3)
     sources = [numbers.integers(3, PIECES, numbers.integers(1, 30)).tolist() for _ in range(SENTENCES)]
     prefixes = options.pop("prefixes", [()] * SENTENCES)
-    wanted = [Sentence([ids], prefixes[i], i) for i, ids in enumerate(sources)]
+    groups = [options.pop("groups", ()) if row % 2 else () for row in range(2)]
+    told = (
+        examples(models, [([ids], ids[::-1]) for ids in sources], bos=1, eos=2) if options.pop("steered", False) else []
+    )
+    wanted = [Sentence([ids], prefixes[i], i, groups[i % 2], told[i : i + 1]) for i, ids in enumerate(sources)]
     found: list[list[Hypothesis]] = [[] for _ in wanted]
-    words = Vocabulary(bos=1, eos=2, never=[0, 1])
+    words = Vocabulary(bos=1, eos=2, never=[0, 1], names=[f"▁{piece}" for piece in range(PIECES)])
     for rows, some in translate_ids(models, wanted, Decode.model_validate(decode), words, **options):
         for row, hypotheses in zip(rows, some, strict=True):
             found[row] = hypotheses

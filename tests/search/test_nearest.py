@@ -1,11 +1,14 @@
 """Search that is steered: the mixture beside its reference, for the whole family, and what is left as it is."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from mtkit.ops.native import compiler
+from mtkit.ops.table import form
 from mtkit.schema import Decode
 from mtkit.search import batched, nearest
 from mtkit.search.batched import translate_ids
@@ -61,6 +64,30 @@ def test_the_same_of_some_of_the_sentences() -> None:
     kept.mix(kept_BKV, states_BKE[few])
     every.mix(logits_BKV, states_BKE)
     assert torch.equal(kept_BKV, logits_BKV[few])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_form_in_c_is_the_reference(threads: int) -> None:
+    given = [drawn(1, [30, 5], 37, 200), [], drawn(2, [70], 37, 200), drawn(3, [9, 20, 33], 37, 200)]
+    few = [[replace(one, keys=(one.keys[0].float(),)) for one in some] for some in given]
+    states_BKE, logits_BKV = torch.rand(4, 5, 37, dtype=torch.float64), torch.randn(4, 5, 203, dtype=torch.float64) * 3
+    states_BKE[0, 2] = given[0][0].keys[0][4]
+    states_BKE[3, 1] *= -1
+    made_BKV = logits_BKV.float()
+    exact, rounded = (Nearest.of(0, some, list, EOS) for some in (given, few))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            rounded.mix(made_BKV, states_BKE.float())
+            exact.mix(logits_BKV, states_BKE)
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(made_BKV.double(), logits_BKV, atol=2e-4, rtol=1e-4)
+    tables = (rounded.places_R, rounded.keys_RME, rounded.squares_RM, rounded.far_RM, rounded.pieces_RU)
+    with torch.inference_mode():
+        name = form("mix_told", made_BKV, states_BKE.float(), *tables, rounded.spread_RMU, 0.1, 0.2, 0.5, 3)
+    assert name == ("torch" if compiler.compiled() is None else "c")
 
 
 @pytest.mark.parametrize("choice", cover()[::3], ids=name_of)

@@ -16,6 +16,7 @@ from mtkit.jobs.preparing import chunks
 from mtkit.jobs.preparing.encode import Encoder, Marked
 from mtkit.jobs.preparing.plan import Judge
 from mtkit.jobs.preprocess import preprocess
+from mtkit.jobs.sharing import Processes
 from mtkit.text.filters import PieceRules, TextRules
 from tests.system.toy import begin, failed, mtkit
 from tests.text.test_tokenizer import make
@@ -33,7 +34,7 @@ Encoder.__call__ = meets
 
 
 def prepared(folder: Path, workers: int, *sets: str) -> dict[str, bytes]:
-    made, _ = preprocess(load(str(folder / "mtkit.toml"), list(sets)), Messages(quiet=True), workers=workers)
+    made, _ = preprocess(load(str(folder / "mtkit.toml"), list(sets)), Messages(quiet=True), share=Processes(workers))
     return {path.name: path.read_bytes() for path in made.folder.iterdir()}
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from mtkit.errors import ConfigError, WorkerError
-from mtkit.jobs.bulk.cluster import Cluster
 from mtkit.jobs.bulk.plan import Chunk
-from mtkit.jobs.bulk.work import Done, Piece
+from mtkit.jobs.bulk.work import Done, Piece, given_up
+from mtkit.jobs.cluster import Cluster
 from tests.system.toy import COMMAND, WORDS, failed, mtkit
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def pieces(count: int) -> Iterator[Piece]:
 def test_pieces_that_fail_three_times_are_told_and_the_rest_is_done(nodes: Any) -> None:
     said: list[str] = []
     with Cluster(nodes.address, said.append) as cluster:
-        with cluster.pool(functools.partial(dies_at, 7), "x", 2) as each:
+        with cluster.pool(functools.partial(dies_at, 7), "x", given_up, 2) as each:
             done = {piece.chunk.number: done for piece, done in each(pieces(40))}
         assert sorted(done) == list(range(40))
         assert [number for number in done if done[number].error] == sorted([7, 8], key=list(done).index)
@@ -133,7 +133,7 @@ def test_pieces_that_fail_three_times_are_told_and_the_rest_is_done(nodes: Any) 
         assert all(done[number].text == f"x {number}".encode() for number in done if number not in (7, 8))
         lost = sum("a worker was lost" in message for message in said)
         assert lost in (3, 4), said  # of the first time it may not be known that another piece was done before
-        with pytest.raises(WorkerError, match="not here"), cluster.pool(cannot_begin, "x", 2) as each:
+        with pytest.raises(WorkerError, match="not here"), cluster.pool(cannot_begin, "x", given_up, 2) as each:
             list(each(pieces(3)))
 
 
@@ -149,7 +149,7 @@ def test_no_more_is_read_than_can_be_worked_on(nodes: Any) -> None:
             given += 1
             yield piece
 
-    with Cluster(nodes.address) as cluster, cluster.pool(functools.partial(dies_at, -2), "x", 2) as each:
+    with Cluster(nodes.address) as cluster, cluster.pool(functools.partial(dies_at, -2), "x", given_up, 2) as each:
         for number, _ in enumerate(each(counted()), 1):
             assert given - number <= 4
 
@@ -170,3 +170,24 @@ def test_a_cluster_that_is_not_there_and_a_driver_that_is_ended(nodes: Any, trai
     assert driver.wait(60) == 128 + signal.SIGTERM
     assert driver.stderr is not None
     assert driver.stderr.read() == "interrupted\n"
+
+
+@pytest.mark.system
+@needs_ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_prepares_the_same_text(nodes: Any, trained: Path, tmp_path: Path) -> None:
+    sources = [f"{i} one two" for i in range(5000)]
+    for side in ("en", "de"):
+        (tmp_path / f"much.{side}").write_text("".join(f"{line} {side}\n" for line in [*sources, *sources[:50]]))
+    lines = ["source_lang = 'en'", "target_lang = 'de'", "train = 'much'"]
+    (tmp_path / "mtkit.toml").write_text("\n".join(["[data]", *lines, ""]))
+    made = {}
+    for name, options in (("cluster", ["--ray", nodes.address]), ("here", ["--workers", "1"])):
+        line = [*COMMAND, "preprocess", *options]
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("workers on the Ray cluster" in done.stderr) == (name == "cluster")
+        folder = next(path for path in (tmp_path / "prepared").iterdir() if path.is_dir())
+        made[name] = {path.name: path.read_bytes() for path in folder.iterdir()}
+        folder.rename(tmp_path / name)
+    assert made["cluster"] == made["here"]

@@ -146,6 +146,11 @@ def attempted(job: Job, translator: Translator, piece: Piece) -> Done:
         return Done(error=str(error))
 
 
+def given_up(piece: Piece, why: str) -> Done:
+    """Of a piece that nobody could do; the others are done."""
+    return Done(error=why)
+
+
 def deciding(translator: Translator, job: Job) -> dict[str, str]:
     """All that decides what a job makes of a line, by what messages call it."""
     sums = [files.sha256(Path(name) / files.CHECKSUMS) for name in translator.names]

@@ -9,7 +9,7 @@ from mtkit.errors import DataError
 from mtkit.jobs.preparing.chunks import PAIRS, Chunk, Treatment
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
 from mtkit.jobs.preparing.plan import Plan, Reading
-from mtkit.jobs.sharing import shared
+from mtkit.jobs.sharing import ALONE, Share
 from mtkit.text import case, filters
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
@@ -164,7 +164,7 @@ class Encoder:
         tally.lengths.add(pair, (len(ids[0]), len(ids[1])), spelled)
 
 
-def write_train(text: TrainingText, plan: Plan, encoder: Encoder, folder: Path, workers: int = 1) -> list[Encoded]:
+def write_train(text: TrainingText, plan: Plan, encoder: Encoder, folder: Path, share: Share = ALONE) -> list[Encoded]:
     """Write the training text, a part an entry.
 
     Raises:
@@ -174,7 +174,7 @@ def write_train(text: TrainingText, plan: Plan, encoder: Encoder, folder: Path, 
     encoded = []
     flags = _Flags(plan)
     several = len(text.entries) > 1
-    with shared(encoder, workers) as each:
+    with share(encoder) as each:
         for number, (entry, reading) in enumerate(zip(text.entries, plan.readings, strict=True), 1):
             name = f"train.{number}" if several else "train"
             writer, tally = ShardWriter(folder, name, encoder.vocab_sizes), Tally()

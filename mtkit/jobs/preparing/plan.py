@@ -19,7 +19,7 @@ from mtkit.errors import DataError
 from mtkit.jobs.preparing.chunks import Chunk, Treatment
 from mtkit.jobs.preparing.inputs import TrainingText
 from mtkit.jobs.preparing.repeated import repeated
-from mtkit.jobs.sharing import shared
+from mtkit.jobs.sharing import ALONE, Share
 from mtkit.text import case, filters
 from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair
@@ -114,14 +114,14 @@ class Plan:
         return [int(self.repeated[a:b].sum()) for a, b in itertools.pairwise(ends)]
 
 
-def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch: Path, workers: int = 1) -> Plan:
+def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch: Path, share: Share = ALONE) -> Plan:
     """Read the training text.
 
     Args:
         hold_out: whether dev is made of it.
         sample_pairs: for the tokenizer, at most.
         scratch: a folder for what does not fit into RAM; it must stand as long as the plan is used.
-        workers: processes that share the work.
+        share: who reads it.
 
     Raises:
         DataError: no pair is kept, or too few to hold some out; or the text cannot be read.
@@ -136,7 +136,7 @@ def make_plan(text: TrainingText, *, hold_out: bool, sample_pairs: int, scratch:
     with (
         (scratch / "keys").open("wb") as keys,
         (scratch / "copies").open("w+b") as copies,
-        shared(Judge(treatment, hold_out), workers) as each,
+        share(Judge(treatment, hold_out)) as each,
     ):
         for entry, reading in zip(text.entries, readings, strict=True):
             for chunk, judged in each(entry.chunks()):

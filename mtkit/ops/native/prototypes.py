@@ -112,6 +112,11 @@ PROTOTYPES = {
     # search.c
     "log_sums": _prototype("n V", "logits(n V) sums(n)"),
     "best_pieces": _prototype("B K V M", "logits(B K V) added(B K) best(B M) places:i64(B M)"),
+    "mix_told": _prototype(
+        "B K V R M U E power temperature:float reach:float most:float",
+        "logits(B K V) states(B K E) places:i64(R) keys(R M E) squares(R M) far(R M) pieces:i64(R U) spread(R M U)"
+        " away(R K M) told(R K U)",
+    ),
     # steps.c
     "add_norm": _prototype("n H epsilon:float", "x(n H) added(H)? gain(H) shift(H) y(n H)"),
     "attend_rows": _prototype(

@@ -21,3 +21,26 @@ def best_pieces(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tenso
     places_BM = torch.empty(B, count, dtype=torch.long)
     call("best_pieces", (B, K, V, count), (logits_BKV.view(-1, V), added_BK.contiguous(), best_BM, places_BM))
     return best_BM, places_BM
+
+
+def mix_told(
+    logits_BKV: Tensor,
+    states_BKE: Tensor,
+    places_R: Tensor,
+    keys_RME: Tensor,
+    squares_RM: Tensor,
+    far_RM: Tensor,
+    pieces_RU: Tensor,
+    spread_RMU: Tensor,
+    temperature: float,
+    reach: float,
+    most: float,
+    power: int,
+) -> None:
+    """See `mtkit.ops.reference.logits`."""
+    B, K, V = logits_BKV.shape
+    R, M, U = spread_RMU.shape
+    away_RKM, told_RKU = logits_BKV.new_empty(R, K, M), logits_BKV.new_empty(R, K, U)
+    sizes = (B, K, V, R, M, U, states_BKE.shape[2], power, temperature, reach, most)
+    tables = (keys_RME, squares_RM, far_RM, pieces_RU, spread_RMU, away_RKM, told_RKU)
+    call("mix_told", sizes, (logits_BKV.view(-1, V), states_BKE.contiguous(), places_R, *tables))

@@ -1,6 +1,7 @@
 """What a loss and a search make of rows of logits.
 
-Dimensions: N rows, V the vocabulary, B sentences, K hypotheses of each, M the best of those of a sentence.
+Dimensions: N rows, V the vocabulary, B sentences, K hypotheses of each, M the best of those of a sentence. Where some
+are steered: R sentences that are, M keys of each, U pieces that they tell, E width of a state.
 """
 
 from math import inf
@@ -120,3 +121,45 @@ def best_pieces(logits_BKV: Tensor, added_BK: Tensor, count: int) -> tuple[Tenso
     """The best `count` of logits + added over all hypotheses of a sentence, best first; and places k * V + piece."""
     best_BM, places_BM = (logits_BKV + added_BK.unsqueeze(2)).flatten(1).topk(count, 1)
     return best_BM, places_BM
+
+
+def mix_told(
+    logits_BKV: Tensor,
+    states_BKE: Tensor,
+    places_R: Tensor,
+    keys_RME: Tensor,
+    squares_RM: Tensor,
+    far_RM: Tensor,
+    pieces_RU: Tensor,
+    spread_RMU: Tensor,
+    temperature: float,
+    reach: float,
+    most: float,
+    power: int,
+) -> None:
+    """Make of logits those of a mixture with what the keys near a state tell, but for a number that all pieces share.
+
+    A distance is that of squares over the sum of both squares, at least 0. The keys tell with shares that are a softmax
+    of distances over the temperature; all of them together with a weight of most x (1 - distance / reach)^power, by the
+    nearest key. Where weights are w, of a piece that a key tells the probability p becomes (1 - w) p + w q, of every
+    other one (1 - w) p. So, all divided by 1 - w, only few logits change: by log(1 + w q / ((1 - w) p)).
+
+    Args:
+        logits_BKV: changed in their place.
+        places_R: which sentences.
+        squares_RM: of the keys; far_RM is added to distances: 0, or much where there is no key.
+        pieces_RU: numbers among V, each once; where a sentence has fewer, any.
+        spread_RMU: one where a key tells that piece, else zero.
+    """
+    states_RKE, logits_RKV = (x.index_select(0, places_R) for x in (states_BKE, logits_BKV))
+    both_RKM = states_RKE.square().sum(2, keepdim=True) + squares_RM.unsqueeze(1)
+    away_RKM = (1 - 2 * (states_RKE @ keys_RME.mT) / both_RKM).clamp_(min=0) + far_RM.unsqueeze(1)
+    weights_RK1 = most * (1 - away_RKM.amin(2, keepdim=True) / reach).clamp_(min=0) ** power
+    told_RKU = (away_RKM / -temperature).softmax(2) @ spread_RMU
+    pieces_RKU = pieces_RU.unsqueeze(1).expand(-1, logits_RKV.shape[1], -1)
+    logprobs_RKU = logits_RKV.gather(2, pieces_RKU) - log_sums(logits_RKV).unsqueeze(2)
+    gains_RKU = (told_RKU * (weights_RK1 / (1 - weights_RK1))).log() - logprobs_RKU
+    added_RKU = torch.logaddexp(gains_RKU, torch.zeros_like(gains_RKU))
+    _, K, V = logits_BKV.shape
+    rows_RK1 = places_R[:, None, None] * K + torch.arange(K, device=logits_BKV.device).unsqueeze(1)
+    logits_BKV.view(-1).index_add_(0, (rows_RK1 * V + pieces_RKU).flatten(), added_RKU.flatten())

@@ -146,7 +146,7 @@
     lines.forEach((told, place) => {
       if (told.origin === "memory") remark(say("memory"), place + 1, "memory");
       else if (told.origin.includes("memory")) remark(say("steered"), place + 1, "steered");
-      for (const term of told.terms) remark(`${say("term")}: ${term.source} → ${term.target}${term.rendered ? "" : ` (${say("missing")})`}`, place + 1, term.rendered ? "term" : "missing");
+      for (const term of told.terms) remark(`${say("term")}: ${term.source} → ${term.target.replaceAll("|", " / ")}${term.rendered ? "" : ` (${say("missing")})`}`, place + 1, term.rendered ? "term" : "missing");
       for (const warning of told.warnings) remark(warning, place + 1, "warning", "en");
     });
     $("model").textContent = remembered.length && remembered.length === lines.length ? say("memory")
