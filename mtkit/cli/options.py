@@ -268,7 +268,9 @@ def _with_flags(decode: "Decode", flags: Flags) -> "Decode":
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{flag} {first['input']}: {first['msg']}") from None
+        given, why = first["input"], first["msg"].removeprefix("Value error, ")
+        shown = " ".join(map(str, given)) if isinstance(given, list) else given
+        raise typer.BadParameter(f"{flag} {shown}: {why}") from None
 
 
 def shown(path: Path) -> str:

@@ -89,7 +89,7 @@ def test_the_command(taught: Path) -> None:
     done = mtkit(taught, *model, "--no-protect", stdin="the {0} dog\n")
     assert "{0}" not in ran(done) or FORCED not in done.stderr
     for arguments, message in (
-        (("--protect", "(x"), "'(x' is no regular expression"),
+        (("--protect", "(x"), "--protect (x: '(x' is no regular expression"),
         (("--protect", "x", "--no-protect"), "exclude each other"),
         (("-s", "decode.protect=[x"), "is no regular expression"),
     ):
