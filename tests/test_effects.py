@@ -39,6 +39,10 @@ def test_every_key_is_classified() -> None:
 
 # A config in which the key changes nothing, its default given or not, and one in which it does.
 CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] = {
+    "data.temperature": (
+        [(merged(data={"temperature": 5.0}), 'with data.mixing = "auto"')],
+        [merged(data={"train": ["a", "b"], "temperature": 2.0, "mixing": "temperature"})],
+    ),
     "tokenizer.kind": (
         [(merged(tokenizer=MODEL_FILE | {"kind": "unigram"}), "beside tokenizer.model")],
         [merged(tokenizer={"kind": "bpe"}), merged(tokenizer=MODEL_FILE | {"kind": "bpe", "sample": 0.5})],

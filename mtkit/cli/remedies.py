@@ -21,6 +21,7 @@ REMEDIES = {
     "dev": "--dev",
     "address": "--port, --host",
     "keys": "--new-key NAME makes one",
+    "tag": "--tag",
     "suggestions": "mtkit serve --suggestions FILE",
     "ray": "ray start --head, --ray HOST:PORT",
 }

@@ -5,7 +5,7 @@ Of what pairs are changed into on the way (`mtkit.corpus.augmented`) batches are
 Sentences of like length share a batch, grouped by the longer side, since sentences x longer side is what a
 batch is allowed to hold. Ties are broken at random, and the order of batches is random. A corpus of many
 shards is taken in windows of a few, themselves in random order, so that RAM does not grow with it. An epoch has every
-pair of every part once, those of all parts mixed.
+pair of every part once, those of all parts mixed; or as many pairs, each part by its share (`mtkit.corpus.mixture`).
 
 Several processes share an epoch: its order is that of one process, and each takes every so-many-th batch of it.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtkit.corpus.augmented import Augmented
+from mtkit.corpus.mixture import Mixture
 from mtkit.corpus.shapes import rounded
 from mtkit.corpus.shards import SHARD_PAIRS, Ids, Shard, Split
 from mtkit.text.subwords import Subwords
@@ -39,6 +40,7 @@ class Sampler:
         rank: which of the processes that share an epoch this is, from 0.
         world: how many they are.
         shaped: whether lengths are rounded up first, for batches of a few shapes (`mtkit.corpus.shapes`).
+        shares: how much of what is drawn is of each part (`mtkit.corpus.mixture`); (): every pair comes once an epoch.
         augmented: what changes pairs while they are trained on; None: nothing does.
     """
 
@@ -50,7 +52,18 @@ class Sampler:
     rank: int = 0
     world: int = 1
     shaped: bool = False
+    shares: tuple[float, ...] = ()
     augmented: Augmented | None = None
+
+    @property
+    def target_tokens(self) -> int:
+        """Of an epoch, ends included; about, where parts are drawn by shares or pairs are changed."""
+        growth = self.augmented.growth if self.augmented else 1
+        if not self.shares:
+            return round(self.split.target_pieces * growth) + len(self.split)
+        pieces = [sum(shard.target_pieces for shard in part.shards) / part.pairs for part in self.split.parts]
+        mean = sum(share * some for share, some in zip(self.shares, pieces, strict=True))
+        return round((growth * mean + 1) * len(self.split))
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
         """Yield the sources and targets of each batch that this process takes of an epoch.
@@ -85,14 +98,11 @@ class Sampler:
         """How many batches an epoch has, those of all processes together."""
         return sum(len(batches) for *_, batches in self._windows(epoch))
 
-    @property
-    def target_tokens(self) -> float:
-        """About how many target tokens an epoch has, the ends of sentence included."""
-        pieces = self.split.target_pieces * (self.augmented.growth if self.augmented else 1)
-        return pieces + len(self.split)
-
     def _windows(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
-        """The first group of each window, the shards of it, and its batches as rows of (shard, pair)."""
+        """What tells windows apart, the shards of each, and its batches as rows of (shard, pair)."""
+        if self.shares:
+            yield from self._mixed(epoch)
+            return
         rng = np.random.default_rng([self.seed, epoch])
         groups = _groups(self.split)
         order = rng.permutation(len(groups)).tolist()
@@ -108,9 +118,25 @@ class Sampler:
             longer = np.concatenate(
                 [self._longer_side(epoch, number, shard) for number, shard in zip(shards, opened, strict=True)]
             )
-            if self.shaped:
-                longer = np.array([rounded(length) for length in range(int(longer.max()) + 1)])[longer]
-            yield order[start], shards, plan(pairs, longer, self.batch_tokens, rng)
+            yield order[start], shards, plan(pairs, self._counted(longer), self.batch_tokens, rng)
+
+    def _mixed(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
+        """The same of parts that are drawn by shares."""
+        mixture = Mixture(self.split, self.shares, self.seed, WINDOW * SHARD_PAIRS)
+        for number, pairs in enumerate(mixture.windows(epoch)):
+            shards = np.unique(pairs[:, 0]).tolist()
+            longer = np.empty(len(pairs), np.int64)
+            for shard in shards:
+                own = pairs[:, 0] == shard
+                longer[own] = self._longer_side(epoch, shard, self.split.map(shard))[pairs[own, 1]]
+            rng = np.random.default_rng([self.seed, epoch, number])
+            yield number, shards, plan(pairs, self._counted(longer), self.batch_tokens, rng)
+
+    def _counted(self, longer: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Lengths as they count in a batch."""
+        if not self.shaped:
+            return longer
+        return np.array([rounded(length) for length in range(int(longer.max()) + 1)])[longer]
 
     def _longer_side(self, epoch: int, number: int, shard: Shard) -> NDArray[np.int64]:
         """The pieces of the longer side of each pair, its end included; of a changed one as many as are expected."""

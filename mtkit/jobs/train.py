@@ -17,7 +17,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, RunError, Stopped
-from mtkit.jobs import agreement, augmenting, choosing, parent, run_text
+from mtkit.jobs import agreement, augmenting, choosing, mixed, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
@@ -72,7 +72,8 @@ def train(
     loaded = resolved(loaded)
     chosen = choose_device(group.place(device))
     agreement.begin(group, loaded, chosen)
-    tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
+    for tag in loaded.config.data.directions:
+        tokenizer_for(loaded.config.eval.tokenize, tag.languages[1])
     folder = loaded.run_folder
     prepared, made = run_text.prepared(loaded, view, fresh, group)
     loaded = with_vocabulary(loaded, prepared)
@@ -145,6 +146,7 @@ class _Job:
             world=group.size,
             shaped=self.shaped,
             augmented=augmenting.of(self.config, text, (source, target)),
+            shares=mixed.shares(self.config.data, text),
         )
         # A process without a batch would have no state of an optimiser to average with the others.
         if self.config.train.sync_every > 1 and self.sampler.batches(0) < group.size:
@@ -209,6 +211,8 @@ class _Job:
             progress.update,
             native=native.status().ready,
         )
+        if drawn := mixed.told(self.sampler):
+            self.view.say(drawn)
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
 from mtkit.schema.augment import Augment
+from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
 from mtkit.schema.settings import settings_of
@@ -27,6 +28,7 @@ __all__ = [
     "Augment",
     "Config",
     "Convolution",
+    "Corpus",
     "Data",
     "Decode",
     "Eval",
@@ -36,27 +38,14 @@ __all__ = [
     "RecurrentEncoder",
     "Section",
     "Side",
+    "Tag",
+    "Text",
     "Tokenizer",
     "Train",
     "TransformerDecoder",
     "TransformerEncoder",
     "chosen",
 ]
-
-
-class Data(Section):
-    source_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the source: the ending of its files."""
-    target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the target: the ending of its files, and the tokenizer of the scorer."""
-    train: Annotated[Paths, Field(min_length=1)]
-    """Prefixes (PREFIX.LANG) or files that a reader takes (.tsv, .tmx, ...), plain, .gz, .xz or .zst; one or a list."""
-    dev: str = ""
-    """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
-    test: Paths = []
-    """Text that `mtkit eval` translates and scores; one or a list."""
-    case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case (see [augment])."""
 
 
 class Filter(Section):

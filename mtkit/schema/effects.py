@@ -127,6 +127,11 @@ def _init_parts(config: Config) -> str:
     return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
 
 
+def _temperature(config: Config) -> str:
+    mixing = config.data.mixing
+    return "" if mixing == "temperature" else f'with data.mixing = "{mixing}": leave it out, or use "temperature"'
+
+
 def _outer(config: Config) -> str:
     return "with train.sync_every = 1: leave it out, or set train.sync_every" if config.train.sync_every == 1 else ""
 
@@ -152,7 +157,8 @@ def _all(prefix: str, *keys: str) -> dict[str, Condition]:
 
 EFFECTS: dict[str, Condition] = {
     **_all("", "name", "seed"),
-    **_all("data.", "source_lang", "target_lang", "train", "dev", "test", "case_augment"),
+    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment"),
+    "data.temperature": _temperature,
     **_all("filter.", "max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies"),
     "tokenizer.kind": _tokenizer_kind,
     "tokenizer.vocab_size": _vocab_size,

@@ -6,7 +6,7 @@ shortlist.safetensors, checksums.json over these, and README.md, the model card.
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle_config, shipped, weights
-from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
+from mtkit.store.bundle_config import BundleConfig, ShortlistFacts, TagFacts
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
 
@@ -81,6 +81,7 @@ def describe(
     languages: tuple[str, str],
     max_pieces: int,
     training: TrainingFacts | None = None,
+    tags: Sequence[TagFacts] = (),
 ) -> BundleConfig:
     """What config.json says of a model that was trained."""
     return BundleConfig(
@@ -93,6 +94,7 @@ def describe(
         max_pieces=max_pieces,
         model=model,
         decode=decode,
+        tags=tuple(tags) or None,
         training=training,
     )
 
@@ -181,6 +183,9 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         tokenizers = [
             _tokenizer(seal, name, size) for name, size in zip(config.tokenizers, config.vocab_sizes, strict=False)
         ]
+        for tag in config.tags or ():
+            if tag.symbol:
+                tokenizers[0].id_of(tag.symbol)
         model, values = _model(seal, config, device)
         shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
     except (Unreadable, DataError, ConfigError, OSError) as error:

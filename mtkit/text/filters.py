@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 SAMPLES = 3  # dropped pairs a rule keeps for the report
-RULES = ("empty", "max_chars", "drop_copies", "dedupe", "max_pieces", "max_ratio")
+RULES = ("min_score", "empty", "max_chars", "drop_copies", "dedupe", "max_pieces", "max_ratio")
 
 
 @dataclass

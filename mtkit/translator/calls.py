@@ -47,6 +47,7 @@ class Calls(ABC):
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation: ...
 
@@ -64,6 +65,7 @@ class Calls(ABC):
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        tag: str | None = None,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -80,6 +82,7 @@ class Calls(ABC):
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -87,8 +90,8 @@ class Calls(ABC):
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling, protect, glossary, guard, mbr, draws: see `Request`; a list of n_best may
-                be shorter, since its texts differ.
+            n_best, align, details, sampling, protect, glossary, guard, mbr, draws, tag: see `Request`; a list of n_best
+                may be shorter, since its texts differ.
             settings: of [decode], for this call.
 
         Returns:
@@ -102,7 +105,7 @@ class Calls(ABC):
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws)
+        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws, tag)
         decode = decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")

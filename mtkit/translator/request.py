@@ -142,6 +142,7 @@ class Request:
         mbr: the translation that comes first is the one of the least risk by this metric, of all that a beam has or of
             draws; "": the one that search ranks first.
         draws: so many, with `mbr` and `sampling`.
+        tag: what stands before each source, of the tags that the model was trained with; None: what the translator has.
     """
 
     n_best: int = 1
@@ -153,6 +154,7 @@ class Request:
     guard: bool = False
     mbr: str = ""
     draws: int = 32
+    tag: str | None = None
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

@@ -11,11 +11,13 @@ import torch
 
 from mtkit.errors import DataError
 from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.store.bundle_config import TagFacts
 from mtkit.text import sentences, spans
 from mtkit.text.fold import fold
+from mtkit.text.reserved import plain
 from mtkit.text.terms import Glossary
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.translator import kept, unknown
+from mtkit.translator import kept, telling, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair, Request, Translation
@@ -34,15 +36,27 @@ class Segmenter:
 
     Args:
         percent_first: in the source %5 is five percent.
+        tag: what is said before every source; None: nothing.
     """
 
-    def __init__(self, members: Sequence[Member], percent_first: bool = False) -> None:
-        self.members = members
+    def __init__(self, members: Sequence[Member], percent_first: bool = False, tag: TagFacts | None = None) -> None:
+        self.members, self.tag = members, tag
+        self.heads = [telling.head(one, tag) for one in members]
         self.target = members[0].target_tokenizer
         target = self.target
         self.vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling)
-        self.longest = members[0].max_pieces
+        self.longest = self._most_of(0)
         self.percent_first = percent_first
+
+    def _most_of(self, member: int) -> int:
+        """Pieces of the longest text that a model was trained on."""
+        return self.members[member].max_pieces - len(self.heads[member])
+
+    def _sentence(self, ids: list[list[int]], prefix: Sequence[int], number: int) -> Sentence:
+        """What search is given of a text with these ids: they follow what is said before it."""
+        if any(self.heads):
+            ids = [[*head, *own] for head, own in zip(self.heads, ids, strict=True)]
+        return Sentence(ids, prefix, number)
 
     @property
     def threads(self) -> int:
@@ -70,12 +84,13 @@ class Segmenter:
             if not prefix and kept.wordless(line.text, marked):
                 continue
             if whole and self._length(whole) <= self.longest:
-                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], kept=None if marked else [])
+                sentence = self._sentence(whole, prefix, line.number)
+                made[number] = Job([line.text], [sentence], [], kept=None if marked else [])
                 continue
             given, whole = self._given(line.text, whole, protect)
             length = self._length(whole) if whole else self._length_of(line.text)
             if whole and length <= self.longest:
-                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], [given])
+                made[number] = Job([line.text], [self._sentence(whole, prefix, line.number)], [], [given])
                 continue
             if prefix:
                 raise DataError(
@@ -94,7 +109,7 @@ class Segmenter:
             target = fold(pair.target)
             if target.strip() and not self.too_long(pair, whole):
                 prefix = [*self.target.encode([target])[0], self.target.eos]
-                made[number] = Job([pair.text], [Sentence(whole, prefix, pair.number)], [])
+                made[number] = Job([pair.text], [self._sentence(whole, prefix, pair.number)], [])
         return made
 
     def too_long(self, pair: Pair, source: list[list[int]] | None = None) -> str:
@@ -137,7 +152,7 @@ class Segmenter:
     def _encoded(self, texts: list[str]) -> dict[int, list[list[int]]]:
         """The ids of each model, of the texts that are more than space to every one of them; none of a text that is too
         long to have a look at its ids."""
-        folded = {number: text for number, line in enumerate(texts) if (text := fold(line)).strip()}
+        folded = {number: text for number, line in enumerate(texts) if (text := plain(fold(line))).strip()}
         brief = {number: text for number, text in folded.items() if not self._is_long(text)}
         found = zip(brief, self._of_models(list(brief.values()), self.threads), strict=True)
         known = {number: whole for number, whole in found if all(whole)}
@@ -187,13 +202,13 @@ class Segmenter:
 
     def _in_parts(self, line: Line, length: int, protect: bool) -> Job:
         parts = self._split(line.text, protect)
-        wholes = self._of_models(list(map(fold, parts)))
+        wholes = self._of_models([plain(fold(part)) for part in parts])
         same: dict[int, int] = {}  # of millions of ids each number is kept once
         kept_once = ([[same.setdefault(i, i) for i in ids] for ids in whole] for whole in wholes)
         given = [self._given(part, whole, protect) for part, whole in zip(parts, kept_once, strict=True)]
         return Job(
             parts,
-            [Sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
+            [self._sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
             [
                 f"{length} pieces are more than the {self.longest} of the longest training sentence: "
                 f"translated in {len(parts)} parts"
@@ -207,8 +222,7 @@ class Segmenter:
         that a model was trained on, of whichever model that is the largest."""
         if len(ids) == 1:
             return len(ids[0])
-        lengths = zip(ids, self.members, strict=True)
-        return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
+        return max(-(-len(own) * self.longest // self._most_of(member)) for member, own in enumerate(ids))
 
     def _lengths(self, texts: list[str]) -> list[int]:
         return list(map(self._length, self._of_models(list(map(fold, texts)))))
@@ -221,7 +235,7 @@ class Segmenter:
         bare = ""
         if found and len(text) - sum(one.end - one.start for one in found) <= self._most:
             bare = spans.without(text, spans.quoted(text, found))[0].strip()
-        of_models = next(self._of_models([fold(bare)])) if bare else []
+        of_models = next(self._of_models([plain(fold(bare))])) if bare else []
         return (bare, of_models) if of_models and all(of_models) else (text, ids)
 
     def _split(self, text: str, protect: bool) -> list[str]:

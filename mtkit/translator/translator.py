@@ -9,6 +9,7 @@ like.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,12 @@ from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.store import bundle
+from mtkit.store.bundle_config import TagFacts
 from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.text.fold import fold
 from mtkit.text.terms import Glossary
-from mtkit.translator import again, kept
+from mtkit.translator import again, kept, telling
 from mtkit.translator.calls import Calls
 from mtkit.translator.candidates import candidate
 from mtkit.translator.guard import Guard
@@ -51,11 +53,17 @@ class Translator(Calls):
     >>> [one.text for one in translator.translate(["Open file", "Save"], beam_size=1)]
     """
 
-    def __init__(self, members: Sequence[Member], decode: Decode, languages: tuple[str, str]) -> None:
+    def __init__(
+        self, members: Sequence[Member], decode: Decode, languages: tuple[str, str], tag: str | None = None
+    ) -> None:
         """Take models; `decode` says how to search.
 
+        Args:
+            languages: of source and target, where models are told no tag that says others.
+            tag: what they are told, of all that they were trained with; None: what they take where nothing is said.
+
         Raises:
-            ConfigError: target tokenizers that differ.
+            ConfigError: target tokenizers that differ, or an unknown tag.
         """
         first = members[0]
         for other in members[1:]:
@@ -68,8 +76,9 @@ class Translator(Calls):
         eos = [one.source_tokenizer.eos for one in members]
         self._ensembles = Ensembles([one.model for one in members], eos)
         self._asked, self._decode = decode, self._settled(decode)
-        self.source_lang, self.target_lang = languages
-        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
+        self._tag = telling.chosen(self._members, tag)
+        self.source_lang, self.target_lang = self._tag.languages if self._tag else languages
+        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang), self._tag)
 
     @classmethod
     def load(
@@ -78,18 +87,21 @@ class Translator(Calls):
         *others: str | Path,
         device: str = "auto",
         decode: Decode | None = None,
+        tag: str | None = None,
         **settings: object,
     ) -> "Translator":
         """Load a bundle, or a run's best one; with others an ensemble.
 
         Args:
             device: auto, cpu, cuda or cuda:N.
+            tag: what stands before each source, of the tags that the model was trained with ("2de", say); None: what it
+                takes where nothing is said.
             decode: settings of search, of which those that were set come before what the first bundle carries.
             settings: of [decode], which come before both.
 
         Raises:
             BundleError: one is missing, damaged or of another format.
-            ConfigError: they do not go together, or a setting is wrong.
+            ConfigError: they do not go together, a setting is wrong, or the tag is none of theirs.
         """
         loaded = [bundle.load(Path(one), choose_device(device)) for one in (path, *others)]
         first = loaded[0]
@@ -99,12 +111,28 @@ class Translator(Calls):
             [Member.of(one) for one in loaded],
             decode_with(first.decode, given | settings),
             (first.source_lang, first.target_lang),
+            tag,
         )
+
+    def tagged(self, tag: str | None) -> "Translator":
+        """The same models told something else; None: what they take where nothing is said.
+
+        Raises:
+            ConfigError: the tag is none of theirs.
+        """
+        made = object.__new__(type(self))  # copies are made by name, as pickling is
+        made.__dict__ |= self.__dict__
+        made._tag = telling.chosen(self._members, tag)
+        if made._tag and self._tag and made._tag != self._tag:
+            made.source_lang, made.target_lang = made._tag.languages
+            made._segmenter = Segmenter(self._members, spans.percent_first(made.source_lang), made._tag)
+            return made
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by name: a process that was not forked loads the bundles again."""
         device = str(self._members[0].model.source_VE.device)
-        return _loaded, ([one.name for one in self._members], device, self.decode)
+        return _loaded, ([one.name for one in self._members], device, self.decode, self.tag)
 
     @property
     def decode(self) -> Decode:
@@ -134,6 +162,16 @@ class Translator(Calls):
     def names(self) -> list[str]:
         """Of the bundles: their folders."""
         return [one.name for one in self._members]
+
+    @property
+    def tag(self) -> str | None:
+        """What stands before each source; "": nothing, None: they were trained without tags."""
+        return self._tag.name if self._tag else None
+
+    @property
+    def tags(self) -> list[TagFacts]:
+        """All that can stand there, first what is taken where nothing is said."""
+        return list(self._members[0].tags)
 
     @property
     def members(self) -> list[Member]:
@@ -189,6 +227,10 @@ class Translator(Calls):
             DataError: a prefix that cannot be obeyed.
         """
         decode, request = self._settled(decode) if decode else self.decode, request or Request()
+        if request.tag is not None:
+            told = self.tagged(request.tag)
+            yield from told.window(lines, decode, replace(request, tag=None))
+            return
         self.check(decode, request)
         if request.glossary is None and not request.guard and not request.mbr:
             yield from self._plain(lines, decode, request)
@@ -347,6 +389,6 @@ def _check_metric(name: str) -> None:
         raise ConfigError(f"mbr = {name!r}{nearest(name, list(METRICS))}: expected chrf or bleu")
 
 
-def _loaded(names: list[str], device: str, decode: Decode) -> Translator:
+def _loaded(names: list[str], device: str, decode: Decode, tag: str | None) -> Translator:
     first, *others = names
-    return Translator.load(first, *others, device=device, **decode.model_dump())
+    return Translator.load(first, *others, device=device, tag=tag, **decode.model_dump())

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -48,17 +49,38 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def begun(*texts: str, out: str = "mtkit.toml", **asked: object) -> tuple[Config, Heard]:
+@dataclass(frozen=True)
+class Data:
+    """What a file says of text."""
+
+    source_lang: str
+    target_lang: str
+    train: list[str]
+    dev: str
+    test: list[str]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What was written."""
+
+    data: Data
+    config: Config
+
+
+def begun(*texts: str, out: str = "mtkit.toml", **asked: object) -> tuple[Begun, Heard]:
     """The config that is written, read from disk, and what was said."""
     heard = Heard()
     named = tuple(map(Path, texts or ["."]))
     made = init.begin(Asked(named, Path(out), **asked), heard)  # type: ignore[arg-type]
     assert Path(out).read_text() == made
-    return configs.load(None if out == "mtkit.toml" else out).config, heard
+    data = configs.read_toml(Path(out), out)["data"]
+    listed = {key: [data[key]] if isinstance(data[key], str) else data[key] for key in ("train", "test")}
+    return Begun(Data(**(data | listed)), configs.load(None if out == "mtkit.toml" else out).config), heard
 
 
-def pairs(path: str, config: Config, folder: str = ".") -> list[Pair]:
-    return list(locate(Path(folder) / path, config.data.source_lang, config.data.target_lang))
+def pairs(path: str, made: Begun) -> list[Pair]:
+    return list(locate(Path(path), made.data.source_lang, made.data.target_lang))
 
 
 def lines(prefix: str, codes: tuple[str, str] = ("en", "de"), some: list[Pair] = MANY) -> None:
@@ -93,8 +115,8 @@ def table(path: str, names: tuple[str, ...], some: list[Pair] = MANY) -> None:
 
 def test_text_that_is_divided_already() -> None:
     write_text(Path())
-    config, heard = begun()
-    data = config.data
+    made, heard = begun()
+    data = made.data
     assert (data.source_lang, data.target_lang) == ("en", "de")
     assert (data.train, data.dev, data.test) == (["train"], "dev", ["test"])
     assert not Path(looking.DIVIDED).exists()
@@ -107,9 +129,9 @@ def test_text_that_is_divided_already() -> None:
 
 def test_two_files_are_divided_and_nothing_is_lost() -> None:
     lines("corpus", ("de", "en"), [(b, a) for a, b in MANY])
-    config, heard = begun()
-    assert (config.data.source_lang, config.data.target_lang, config.data.dev) == ("en", "de", "")
-    train, test = pairs(config.data.train[0], config), pairs(config.data.test[0], config)
+    made, heard = begun()
+    assert (made.data.source_lang, made.data.target_lang, made.data.dev) == ("en", "de", "")
+    train, test = pairs(made.data.train[0], made), pairs(made.data.test[0], made)
     assert sorted(train + test) == sorted(MANY)
     assert len(test) == 20
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
@@ -117,14 +139,14 @@ def test_two_files_are_divided_and_nothing_is_lost() -> None:
     assert any("what to measure on: 20 pairs, held out by hash" in told for told in heard.said)
     before = {path: path.stat().st_mtime_ns for path in Path(looking.DIVIDED).iterdir()}
     again, _ = begun(force=True)
-    assert again == config
+    assert again == made
     assert {path: path.stat().st_mtime_ns for path in Path(looking.DIVIDED).iterdir()} == before  # it stood there
 
 
 def test_pairs_of_one_source_are_held_out_together() -> None:
     lines("a", some=[(source, f"{target} {n}") for source, target in MANY for n in range(3)])
-    config, _ = begun()
-    train, test = (pairs(name[0], config) for name in (config.data.train, config.data.test))
+    made, _ = begun()
+    train, test = (pairs(name[0], made) for name in (made.data.train, made.data.test))
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
     assert len(train) + len(test) == 900
     assert len(test) == 60  # of 20 sources
@@ -132,12 +154,12 @@ def test_pairs_of_one_source_are_held_out_together() -> None:
 
 def test_memories_say_their_languages_and_which_is_the_source() -> None:
     memory("m.tmx", ("en-US", "de-DE", "fr"), "de-DE")
-    config, heard = begun()
-    assert (config.data.source_lang, config.data.target_lang) == ("de", "en")  # the codes without regions
+    made, heard = begun()
+    assert (made.data.source_lang, made.data.target_lang) == ("de", "en")  # the codes without regions
     assert any("de-fr" in told and "en-fr" in told for told in heard.said)
-    config, _ = begun(source="de", target="fr", force=True)
-    assert (config.data.source_lang, config.data.target_lang) == ("de", "fr")
-    assert len(pairs(config.data.train[0], config)) == 280
+    made, _ = begun(source="de", target="fr", force=True)
+    assert (made.data.source_lang, made.data.target_lang) == ("de", "fr")
+    assert len(pairs(made.data.train[0], made)) == 280
 
 
 @pytest.mark.parametrize("names", [("de", "en"), ("id", "de", "en"), ("id", "source", "target")])
@@ -149,31 +171,31 @@ def test_columns(names: tuple[str, ...]) -> None:
         ) as caught:
             begun()
         assert caught.value.remedy == "languages"
-    config, _ = begun(source="de", target="en")
-    assert pairs(config.data.test[0], config)[0][0].startswith("der Hund")
+    made, _ = begun(source="de", target="en")
+    assert pairs(made.data.test[0], made)[0][0].startswith("der Hund")
 
 
 def test_catalogues_of_the_language_that_most_are_in() -> None:
     for name in ("one", "two"):
         catalogue(f"{name}/de.po", "de", MANY[:150])
     catalogue("one/fr.po", "fr", MANY[:90])
-    config, heard = begun()
-    assert (config.data.source_lang, config.data.target_lang) == ("en", "de")
-    assert config.data.train == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
-    assert sum(len(pairs(name, config)) for name in [*config.data.train, *config.data.test]) == 300
+    made, heard = begun()
+    assert (made.data.source_lang, made.data.target_lang) == ("en", "de")
+    assert made.data.train == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
+    assert sum(len(pairs(name, made)) for name in [*made.data.train, *made.data.test]) == 300
     assert [told for told in heard.said if "messages of catalogues" in told and "en is taken" in told]
 
 
 def test_names_and_letters_say_languages() -> None:
     Path("web.ko-en.tsv").write_text("".join(f"개는 {n}마리\tdog {n}\n" for n in range(100)))
-    config, _ = begun()
-    assert (config.data.source_lang, config.data.target_lang) == ("ko", "en")
+    made, _ = begun()
+    assert (made.data.source_lang, made.data.target_lang) == ("ko", "en")
     assert looking.by_name(Path("a/this_is_no_text.tsv")) == ("", "")
     assert looking.by_name(Path("en_US-fr/a.tsv")) == ("", "")
     assert looking.by_name(Path("fr-de/news-v7.tsv.gz")) == ("fr", "de")
     Path("web.ko-en.tsv").rename("web.tsv")
-    config, _ = begun(source="en", target="ko", force=True)
-    assert config.data.source_lang == "en"  # whoever names them is believed
+    made, _ = begun(source="en", target="ko", force=True)
+    assert made.data.source_lang == "en"  # whoever names them is believed
     with pytest.raises(DataError, match="does not say which languages"):
         begun(force=True)
     assert settling.guess("개는 고양이를 봅니다 " * 20) == "ko"
@@ -210,8 +232,8 @@ def test_roles_are_told_by_names_of_files_and_folders() -> None:
 def test_paths_start_at_the_config() -> None:
     write_text(Path("."))
     Path("conf").mkdir()
-    config, _ = begun("train", "test", out="conf/a.toml")
-    assert config.data.train == [str(Path("train").resolve())]
+    made, _ = begun("train", "test", out="conf/a.toml")
+    assert made.data.train == [str(Path("train").resolve())]
     assert begun("train", "test", out="b.toml")[0].data.train == ["train"]
 
 
@@ -269,8 +291,8 @@ def test_nothing_is_written_over() -> None:
 def test_without_text_of_its_own_the_largest_is_learnt_from() -> None:
     lines("test1", some=MANY[:50])
     lines("test2")
-    config, heard = begun()
-    assert (config.data.train, config.data.test) == (["test2"], ["test1"])
+    made, heard = begun()
+    assert (made.data.train, made.data.test) == (["test2"], ["test1"])
     assert any("what is to be learnt from: test2" in told for told in heard.said)
 
 
@@ -278,11 +300,11 @@ def test_a_text_that_cannot_be_read_is_left_out() -> None:
     lines("good")
     Path("worse.en").write_bytes(b"\xff\xfe")
     Path("worse.de").write_bytes(b"\xff\xfe")
-    config, heard = begun()
+    made, heard = begun()
     assert len(heard.warned) == 1
     assert "worse" in heard.warned[0]
     assert heard.warned[0].endswith("it is left out")
-    assert config.data.test
+    assert made.data.test
 
 
 def test_sizes_grow_and_passes_fall_with_the_text() -> None:
@@ -318,8 +340,8 @@ def test_there_are_about_twenty_validations() -> None:
 
 def test_minutes_that_were_asked_for() -> None:
     write_text(Path())
-    config, heard = begun(minutes=2.5)
-    assert config.train.max_minutes == 2.5
+    made, heard = begun(minutes=2.5)
+    assert made.config.train.max_minutes == 2.5
     assert any(
         told.startswith("training: 2.5 minutes, in which this machine, at about 5,000 target tokens")
         for told in heard.said

@@ -14,11 +14,35 @@ from pathlib import Path
 from mtkit.text import case, filters
 from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair
+from mtkit.text.reserved import plain
 
 PAIRS = 2000  # of a chunk, at most
 CHARACTERS = 1 << 21  # of a chunk, or one pair
 WORTH_IT = 1 << 23  # bytes of text on disk from which on several processes pay for their start
 USUALLY = 5  # processes at most where nobody says how many: one can read for about so many
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a text is for, among all texts that are trained on.
+
+    Attributes:
+        tag: what stands before its sources; "": nothing.
+        side: of its pairs, that by which some are held out: the same in both directions of a text.
+        measures: whether a model is validated on what is held out of it; of text that was made for training, no.
+    """
+
+    tag: str = ""
+    side: int = 0
+    measures: bool = True
+
+    def key(self, pair: Pair) -> int:
+        """By which equal pairs are found: the same pair is learnt once for each tag."""
+        return filters.key(self.tag, *pair) if self.tag else filters.key(*pair)
+
+    def held_by(self, pair: Pair) -> int:
+        """By which pairs are held out together."""
+        return filters.key(pair[self.side])
 
 
 @dataclass(frozen=True)
@@ -30,6 +54,7 @@ class Chunk:
     first: int
     """The number of its first pair, from 0."""
     pairs: list[Pair]
+    role: Role = Role()
 
     def __str__(self) -> str:
         return f"pairs {self.first + 1:,} to {self.first + len(self.pairs):,} of {self.name}"
@@ -45,7 +70,7 @@ class Treatment:
     def judged(self, pairs: Iterable[Pair]) -> Iterator[tuple[Pair, str | None]]:
         """Each pair as models see it (`fold`), and the rule that it breaks."""
         for source, target in pairs:
-            pair = fold(source), fold(target)
+            pair = plain(fold(source)), plain(fold(target))
             yield pair, self.rules.broken(*pair)
 
     def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
@@ -53,17 +78,17 @@ class Treatment:
         return list(case.copies(pair, self.case_augment))
 
 
-def cut(pairs: Iterable[Pair], name: str) -> Iterator[Chunk]:
+def cut(pairs: Iterable[Pair], name: str, role: Role = Role()) -> Iterator[Chunk]:
     """A text in chunks; the same at each reading."""
     first, some, size = 0, list[Pair](), 0
     for pair in pairs:
         some.append(pair)
         size += len(pair[0]) + len(pair[1])
         if len(some) == PAIRS or size >= CHARACTERS:
-            yield Chunk(name, first, some)
+            yield Chunk(name, first, some, role)
             first, some, size = first + len(some), [], 0
     if some:
-        yield Chunk(name, first, some)
+        yield Chunk(name, first, some, role)
 
 
 def usual_workers(files: Sequence[Path]) -> int:

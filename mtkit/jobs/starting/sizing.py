@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mtkit.jobs.starting.dividing import Counts
 from mtkit.text.languages import language, primary
 from mtkit.text.readers.reader import Pair
-from mtkit.text.tokenizer import PER_ROOT, RESERVED, SPECIAL, USUAL
+from mtkit.text.reserved import SYMBOLS
+from mtkit.text.tokenizer import PER_ROOT, SPECIAL, USUAL
 
 PER_PIECE, PER_SYLLABIC_PIECE = 3.6, 1.7  # characters
 SYLLABIC = ("ko", "am", "ti", "iu")  # which have spaces, and a character a syllable
@@ -96,7 +97,7 @@ def estimate(counts: list[Counts], languages: Pair) -> Estimate:
     pairs = sum(one.usable for one in counts)
     characters = [sum(one.characters[side] for one in counts) for side in (0, 1)]
     pieces = [some / _per_piece(code) + pairs for some, code in zip(characters, languages, strict=True)]
-    vocabulary = min(USUAL, int(PER_ROOT * math.sqrt(sum(characters))) + len(RESERVED) + SPECIAL + BYTES)
+    vocabulary = min(USUAL, int(PER_ROOT * math.sqrt(sum(characters))) + len(SYMBOLS) + SPECIAL + BYTES)
     return Estimate(pairs, (pieces[0], pieces[1]), vocabulary)
 
 
