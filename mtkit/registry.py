@@ -336,6 +336,11 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "Paulus et al. 2018",
             always=True,
         ),
+        "each_once": Choice(
+            "mtkit.search.rules.each_once:make",
+            "what stands for spans exactly once, and nested as they are",
+            always=True,
+        ),
     },
     "metric": {
         "bleu": Choice(

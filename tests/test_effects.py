@@ -74,6 +74,14 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
         [(merged(tokenizer=MODEL_FILE | {"train_lines": 9}), "beside tokenizer.model")],
         [merged(tokenizer={"train_lines": 9})],
     ),
+    "filter.dedupe": (
+        [(merged(filter={"near_duplicates": True, "dedupe": False}), "beside filter.near_duplicates")],
+        [merged(filter={"dedupe": False}), merged(filter={"near_duplicates": True, "dedupe": True})],
+    ),
+    "filter.worst": (
+        [(merged(filter={"worst": 0.1}), "without filter.score")],
+        [merged(filter={"worst": 0.2, "score": "scores"})],
+    ),
     "model.init": (
         [(merged(model={"init": "xavier"}, train={"init_from": "runs/a"}), "beside train.init_from, whose weights")],
         [merged(model={"init": "uniform"})],
@@ -120,6 +128,10 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
     "train.cut": (
         [(merged(train={"consistency": "rdrop", "cut": 0.05}), 'with train.consistency = "rdrop"')],
         [merged(train={"consistency": "simcut", "cut": 0.1})],
+    ),
+    "data.protect": (
+        [(merged(data={"protect": "[A-Z]+-[0-9]+"}), "without data.spans")],
+        [merged(data={"protect": ["[A-Z]+-[0-9]+", "x"], "spans": True}), merged(data={"protect": []})],
     ),
     "train.init_parts": (
         [(merged(train={"init_parts": ["encoder"]}), "without train.init_from")],

@@ -53,6 +53,16 @@ def command(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Add 95 % intervals; with several --hyp they are there.")
     ] = False,
+    fit_confidence: Annotated[
+        bool,
+        typer.Option(
+            "--fit-confidence",
+            help="Fit what mtkit translate --confidence tells: on dev, or --src and --ref; the bundle keeps it.",
+        ),
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", metavar="DIR", help="Of --fit-confidence: a bundle, or a run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, unrounded.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -71,6 +81,15 @@ def command(
     from mtkit.schema import Eval
 
     messages = Messages(quiet, verbose)
+    if model and not fit_confidence:
+        raise typer.BadParameter("--model has an effect with --fit-confidence only")
+    if fit_confidence:
+        if hyp or metrics or tokenize or confidence:
+            raise typer.BadParameter("--fit-confidence translates and scores by itself: leave --hyp and metrics out")
+        from mtkit.cli import fitting
+
+        fitting.run(model, src, ref, config, set_, device, threads, as_json, messages)
+        return
     given = {
         key: value
         for key, value in {"metrics": metrics and listed(metrics, "--metrics"), "tokenize": tokenize}.items()

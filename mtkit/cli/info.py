@@ -122,6 +122,8 @@ def _facts(info: "Info") -> Rows:
         ("BLEU words", info.bleu_tokenizer),
         ("native code", info.native_code.partition(", /")[0]),  # the compiler; --json has the long path, too
         ("products", info.products),
+        *([("hidden", info.spans)] if info.spans else []),
+        *([("confidence", info.confidence)] if info.confidence else []),
     ]
 
 

@@ -19,6 +19,8 @@ REMEDIES = {
     "metrics": "--metrics bleu,chrf",
     "gpus": "torchrun --nproc-per-node N, --device cpu",
     "dev": "--dev",
+    "confidence": "mtkit eval --fit-confidence",
+    "held_out": "--src FILE --ref FILE",
     "address": "--port, --host",
     "keys": "--new-key NAME makes one",
     "tag": "--tag",

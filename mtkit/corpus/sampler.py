@@ -40,8 +40,8 @@ class Sampler:
         rank: which of the processes that share an epoch this is, from 0.
         world: how many they are.
         shaped: whether lengths are rounded up first, for batches of a few shapes (`mtkit.corpus.shapes`).
-        shares: how much of what is drawn is of each part (`mtkit.corpus.mixture`); (): every pair comes once an epoch.
         augmented: what changes pairs while they are trained on; None: nothing does.
+        shares: how much of what is drawn is of each part (`mtkit.corpus.mixture`); (): every pair comes once an epoch.
     """
 
     split: Split
@@ -52,18 +52,8 @@ class Sampler:
     rank: int = 0
     world: int = 1
     shaped: bool = False
-    shares: tuple[float, ...] = ()
     augmented: Augmented | None = None
-
-    @property
-    def target_tokens(self) -> int:
-        """Of an epoch, ends included; about, where parts are drawn by shares or pairs are changed."""
-        growth = self.augmented.growth if self.augmented else 1
-        if not self.shares:
-            return round(self.split.target_pieces * growth) + len(self.split)
-        pieces = [sum(shard.target_pieces for shard in part.shards) / part.pairs for part in self.split.parts]
-        mean = sum(share * some for share, some in zip(self.shares, pieces, strict=True))
-        return round((growth * mean + 1) * len(self.split))
+    shares: tuple[float, ...] = ()
 
     def epoch(self, epoch: int, skip: int = 0) -> Iterator[Pairs]:
         """Yield the sources and targets of each batch that this process takes of an epoch.
@@ -97,6 +87,16 @@ class Sampler:
     def batches(self, epoch: int) -> int:
         """How many batches an epoch has, those of all processes together."""
         return sum(len(batches) for *_, batches in self._windows(epoch))
+
+    @property
+    def target_tokens(self) -> float:
+        """About how many target tokens an epoch has, the ends of sentence included."""
+        pieces: float = self.split.target_pieces
+        if self.shares:
+            means = [sum(shard.target_pieces for shard in part.shards) / part.pairs for part in self.split.parts]
+            mean = sum(share * some for share, some in zip(self.shares, means, strict=True))
+            pieces = mean * len(self.split)
+        return pieces * (self.augmented.growth if self.augmented else 1) + len(self.split)
 
     def _windows(self, epoch: int) -> Iterator[tuple[int, list[int], list[NDArray[np.int64]]]]:
         """What tells windows apart, the shards of each, and its batches as rows of (shard, pair)."""

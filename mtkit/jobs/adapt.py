@@ -95,10 +95,12 @@ class Adaptation:
         start = copy.deepcopy(made.model)
         parent.take_over(start, loaded, tokenizers)
         listener.say("measuring, before and after")
-        share = self._share(start, made, [pairs for _, pairs in self.texts])
+        languages = made.source_lang, made.target_lang
+        texts = [measuring.masked(made.config.spans, languages, pairs) for _, pairs in self.texts]
+        share = self._share(start, made, texts)
         model = mixing.mixed(start, made.model, share)
         before, after = Member.of(bundle.load(self.parent, device)), replace(Member.of(made), model=model)
-        languages, asked = (made.source_lang, made.target_lang), config.eval
+        asked = config.eval
         measured = []
         for name, pairs in self.texts:
             then, _ = measuring.everything(before, pairs, languages, config.decode, asked)

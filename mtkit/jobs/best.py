@@ -181,6 +181,14 @@ class Best:
             parent=self.parent,
             directions=self.validator.directions,
         )
-        tags = self.prepared.tags
-        about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts, tags)
+        about = bundle.describe(
+            self.config.model,
+            self.config.decode,
+            self.tokenizers,
+            languages,
+            longest,
+            facts,
+            self.config.data.hidden,
+            self.prepared.tags,
+        )
         bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

@@ -92,6 +92,10 @@ class Info:
     """What matrix products are formed with on this machine's processor."""
     tags: list[tuple[str, tuple[str, str]]] = field(default_factory=list)
     """What can stand before a source, with the languages that it asks for, first what does where nothing is said."""
+    spans: str = ""
+    """Of a bundle that has learnt of spans, what is hidden from it."""
+    confidence: str = ""
+    """Of a bundle with confidence, on what it was fitted and how far it can be trusted."""
 
     @property
     def parameters(self) -> int:
@@ -128,6 +132,8 @@ class Info:
             "native_code": self.native_code,
             "products": self.products,
             "tags": [{"tag": tag, "source_lang": source, "target_lang": target} for tag, (source, target) in self.tags],
+            "spans": self.spans or None,
+            "confidence": self.confidence or None,
         }
 
 
@@ -154,6 +160,8 @@ def of_bundle(path: Path) -> Info:
         native_code=str(native.status()),
         products=formed(),
         tags=[(tag.name, tag.languages) for tag in config.tags or ()],
+        spans="" if config.spans is None else ", ".join(["placeholders, tags and the like", *config.spans]),
+        confidence=str(config.confidence or ""),
     )
 
 

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.shards import SIDES, Part, Split
-from mtkit.errors import DataError
+from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.chunks import usual_workers
 from mtkit.jobs.preparing.encode import Dev, Encoded, Encoder, write_dev, write_train
-from mtkit.jobs.preparing.inputs import Corpus, find, standing
+from mtkit.jobs.preparing.inputs import Corpus, TrainingText, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
@@ -25,8 +25,10 @@ from mtkit.jobs.sharing import Processes, Share
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
+from mtkit.text.cleaning.rules import cleaning
+from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair
-from mtkit.text.reserved import plain
+from mtkit.text.reserved import SPANS, plain
 from mtkit.text.tokenizer import Tokenizer
 
 
@@ -49,7 +51,7 @@ def preprocess(
     """
     loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
-    tests = TestSets(corpus)
+    tests = TestSets(corpus, masks_of(loaded.config))
     prepared, made = standing(corpus), False
     if prepared is None:
         if corpus.earlier is None:
@@ -63,6 +65,12 @@ def preprocess(
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
+
+
+def masks_of(config: Config) -> Masks | None:
+    """How spans are hidden from a model; None: they are not."""
+    hidden = config.data.hidden
+    return None if hidden is None else Masks((config.data.source_lang, config.data.target_lang), hidden)
 
 
 def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
@@ -92,12 +100,17 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
     given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
+    masks = masks_of(config)
+    for one in given_tokenizers if masks else []:
+        if one.id_of(SPANS[0]) not in one.encode([f"a{SPANS[0]}a"])[0]:
+            raise DataError("data.spans = true needs a tokenizer that parts a tag from a word: not one of whole words")
     readers = [entry.reader for entry in text.entries] + [use.reader for use in corpus.dev]
     warnings = list(dict.fromkeys(oddity for reader in readers for oddity in reader.oddities()))
     if text.symbols:  # a tokenizer from elsewhere may have no pieces for tags
         for one in given_tokenizers[:1]:
             one.id_of(next(iter(text.symbols.values())))
     given = _given_dev(corpus, config)
+    check_rules(text, config)
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
         plan = make_plan(
@@ -106,8 +119,10 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
             sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
             scratch=Path(scratch),
             share=share,
+            near=config.filter.near_duplicates,
         )
-        tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
+        sample = [masks.pair(*pair) for pair in plan.sample] if masks else plan.sample
+        tokenizers = given_tokenizers or _tokenizers(config, sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
             (folder / name).write_bytes(one.model)
@@ -116,7 +131,7 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         sides = tokenizers[0], tokenizers[-1]
         heads = {tag: sides[0].id_of(symbol) for tag, symbol in text.symbols.items()}
-        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, heads)
+        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, heads, masks)
         train = write_train(text, plan, encoder, folder, share)
         wanted = given or _held_out(corpus, train)
         written = write_dev(wanted, encoder, folder)
@@ -136,6 +151,21 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
     manifest = _manifest(config, corpus, names, [one.part for one in train], [one.part for one in dev], folder)
     (folder / MANIFEST).write_text(files.to_json(manifest.model_dump(mode="json")), encoding="utf-8")
+
+
+def check_rules(text: TrainingText, config: Config) -> None:
+    """Refuse, before any work, cleaning rules that cannot work here or would do nothing; a preset's may be idle.
+
+    Raises:
+        ConfigError: a rule needs a package that is not installed, or knows nothing of both languages.
+    """
+    languages = dict.fromkeys(entry.tag.languages for entry in text.entries)
+    idle = [set(cleaning(text.treatment.cleaning, both).idle) for both in languages]
+    if config.filter.preset == "none" and (nowhere := set.intersection(*idle)):
+        named = ", ".join("-".join(both) for both in languages)
+        raise ConfigError(
+            f"filter.{min(nowhere)} has no effect: it knows nothing of {named} that it could check; leave it out"
+        )
 
 
 def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[Tokenizer]:

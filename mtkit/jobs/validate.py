@@ -119,7 +119,7 @@ class Validator:
 
     def _translator(self, model: Seq2Seq, way: "_Way") -> Translator:
         """The model as the commands would use it, with what may be said as the config has it, but greedy."""
-        member = Member(model, *self.tokenizers, self.longest, tags=self.tags)
+        member = Member(model, *self.tokenizers, self.longest, tags=self.tags, spans=self.config.data.hidden)
         asked = self.config.decode
         decode = Decode.model_validate(
             {"beam_size": 1, "max_ratio": asked.max_ratio, "precision": "fp32", "rules": asked.rules}
@@ -177,7 +177,8 @@ class Validator:
         rows = range(len(self.sources))
         if self.group.size > 1:  # of all lengths as many as the others
             rows = self.by_length[self.group.rank :: self.group.size]
-        request = Request(protect=False)  # placeholders and the like as the model says them, not as they are put in
+        # Placeholders and the like as the model says them, not as they are put in.
+        request = Request(protect=self.config.data.spans)
         for way in self.ways:
             wanted = frozenset(way.rows)
             own = [row for row in rows if row in wanted]

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from mtkit.schema.section import Section
+from mtkit.schema.section import Patterns, Section
 
 LONGEST_TAG = 32  # characters
 
@@ -110,6 +110,10 @@ class Data(Section):
     """Text that `mtkit eval` translates and scores; one or a list."""
     case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case (see [augment])."""
+    spans: bool = False
+    """Hide placeholders, tags, addresses and the like behind pieces of their own: so a model learns to place them."""
+    protect: Patterns = []
+    """With data.spans: regular expressions of what else is hidden; one or a list."""
 
     @field_serializer("dev", mode="wrap")
     def _dev_as_written(self, dev: list[Text], dump: SerializerFunctionWrapHandler) -> Any:
@@ -138,9 +142,16 @@ class Data(Section):
         return self
 
     def prepared(self) -> dict[str, Any]:
-        """The keys that the prepared text depends on, as plain values: not how often it is drawn, nor test sets."""
-        made = self.model_dump(exclude={"test", "mixing", "temperature"})
+        """The keys that the prepared text depends on, as plain values: not how often it is drawn, nor test sets; those
+        that came later where they are set."""
+        later = set() if self.spans else {"spans", "protect"}
+        made = self.model_dump(exclude={"test", "mixing", "temperature", *later})
         return made | {"train": [text.model_copy(update={"weight": None}).model_dump() for text in self.train]}
+
+    @property
+    def hidden(self) -> tuple[str, ...] | None:
+        """What is hidden from models beside placeholders, tags and the like; None: nothing is."""
+        return tuple(self.protect) if self.spans else None
 
     @property
     def weights(self) -> list[float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtkit import registry
-from mtkit.schema import Config, Decode
+from mtkit.schema import Config, Decode, Filter
 from mtkit.schema.section import Section, chosen
 
 Condition = Callable[[Config], str]
@@ -123,6 +123,12 @@ def _cut(config: Config) -> str:
     return f'with train.consistency = "{config.train.consistency}": leave it out, or use "simcut"'
 
 
+def _own_spans(config: Config) -> str:
+    if config.data.spans or not config.data.protect:
+        return ""
+    return "without data.spans: set that to true, or leave it out"
+
+
 def _init_parts(config: Config) -> str:
     return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
 
@@ -147,6 +153,16 @@ def _coverage_penalty(config: Config) -> str:
     return f'with attention "{name}", which covers nothing: leave it out, or use an attention'
 
 
+def _dedupe(config: Config) -> str:
+    if config.filter.dedupe or not config.filter.near_duplicates:
+        return ""
+    return "beside filter.near_duplicates, which keeps one of equal pairs, too: leave it out"
+
+
+def _worst(config: Config) -> str:
+    return "" if config.filter.score else "without filter.score: leave it out, or name files of scores"
+
+
 def _either(names: list[str]) -> str:
     return " or ".join(f'"{name}"' for name in names)
 
@@ -157,9 +173,12 @@ def _all(prefix: str, *keys: str) -> dict[str, Condition]:
 
 EFFECTS: dict[str, Condition] = {
     **_all("", "name", "seed"),
-    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment"),
+    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment", "spans"),
     "data.temperature": _temperature,
-    **_all("filter.", "max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies"),
+    "data.protect": _own_spans,
+    **_all("filter.", *Filter.model_fields),
+    "filter.dedupe": _dedupe,
+    "filter.worst": _worst,
     "tokenizer.kind": _tokenizer_kind,
     "tokenizer.vocab_size": _vocab_size,
     "tokenizer.normalization": _of_training_tokenizer,

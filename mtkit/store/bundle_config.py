@@ -4,24 +4,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from mtkit import config as configs
 from mtkit import files, reading
 from mtkit.errors import BundleError, ConfigError
+from mtkit.metrics.confidence import Estimator
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
+from mtkit.schema.section import regular
 from mtkit.store import earlier
 from mtkit.store.format import Format
-from mtkit.store.typed import FileName, Language, Pieces, parsed
+from mtkit.store.typed import Count, FileName, Language, Pieces, parsed
 from mtkit.text.reserved import TAGS
 
 BUNDLE = Format("bundle", 6, oldest=2, kinds=("trained", "exported"))
 """Versions 2 and 3 said with their number what kind they are, and noted no training; version 4 knew of no parents and
-of no precision "auto", version 5 of no tags."""
+of no precision "auto", version 5 of no spans, no confidence and no tags."""
 FILE = "config.json"
 LONGEST = 1 << 20  # pieces of a sentence
+PATTERN = 4096  # characters
 SYMBOL = rf"^({'|'.join(TAGS)})?$"
+FEATURES = 64  # of a translation
 
 
 class Record(BaseModel):
@@ -51,6 +55,48 @@ class TagFacts(Record):
         return f"<{self.name}>" if self.name else "no tag"
 
 
+Numbers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=FEATURES)]
+
+
+class ConfidenceFacts(Record):
+    """What makes a probability of the features of a translation; see `mtkit.metrics.confidence`."""
+
+    features: Annotated[tuple[Annotated[str, Field(max_length=128)], ...], Field(max_length=FEATURES)]
+    """Their names."""
+    means: Numbers
+    scales: Numbers
+    weights: Numbers
+    bias: Annotated[float, Field(allow_inf_nan=False)]
+    lines: Count
+    """That it was fitted on."""
+    least: Annotated[float, Field(ge=0, le=100)]
+    """From which chrF on one was good."""
+    good: Annotated[float, Field(ge=0, le=1)]
+    """The share of them that was."""
+    error: Annotated[float, Field(ge=0, le=1)]
+    """Expected calibration error, of lines that were left out."""
+    worst: Annotated[float, Field(ge=0, le=1)]
+    """Area under the curve of the worst tenth, of the same."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "ConfidenceFacts":
+        counts = {len(self.features), len(self.means), len(self.scales), len(self.weights)}
+        if len(counts) > 1 or 0.0 in self.scales:
+            raise ValueError("as many means, scales above 0 and weights as features")
+        return self
+
+    def __str__(self) -> str:
+        return (
+            f"of {self.lines:,} lines {100 * self.good:.1f} % are good (chrF {self.least:g} or more); calibration "
+            f"error {self.error:.3f}, worst tenth {self.worst:.3f}"
+        )
+
+    @property
+    def estimator(self) -> Estimator:
+        """What it is made by."""
+        return Estimator(self.means, self.scales, self.weights, self.bias)
+
+
 class BundleConfig(Record):
     """All of a bundle that is not tensors or pieces."""
 
@@ -74,6 +120,10 @@ class BundleConfig(Record):
     """All that it was trained to be told, first what it takes where nothing is said; None: nothing."""
     training: TrainingFacts | None = None
     """None: nothing is known of it."""
+    spans: tuple[Annotated[str, Field(max_length=PATTERN), AfterValidator(regular)], ...] | None = None
+    """Regular expressions of what was hidden in training, beside placeholders, tags and the like; None: nothing was."""
+    confidence: ConfidenceFacts | None = None
+    """None: nobody has fitted it."""
 
     @model_validator(mode="after")
     def _agree(self) -> "BundleConfig":

@@ -138,6 +138,8 @@ class PartReport(Record):
     dropped: Counts
     """Rule -> pairs that broke it."""
     dropped_samples: Samples
+    repaired: Counts | None = None
+    """By what repaired them: pairs; None: nothing was to repair."""
     duplicates: int
     """Pairs that stood before, in this part or another."""
     lengths: Lengths
@@ -157,6 +159,9 @@ class Report(Record):
     """Whether dev was taken from train."""
     dropped: Counts
     dropped_samples: Samples
+    repaired: Counts | None = None
+    repaired_samples: Samples | None = None
+    """A side before and after."""
     share_dropped: float
     duplicates: int
     crlf_lines: Counts

@@ -128,8 +128,8 @@ class Tokenizer:
         """
         if symbol not in self._reserved:
             raise DataError(
-                f"{self._name} reserves no pieces for spans and tags; expected a tokenizer that mtkit has trained: leave "
-                "tokenizer.model out"
+                f"{self._name} reserves no pieces for spans and tags; expected a tokenizer that mtkit has trained: "
+                "leave tokenizer.model out"
             )
         return self._reserved[symbol]
 

@@ -4,11 +4,27 @@ from dataclasses import replace
 
 from mtkit.search.search import Hypothesis
 from mtkit.text import fold, languages
+from mtkit.text.masked import Masked
 from mtkit.translator import alignment, copying, unknown
+from mtkit.translator.edits import carried, moved
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Candidate, Request
 from mtkit.translator.spelled import Spelled
+
+
+def restored(candidate: Candidate, mask: Masked, part: str, percent_first: bool) -> Candidate:
+    """A translation with spans in place of what stands for them.
+
+    Args:
+        part: what was masked.
+        percent_first: of the translation, see `mtkit.text.spans.find`.
+    """
+    text, moves = mask.restored(candidate.text, part, percent_first)
+    links = candidate.alignment
+    if links is not None:
+        links = sorted(carried(links, moved(mask.text, part, mask.moves), moved(candidate.text, text, moves)))
+    return replace(candidate, text=text, alignment=links)
 
 
 def candidate(

@@ -31,13 +31,13 @@ class Steered(Segmenter):
     """
 
     def __init__(self, segmenter: Segmenter, memory: Memory, least: float, ensemble: Ensemble) -> None:
-        super().__init__(segmenter.members, segmenter.percent_first, segmenter.tag)
+        super().__init__(segmenter.members, segmenter.languages, segmenter.tag)
         self._memory, self._least = memory, least
         self._examples = Examples(segmenter, ensemble)
 
-    def jobs(self, lines: Sequence[Line], protect: bool = True) -> dict[int, Job]:
+    def jobs(self, lines: Sequence[Line], protect: bool = True, own: Sequence[str] = ()) -> dict[int, Job]:
         """See `Segmenter.jobs`."""
-        jobs = super().jobs(lines, protect)
+        jobs = super().jobs(lines, protect, own)
         found = {
             (number, place): similar
             for number, job in jobs.items()

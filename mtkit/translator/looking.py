@@ -16,7 +16,6 @@ from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.tree import BESIDE, Fate
 from mtkit.search.tree import Node as Numbered
 from mtkit.search.watch import Tree, watch
-from mtkit.text import spans
 from mtkit.text.characters import completed
 from mtkit.translator import telling
 from mtkit.translator.member import Member
@@ -147,13 +146,14 @@ def look(translator: Translator, one: Line | Pair) -> Look:
     (member,), align, decode = translator.members, translator.attends, translator.decode
     if translator.asked.precision == "auto":  # nothing is seen that only rounding makes
         decode = decode.model_copy(update={"precision": "fp32"})
-    tag = telling.chosen([member], translator.tag)
-    segmenter = Segmenter([member], spans.percent_first(translator.source_lang), tag)
+    languages = translator.source_lang, translator.target_lang
+    segmenter = Segmenter([member], languages, telling.chosen([member], translator.tag))
     if isinstance(one, Pair):
         (made,), jobs = translator.forced([one], decode, align), segmenter.forced([one])
         decode = decode.model_copy(update={"beam_size": 1})
     else:
-        (made,), jobs = translator.window([one], decode, Request(align=align)), segmenter.jobs([one])
+        (made,) = translator.window([one], decode, Request(align=align))
+        jobs = segmenter.jobs([one], own=decode.protect)
     notes = list(made.warnings)
     if not align:
         notes.append("this model has no attention: how it moves with the source is seen by its gradients alone")

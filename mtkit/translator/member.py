@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from mtkit.metrics.confidence import Estimator
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.search.shortlist import Shortlist
 from mtkit.store.bundle import Bundle
-from mtkit.store.bundle_config import TagFacts
+from mtkit.store.bundle_config import ConfidenceFacts, TagFacts
 from mtkit.text.tokenizer import Tokenizer
+from mtkit.translator.sure import FEATURES
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,9 @@ class Member:
         max_pieces: of the longest sentence that it was trained on.
         tags: what it was trained to be told before a source, first what it takes where nothing is said; (): nothing.
         name: what messages call it.
+        spans: regular expressions of what was hidden from it in training, beside placeholders, tags and the like; None:
+            it was trained on text as it is.
+        estimator: of confidence; None: nobody has fitted one.
     """
 
     model: Seq2Seq
@@ -26,6 +31,8 @@ class Member:
     max_pieces: int
     shortlist: Shortlist | None = None
     name: str = "the model"
+    spans: tuple[str, ...] | None = None
+    estimator: Estimator | None = None
     tags: tuple[TagFacts, ...] = ()
 
     @cached_property
@@ -43,5 +50,12 @@ class Member:
             bundle.max_pieces,
             bundle.shortlist,
             str(bundle.folder),
+            bundle.config.spans,
+            _estimator(bundle.config.confidence),
             bundle.config.tags or (),
         )
+
+
+def _estimator(facts: ConfidenceFacts | None) -> Estimator | None:
+    """None: of other features, which another mtkit knows, nothing can be made here."""
+    return facts.estimator if facts and facts.features == FEATURES else None

@@ -66,6 +66,8 @@ class Remembering(Translator):
         made = super().window(asked, decode, request)
         for line, target in zip(lines, targets, strict=True):
             told = next(made) if target is None else remembered(line.text, target)
+            if target is not None and request and request.confidence:
+                told = replace(told, confidence=1.0)
             yield replace(told, warnings=[*warnings, *told.warnings]) if warnings else told
             warnings = []
         yield from made  # to its end, where what was wrong with it is said

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,38 +48,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@dataclass(frozen=True)
-class Data:
-    """What a file says of text."""
-
-    source_lang: str
-    target_lang: str
-    train: list[str]
-    dev: str
-    test: list[str]
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What was written."""
-
-    data: Data
-    config: Config
-
-
-def begun(*texts: str, out: str = "mtkit.toml", **asked: object) -> tuple[Begun, Heard]:
+def begun(*texts: str, out: str = "mtkit.toml", **asked: object) -> tuple[Config, Heard]:
     """The config that is written, read from disk, and what was said."""
     heard = Heard()
     named = tuple(map(Path, texts or ["."]))
     made = init.begin(Asked(named, Path(out), **asked), heard)  # type: ignore[arg-type]
     assert Path(out).read_text() == made
-    data = configs.read_toml(Path(out), out)["data"]
-    listed = {key: [data[key]] if isinstance(data[key], str) else data[key] for key in ("train", "test")}
-    return Begun(Data(**(data | listed)), configs.load(None if out == "mtkit.toml" else out).config), heard
+    return configs.load(None if out == "mtkit.toml" else out).config, heard
 
 
-def pairs(path: str, made: Begun) -> list[Pair]:
-    return list(locate(Path(path), made.data.source_lang, made.data.target_lang))
+def pairs(path: str, config: Config, folder: str = ".") -> list[Pair]:
+    return list(locate(Path(folder) / path, config.data.source_lang, config.data.target_lang))
 
 
 def lines(prefix: str, codes: tuple[str, str] = ("en", "de"), some: list[Pair] = MANY) -> None:
@@ -115,10 +93,14 @@ def table(path: str, names: tuple[str, ...], some: list[Pair] = MANY) -> None:
 
 def test_text_that_is_divided_already() -> None:
     write_text(Path())
-    made, heard = begun()
-    data = made.data
+    config, heard = begun()
+    data = config.data
     assert (data.source_lang, data.target_lang) == ("en", "de")
-    assert (data.train, data.dev, data.test) == (["train"], "dev", ["test"])
+    assert [[text.path for text in some] for some in (data.train, data.dev, data.test)] == [
+        ["train"],
+        ["dev"],
+        ["test"],
+    ]
     assert not Path(looking.DIVIDED).exists()
     assert "train: train, 600 pairs" in heard.said
     assert any(
@@ -129,9 +111,9 @@ def test_text_that_is_divided_already() -> None:
 
 def test_two_files_are_divided_and_nothing_is_lost() -> None:
     lines("corpus", ("de", "en"), [(b, a) for a, b in MANY])
-    made, heard = begun()
-    assert (made.data.source_lang, made.data.target_lang, made.data.dev) == ("en", "de", "")
-    train, test = pairs(made.data.train[0], made), pairs(made.data.test[0], made)
+    config, heard = begun()
+    assert (config.data.source_lang, config.data.target_lang, config.data.dev) == ("en", "de", [])
+    train, test = pairs(config.data.train[0].path, config), pairs(config.data.test[0].path, config)
     assert sorted(train + test) == sorted(MANY)
     assert len(test) == 20
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
@@ -139,14 +121,14 @@ def test_two_files_are_divided_and_nothing_is_lost() -> None:
     assert any("what to measure on: 20 pairs, held out by hash" in told for told in heard.said)
     before = {path: path.stat().st_mtime_ns for path in Path(looking.DIVIDED).iterdir()}
     again, _ = begun(force=True)
-    assert again == made
+    assert again == config
     assert {path: path.stat().st_mtime_ns for path in Path(looking.DIVIDED).iterdir()} == before  # it stood there
 
 
 def test_pairs_of_one_source_are_held_out_together() -> None:
     lines("a", some=[(source, f"{target} {n}") for source, target in MANY for n in range(3)])
-    made, _ = begun()
-    train, test = (pairs(name[0], made) for name in (made.data.train, made.data.test))
+    config, _ = begun()
+    train, test = (pairs(some[0].path, config) for some in (config.data.train, config.data.test))
     assert {source for source, _ in train}.isdisjoint(source for source, _ in test)
     assert len(train) + len(test) == 900
     assert len(test) == 60  # of 20 sources
@@ -154,12 +136,12 @@ def test_pairs_of_one_source_are_held_out_together() -> None:
 
 def test_memories_say_their_languages_and_which_is_the_source() -> None:
     memory("m.tmx", ("en-US", "de-DE", "fr"), "de-DE")
-    made, heard = begun()
-    assert (made.data.source_lang, made.data.target_lang) == ("de", "en")  # the codes without regions
+    config, heard = begun()
+    assert (config.data.source_lang, config.data.target_lang) == ("de", "en")  # the codes without regions
     assert any("de-fr" in told and "en-fr" in told for told in heard.said)
-    made, _ = begun(source="de", target="fr", force=True)
-    assert (made.data.source_lang, made.data.target_lang) == ("de", "fr")
-    assert len(pairs(made.data.train[0], made)) == 280
+    config, _ = begun(source="de", target="fr", force=True)
+    assert (config.data.source_lang, config.data.target_lang) == ("de", "fr")
+    assert len(pairs(config.data.train[0].path, config)) == 280
 
 
 @pytest.mark.parametrize("names", [("de", "en"), ("id", "de", "en"), ("id", "source", "target")])
@@ -171,31 +153,31 @@ def test_columns(names: tuple[str, ...]) -> None:
         ) as caught:
             begun()
         assert caught.value.remedy == "languages"
-    made, _ = begun(source="de", target="en")
-    assert pairs(made.data.test[0], made)[0][0].startswith("der Hund")
+    config, _ = begun(source="de", target="en")
+    assert pairs(config.data.test[0].path, config)[0][0].startswith("der Hund")
 
 
 def test_catalogues_of_the_language_that_most_are_in() -> None:
     for name in ("one", "two"):
         catalogue(f"{name}/de.po", "de", MANY[:150])
     catalogue("one/fr.po", "fr", MANY[:90])
-    made, heard = begun()
-    assert (made.data.source_lang, made.data.target_lang) == ("en", "de")
-    assert made.data.train == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
-    assert sum(len(pairs(name, made)) for name in [*made.data.train, *made.data.test]) == 300
+    config, heard = begun()
+    assert (config.data.source_lang, config.data.target_lang) == ("en", "de")
+    assert [text.path for text in config.data.train] == [f"{looking.DIVIDED}/train-de", f"{looking.DIVIDED}/train-de-2"]
+    assert sum(len(pairs(text.path, config)) for text in (*config.data.train, *config.data.test)) == 300
     assert [told for told in heard.said if "messages of catalogues" in told and "en is taken" in told]
 
 
 def test_names_and_letters_say_languages() -> None:
     Path("web.ko-en.tsv").write_text("".join(f"개는 {n}마리\tdog {n}\n" for n in range(100)))
-    made, _ = begun()
-    assert (made.data.source_lang, made.data.target_lang) == ("ko", "en")
+    config, _ = begun()
+    assert (config.data.source_lang, config.data.target_lang) == ("ko", "en")
     assert looking.by_name(Path("a/this_is_no_text.tsv")) == ("", "")
     assert looking.by_name(Path("en_US-fr/a.tsv")) == ("", "")
     assert looking.by_name(Path("fr-de/news-v7.tsv.gz")) == ("fr", "de")
     Path("web.ko-en.tsv").rename("web.tsv")
-    made, _ = begun(source="en", target="ko", force=True)
-    assert made.data.source_lang == "en"  # whoever names them is believed
+    config, _ = begun(source="en", target="ko", force=True)
+    assert config.data.source_lang == "en"  # whoever names them is believed
     with pytest.raises(DataError, match="does not say which languages"):
         begun(force=True)
     assert settling.guess("개는 고양이를 봅니다 " * 20) == "ko"
@@ -232,9 +214,9 @@ def test_roles_are_told_by_names_of_files_and_folders() -> None:
 def test_paths_start_at_the_config() -> None:
     write_text(Path("."))
     Path("conf").mkdir()
-    made, _ = begun("train", "test", out="conf/a.toml")
-    assert made.data.train == [str(Path("train").resolve())]
-    assert begun("train", "test", out="b.toml")[0].data.train == ["train"]
+    config, _ = begun("train", "test", out="conf/a.toml")
+    assert [text.path for text in config.data.train] == [str(Path("train").resolve())]
+    assert [text.path for text in begun("train", "test", out="b.toml")[0].data.train] == ["train"]
 
 
 def refused(message: str, *texts: str, **asked: object) -> MtkitError:
@@ -291,8 +273,8 @@ def test_nothing_is_written_over() -> None:
 def test_without_text_of_its_own_the_largest_is_learnt_from() -> None:
     lines("test1", some=MANY[:50])
     lines("test2")
-    made, heard = begun()
-    assert (made.data.train, made.data.test) == (["test2"], ["test1"])
+    config, heard = begun()
+    assert [text.path for text in (*config.data.train, *config.data.test)] == ["test2", "test1"]
     assert any("what is to be learnt from: test2" in told for told in heard.said)
 
 
@@ -300,11 +282,11 @@ def test_a_text_that_cannot_be_read_is_left_out() -> None:
     lines("good")
     Path("worse.en").write_bytes(b"\xff\xfe")
     Path("worse.de").write_bytes(b"\xff\xfe")
-    made, heard = begun()
+    config, heard = begun()
     assert len(heard.warned) == 1
     assert "worse" in heard.warned[0]
     assert heard.warned[0].endswith("it is left out")
-    assert made.data.test
+    assert config.data.test
 
 
 def test_sizes_grow_and_passes_fall_with_the_text() -> None:
@@ -340,8 +322,8 @@ def test_there_are_about_twenty_validations() -> None:
 
 def test_minutes_that_were_asked_for() -> None:
     write_text(Path())
-    made, heard = begun(minutes=2.5)
-    assert made.config.train.max_minutes == 2.5
+    config, heard = begun(minutes=2.5)
+    assert config.train.max_minutes == 2.5
     assert any(
         told.startswith("training: 2.5 minutes, in which this machine, at about 5,000 target tokens")
         for told in heard.said

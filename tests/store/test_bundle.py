@@ -102,7 +102,7 @@ def test_facts_do_not_hang_on_the_card(now: Path) -> None:
 
 def test_what_is_written_is_read(now: Path, tmp_path: Path) -> None:
     table = json.loads((now / "config.json").read_text())
-    assert (table["kind"], table["format_version"]) == ("trained", 6)
+    assert (table["kind"], table["format_version"]) == ("trained", bundle_config.BUNDLE.version)
     assert "shortlist" not in table
     loaded = bundle.load(now, torch.device("cpu"))
     assert loaded.config == bundle_config.read(DATA / "format2")

@@ -81,7 +81,7 @@ def test_what_goes_to_a_process_that_is_begun_anew_does_the_same_there() -> None
     judge, encoder = Judge(treatment, hold_out=True), Encoder((tokenizer,) * 2, treatment, PieceRules(9, 3.0), True)
     judged = judge(chunk)
     assert pickle.loads(pickle.dumps(judge))(chunk) == judged
-    marked = Marked(chunk, (bytes(len(judged.keys)), bytes(len(judged.copies))))
+    marked = Marked(chunk, judged.kept, (bytes(len(judged.keys)), bytes(len(judged.copies))))
     one, other = encoder(marked), pickle.loads(pickle.dumps(encoder))(marked)
     assert (one.source, one.target) == (other.source, other.target)
     assert len(one.source.lengths) >= 3

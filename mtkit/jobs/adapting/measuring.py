@@ -10,6 +10,7 @@ from mtkit.metrics.metric import LOSS, Score, Texts, scores
 from mtkit.model.seq2seq import Seq2Seq
 from mtkit.ops.products import linear
 from mtkit.schema import Decode, Eval
+from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.train.loss import batch_loss
@@ -39,6 +40,14 @@ def loss(
             summed, tokens = batch_loss(model, batch)
             total, count = total + float(summed), count + tokens
     return total / count
+
+
+def masked(spans: Sequence[str] | None, languages: Pair, pairs: Sequence[Pair]) -> Sequence[Pair]:
+    """Pairs as models see them that have learnt of spans; `spans`: see `Member`."""
+    if spans is None:
+        return pairs
+    masks = Masks(languages, spans)
+    return [masks.pair(*pair) for pair in pairs]
 
 
 def losses(
@@ -88,7 +97,8 @@ def translated(member: Member, pairs: Sequence[Pair], languages: Pair, decode: D
     settings = {"beam_size": 1, "max_ratio": decode.max_ratio, "rules": decode.rules, "precision": "fp32"}
     greedy = Decode.model_validate(settings)
     sources, references = (list(side) for side in zip(*pairs, strict=True))
-    made = Translator([member], greedy, languages).translations(sources, request=Request(protect=False))
+    request = Request(protect=member.spans is not None)
+    made = Translator([member], greedy, languages).translations(sources, request=request)
     tokenize, _ = tokenizer_for(asked.tokenize, languages[1])
     return scores(METRICS, Texts([one.text for one in made], [references], sources, tokenize))
 
@@ -99,6 +109,12 @@ def everything(
     """Loss and scores by name, and how the scores were made."""
     tokenizers = (member.source_tokenizer, member.target_tokenizer)
     found = translated(member, pairs, languages, decode, asked)
-    lost = loss(member.model, tokenizers, pairs, member.max_pieces, telling.first(member))
+    lost = loss(
+        member.model,
+        tokenizers,
+        masked(member.spans, languages, pairs),
+        member.max_pieces,
+        telling.first(member),
+    )
     told = {LOSS: lost} | {one.name: one.score for one in found}
     return told, {one.name: one.signature for one in found}

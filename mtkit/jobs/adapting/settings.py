@@ -57,8 +57,14 @@ def table(
             "target_lang": found.target_lang,
             "train": [{"path": f"{folder}/{part}", "tag": tag} for part in text.train],
             "dev": f"{folder}/{DEV}",
+            **({} if found.config.spans is None else {"spans": True, "protect": list(found.config.spans)}),
         },
-        "filter": before.filter.model_dump() | {"dedupe": text.times == 1},
+        "filter": before.filter.model_dump()
+        | {
+            "dedupe": text.times == 1,
+            "near_duplicates": before.filter.near_duplicates and text.times == 1,
+            "score": [],  # of other text
+        },
         "model": {key: getattr(found.config.model, key) for key in ("dropout", "word_dropout", "variational")},
         "train": {key: getattr(first.train, key) for key in KEPT}
         | {

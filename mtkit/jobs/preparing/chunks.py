@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtkit.text import case, filters
+from mtkit.text.cleaning.rules import Settings, cleaning
 from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair
 from mtkit.text.reserved import plain
@@ -40,6 +41,11 @@ class Role:
         """By which equal pairs are found: the same pair is learnt once for each tag."""
         return filters.key(self.tag, *pair) if self.tag else filters.key(*pair)
 
+    @property
+    def apart(self) -> int:
+        """What keeps keys of nearly equal pairs with another tag from being the same."""
+        return filters.key(self.tag) if self.tag else 0
+
     def held_by(self, pair: Pair) -> int:
         """By which pairs are held out together."""
         return filters.key(pair[self.side])
@@ -55,6 +61,9 @@ class Chunk:
     """The number of its first pair, from 0."""
     pairs: list[Pair]
     role: Role = Role()
+    languages: Pair = ("", "")
+    worst: bytes = b""
+    """A flag a pair: 1 where a model finds it too unlikely; empty: none was asked."""
 
     def __str__(self) -> str:
         return f"pairs {self.first + 1:,} to {self.first + len(self.pairs):,} of {self.name}"
@@ -66,29 +75,44 @@ class Treatment:
 
     rules: filters.TextRules
     case_augment: float
+    cleaning: Settings = ()
+    """Of the rules in `text.cleaning` those that are on."""
 
-    def judged(self, pairs: Iterable[Pair]) -> Iterator[tuple[Pair, str | None]]:
-        """Each pair as models see it (`fold`), and the rule that it breaks."""
-        for source, target in pairs:
-            pair = plain(fold(source)), plain(fold(target))
-            yield pair, self.rules.broken(*pair)
+    def read(self, raw: Pair) -> Pair:
+        """A pair as models see it: repaired, where that is wanted, and folded (`fold`)."""
+        source, target = cleaning(self.cleaning).repaired(*raw)[0] if self.cleaning else raw
+        return plain(fold(source)), plain(fold(target))
+
+    def judged(self, chunk: Chunk) -> Iterator[tuple[Pair, str | None, list[str]]]:
+        """Each pair as models see it, the rule that it breaks, and what has repaired it."""
+        if not self.cleaning and not chunk.worst:
+            for source, target in chunk.pairs:
+                pair = plain(fold(source)), plain(fold(target))
+                yield pair, self.rules.broken(*pair), []
+            return
+        rules = cleaning(self.cleaning, chunk.languages)
+        for number, raw in enumerate(chunk.pairs):
+            pair, names, damaged = rules.repaired(*raw)
+            pair = plain(fold(pair[0])), plain(fold(pair[1]))
+            rule = self.rules.broken(*pair) or damaged or rules.broken(*pair)
+            yield pair, rule or ("score" if chunk.worst and chunk.worst[number] else None), names
 
     def copies(self, pair: Pair) -> list[tuple[str, Pair]]:
         """The copies of a training pair in other cases, each with the name of its case."""
         return list(case.copies(pair, self.case_augment))
 
 
-def cut(pairs: Iterable[Pair], name: str, role: Role = Role()) -> Iterator[Chunk]:
+def cut(pairs: Iterable[Pair], name: str, role: Role = Role(), languages: Pair = ("", "")) -> Iterator[Chunk]:
     """A text in chunks; the same at each reading."""
     first, some, size = 0, list[Pair](), 0
     for pair in pairs:
         some.append(pair)
         size += len(pair[0]) + len(pair[1])
         if len(some) == PAIRS or size >= CHARACTERS:
-            yield Chunk(name, first, some, role)
+            yield Chunk(name, first, some, role, languages)
             first, some, size = first + len(some), [], 0
     if some:
-        yield Chunk(name, first, some, role)
+        yield Chunk(name, first, some, role, languages)
 
 
 def usual_workers(files: Sequence[Path]) -> int:

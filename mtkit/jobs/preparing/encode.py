@@ -1,5 +1,6 @@
 """The second reading of the training text: ids of train and dev, and the counts of both."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,16 +9,17 @@ from mtkit.corpus.shards import Part, Row, ShardWriter
 from mtkit.errors import DataError
 from mtkit.jobs.preparing.chunks import PAIRS, Chunk, Role, Treatment
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
-from mtkit.jobs.preparing.plan import Plan, Reading
+from mtkit.jobs.preparing.plan import EQUAL, NEAR, Plan, Reading
 from mtkit.jobs.sharing import ALONE, Share
 from mtkit.schema import Tag
 from mtkit.text import case, filters
+from mtkit.text.masked import Masks
 from mtkit.text.quality import Lengths
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
 Repeated = tuple[bytes, bytes]
-"""Flags of the kept pairs of a chunk, and of their copies: whether each stood before."""
+"""Flags of the kept pairs of a chunk, and of their copies: whether each stood before (`Plan.repeated`)."""
 Copies = list[tuple[str, Pair]]
 """Of a pair, each with the name of its case; if it goes, so do they."""
 
@@ -27,6 +29,8 @@ class Marked:
     """A chunk, and what the first reading has found out about it."""
 
     chunk: Chunk
+    kept: bytes
+    """A flag a pair: 1 where it breaks no rule on text."""
     repeated: Repeated
 
     def __str__(self) -> str:
@@ -81,6 +85,7 @@ class Encoder:
         dedupe: whether a pair that stood before goes.
         held_out: keys of the sources whose pairs make dev.
         heads: of a text with a tag, the id that each of its sources begins with.
+        masks: how spans are hidden; None: they are not.
     """
 
     tokenizers: tuple[Tokenizer, Tokenizer]
@@ -89,6 +94,7 @@ class Encoder:
     dedupe: bool
     held_out: frozenset[int] = frozenset()
     heads: Mapping[str, int] = field(default_factory=dict)
+    masks: Masks | None = None
 
     def __call__(self, marked: Marked) -> Written:
         """The ids of what is kept.
@@ -126,13 +132,13 @@ class Encoder:
         role = marked.chunk.role
         repeated, copy_repeated = map(iter, marked.repeated)
         try:
-            for pair, rule in self.treatment.judged(marked.chunk.pairs):
-                if rule:
-                    continue  # counted in the first reading
-                again = next(repeated)
+            for raw in itertools.compress(marked.chunk.pairs, marked.kept):
+                pair, again = self.treatment.read(raw), next(repeated)
                 copies = [(name, copy, next(copy_repeated)) for name, copy in self.treatment.copies(pair)]
-                if again and self.dedupe:
+                if again & EQUAL and self.dedupe:
                     tally.dropped.add("dedupe", *pair)
+                elif again & NEAR:
+                    tally.dropped.add("near_duplicates", *pair)
                 elif self.held_out and role.held_by(pair) in self.held_out:
                     tally.held_out.append(pair)
                 else:
@@ -170,6 +176,8 @@ class Encoder:
     def ids(self, pairs: list[Pair]) -> tuple[list[list[int]], list[list[int]]]:
         """The ids of both sides of some pairs."""
         source, target = self.tokenizers
+        if self.masks:
+            pairs = [self.masks.pair(*pair) for pair in pairs]
         return source.encode([left for left, _ in pairs]), target.encode([right for _, right in pairs])
 
     def count(self, tally: Tally, pair: Pair, ids: tuple[list[int], list[int]]) -> None:
@@ -239,16 +247,19 @@ class _Flags:
     """What of the flags on disk belongs to which chunk."""
 
     def __init__(self, plan: Plan) -> None:
-        self._flags, self._kept, self._copies = plan.repeated, 0, plan.kept
+        self._standing, self._flags = plan.standing, plan.repeated
+        self._pairs, self._kept, self._copies = 0, 0, plan.kept
 
     def marked(self, entry: Entry, reading: Reading) -> Iterator[Marked]:
         """The chunks of an entry with theirs."""
         counts = iter(reading.chunks)
         for chunk in entry.chunks():
-            kept, copies = next(counts, None), next(counts, None)
-            if kept is None or copies is None:
+            pairs, kept, copies = next(counts, None), next(counts, None), next(counts, None)
+            if kept is None or copies is None or pairs != len(chunk.pairs):
                 raise _changed(chunk.name)
-            yield Marked(chunk, (self._next(self._kept, kept), self._next(self._copies, copies)))
+            standing = self._standing[self._pairs : self._pairs + pairs].tobytes()
+            yield Marked(chunk, standing, (self._next(self._kept, kept), self._next(self._copies, copies)))
+            self._pairs += pairs
             self._kept += kept
             self._copies += copies
         if next(counts, None) is not None:

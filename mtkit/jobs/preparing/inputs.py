@@ -34,6 +34,8 @@ class Entry:
     """The reserved piece of the tag; "": none stands before its sources."""
     measures: bool
     """Whether a model is validated on what is held out of it."""
+    scores: Path | None = None
+    """What a model says of its pairs."""
 
     @property
     def role(self) -> Role:
@@ -42,7 +44,7 @@ class Entry:
 
     def chunks(self) -> Iterator[Chunk]:
         """Read it."""
-        return cut(self.reader, self.entry, self.role)
+        return cut(self.reader, self.entry, self.role, self.tag.languages)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class TrainingText:
 
     entries: tuple[Entry, ...]
     treatment: Treatment
+    worst: float = 0.0
+    """Share of the pairs that go for their scores."""
 
     @property
     def files(self) -> list[Path]:
@@ -106,24 +110,29 @@ def find(loaded: Loaded) -> Corpus:
     for path in models:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
-    hashes = _hashes([path for part in [*train, *(use.reader for use in dev)] for path in part.files] + models)
+    scores = [loaded.path(name) for name in config.filter.score] if config.filter.worst else []
+    for path in scores:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; filter.score expects what mtkit score --scores writes")
+    given = [path for part in [*train, *(use.reader for use in dev)] for path in part.files]
+    hashes = _hashes(given + models + scores)
     test_hashes = _hashes([path for use in test for path in use.reader.files])
     sums = [value for _, value in hashes]
-    settings = [data.prepared(), config.filter.model_dump(), config.tokenizer.prepared()]
+    settings = [data.prepared(), config.filter.prepared(), config.tokenizer.prepared()]
     versions: dict[str, Any] = {"fold": fold.VERSION, "prepared": PREPARED}
     identity = digest(settings, sums, versions | ({"tags": symbols} if symbols else {}))
     root, prefix = loaded.folder / "prepared", "-".join(data.own)
     earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
     paths = [text.path for text in data.train]
+    likelihoods: Sequence[Path | None] = scores or [None] * len(train)
     entries = [
-        Entry(name, text.path, reader, tag := data.tag(text), symbols.get(tag.name, ""), tag in data.directions)
-        for name, text, reader in zip(texts.names(paths), data.train, train, strict=True)
+        Entry(name, text.path, reader, tag := data.tag(text), symbols.get(tag.name, ""), tag in data.directions, likely)
+        for name, text, reader, likely in zip(texts.names(paths), data.train, train, likelihoods, strict=True)
     ]
+    rules = filters.TextRules(config.filter.max_chars, config.filter.drop_copies)
+    treatment = Treatment(rules, data.case_augment, tuple(config.filter.cleaning().items()))
     return Corpus(
-        TrainingText(
-            tuple(entries),
-            Treatment(filters.TextRules(config.filter.max_chars, config.filter.drop_copies), data.case_augment),
-        ),
+        TrainingText(tuple(entries), treatment, config.filter.worst),
         tuple(dev),
         tuple(test),
         tuple(data.directions),

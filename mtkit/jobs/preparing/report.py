@@ -35,6 +35,7 @@ def make_report(
         for reading, duplicates, one in zip(plan.readings, plan.duplicates, train, strict=True)
     ]
     dropped = sum((_dropped(*both) for both in zip(plan.readings, train, strict=True)), filters.Drops())
+    repaired = sum((reading.repaired for reading in plan.readings), filters.Drops({}, {}))
     if empty := next((one.part.name for one in dev if not one.part.pairs), ""):
         raise DataError(f"no pair of {empty} is left after filter.max_pieces; set data.dev to other text")
     if not sum(part.pairs for part in parts):
@@ -53,6 +54,8 @@ def make_report(
         held_out=not corpus.dev,
         dropped=dropped.counts,
         dropped_samples=_samples(dropped),
+        repaired=repaired.counts or None,
+        repaired_samples=_samples(repaired) or None,
         share_dropped=dropped.total / read,
         duplicates=sum(plan.duplicates),
         crlf_lines={
@@ -114,6 +117,7 @@ def _part(reading: Reading, duplicates: int, one: Encoded, augmented: bool) -> p
         held_out=len(one.tally.held_out),
         dropped=dropped.counts,
         dropped_samples=_samples(dropped),
+        repaired=reading.repaired.counts or None,
         duplicates=duplicates,
         lengths=prepared.Lengths.model_validate(one.tally.lengths.summary()),
         case_copies=_copies([one]) if augmented else None,
