@@ -156,8 +156,10 @@ class Augmented:
             names = [name for bit, name in enumerate(self.names) if which >> bit & 1]
             lists = [[_listed(sources[place])], [_listed(targets[place])]]
             if JOIN in names:
-                lists[0].append(_listed(shards[number].source[row + 1]))
-                lists[1].append(_listed(shards[number].target[row + 1]))
+                following = _lists(shards[number], row + 1, 1)
+                if any(map(self._numbered, (0, 1), lists)) and any(map(self._numbered, (0, 1), following)):
+                    continue
+                lists = [own + more for own, more in zip(lists, following, strict=True)]
             wanted.append(_Wanted(place, number, names, int(drawn[number].seeds[row]), lists))
         for one, pair in zip(wanted, self._made(wanted), strict=True):
             if pair is not None:
@@ -194,6 +196,10 @@ class Augmented:
             if tokenizer.unknown is not None and any(tokenizer.unknown in some for some in (ids, *before)):
                 return None
         return made
+
+    def _numbered(self, side: int, lists: list[list[int]]) -> bool:
+        """Whether there are pieces in a line that stand for something else, and are numbered along it."""
+        return any(not self._reserved[side].isdisjoint(_cut(ids, self._reserved[side])[1]) for ids in lists)
 
     def _joins(self, shard: Shard) -> NDArray[np.bool_]:
         """Which pairs may be joined with the next one."""

@@ -133,7 +133,7 @@ def _divided(
     train, dev, test = by_role["train"], by_role["dev"], by_role["test"]
     if len(dev) > 1:
         notes.append(f"which text to watch progress with: {dev[0].entry}, the largest of {len(dev)}")
-    listener.say("reading " + _listed([text.entry.name for text in train]))
+    listener.say("reading " + _listed([str(text.entry) for text in train]))
     counted = dividing.count(train, languages)
     held = dividing.held_out(counted)
     measured = dividing.count([*dev[:1], *test], languages).counts
@@ -151,7 +151,7 @@ def _divided(
         found = replace(found, train=left, test={f"{DIVIDED}/test": pairs["test"]})
         notes.append(
             f"what to measure on: {pairs['test']:,} pairs, held out by hash of the source; all others of "
-            f"{_listed([text.entry.name for text in train])} are in {DIVIDED}, too"
+            f"{_listed([str(text.entry) for text in train])} are in {DIVIDED}, too"
         )
     return found, sizing.estimate(counted.counts, languages)
 
@@ -180,7 +180,7 @@ def _written(asked: Asked, languages: Pair, found: Found, text: Estimate, notes:
     model = config.model
     widths = f"embeddings of {model.embed_dim}, states of {model.hidden_dim}"
     listener.say(f"model: {widths}, about {config.tokenizer.vocab_size or text.vocabulary:,} pieces")
-    listener.say(f"training: {minutes:g} minutes, {_told(text, minutes, tokens, device.type)}")
+    listener.say(f"training: {_minutes(minutes)}, {_told(text, minutes, tokens, device.type)}")
     return made
 
 
@@ -226,11 +226,11 @@ def _head(config: Config, text: Estimate, minutes: float, pace: float, device: s
         f"{pair}, by mtkit init. All of it may be changed; mtkit info lists all keys there are.",
         "",
         "  mtkit preprocess    reads the text, and says what of it is no good",
-        f"  mtkit train         about {minutes:g} minutes; Ctrl-C stops it, and the same command goes on",
+        f"  mtkit train         about {_minutes(minutes)}; Ctrl-C stops it, and the same command goes on",
         "  mtkit eval          scores, on test",
         "  mtkit translate     lines from stdin",
         "",
-        f"{minutes:g} minutes: {_told(text, minutes, pace, device)}",
+        f"{_minutes(minutes)}, {_told(text, minutes, pace, device)}",
     ]
     if notes:
         head += ["", "Not known, and taken for granted:", *(f"- {note}" for note in notes)]
@@ -242,7 +242,11 @@ def _told(text: Estimate, minutes: float, pace: float, device: str) -> str:
     here = "this GPU" if device == "cuda" else "this machine"
     wish = f"; {text.passes:.3g} would be worth it" if passes < 0.7 * text.passes else ""
     pace_ = f"at about {_round(pace)} target tokens a second"
-    return f"in which {here}, {pace_}, reads the text about {passes:.2g} times{wish}"
+    return f"in which {here}, {pace_}, reads the text about {_round(passes)} times{wish}"
+
+
+def _minutes(number: float) -> str:
+    return f"{number:g} minute" + "s" * (number != 1)
 
 
 def _round(number: float) -> str:

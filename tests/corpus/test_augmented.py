@@ -152,6 +152,13 @@ def test_what_says_how_to_translate_stays_before_a_line(tmp_path: Path) -> None:
     assert changed > 25
 
 
+def test_lines_with_numbered_pieces_are_not_joined(tmp_path: Path) -> None:
+    split = write(tmp_path, [f"see <mtkit:0> and the {word}." for word in WORDS * 8] + ["the cat."] * 20)
+    pairs = everything(Sampler(split, 2000, 1, augmented=augmented(split, {"join": 1.0})))
+    assert sum(source.count("<mtkit:0>") == 2 for source, _ in pairs) == 0
+    assert sum(source.count(".") == 2 for source, _ in pairs) == 20  # one of them has such a piece
+
+
 def test_a_change_that_cannot_be_spelled_is_not_made(tmp_path: Path) -> None:
     tokenizer = make("char", byte_fallback=False)
     split = write(tmp_path, LINES[:100], tokenizer=tokenizer)

@@ -18,8 +18,8 @@ from mtkit.text.readers.reader import Pair, locate
 
 LOOKED = 300  # pairs whose words are looked at
 ENOUGH = 100  # letters at least, to tell a language
-SURE = 0.9  # share of what a text may be in
-UNLIKELY = 0.01
+WORDS = 4096  # characters of them that are looked at
+SURE, UNLIKELY = 0.5, 0.01  # chances: of a hundred languages, so the next one is far behind
 ALONE = ("ko", "ja", "el", "he", "hy", "ka", "th", "ta", "te", "kn", "ml", "gu", "si", "km", "lo", "my", "zh")
 """Languages that are known by their letters, since few others are written in these; Japanese before Chinese."""
 PO = (".po", ".mo")
@@ -201,4 +201,4 @@ def _ranked(line: str) -> list[tuple[str, float]]:
     """Languages with the chance that a text is in them, likeliest first; []: nobody can tell."""
     if sum(map(str.isalpha, line)) < ENOUGH or (identifier := _identifier()) is None:
         return []
-    return [(code, float(share)) for code, share in identifier.rank(line)]
+    return [(code, float(share)) for code, share in identifier.rank(line[:WORDS])]
