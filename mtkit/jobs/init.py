@@ -9,11 +9,11 @@ from mtkit import config as configs
 from mtkit import files
 from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
-from mtkit.jobs.texts import names
 from mtkit.jobs.starting import dividing, looking, settling, sizing, written
 from mtkit.jobs.starting.looking import DIVIDED, Looked, Text
 from mtkit.jobs.starting.sizing import Estimate
 from mtkit.jobs.starting.written import Line
+from mtkit.jobs.texts import names
 from mtkit.schema import Config
 from mtkit.text import compression
 from mtkit.text.languages import in_name

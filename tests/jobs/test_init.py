@@ -96,7 +96,11 @@ def test_text_that_is_divided_already() -> None:
     config, heard = begun()
     data = config.data
     assert (data.source_lang, data.target_lang) == ("en", "de")
-    assert [[text.path for text in some] for some in (data.train, data.dev, data.test)] == [["train"], ["dev"], ["test"]]
+    assert [[text.path for text in some] for some in (data.train, data.dev, data.test)] == [
+        ["train"],
+        ["dev"],
+        ["test"],
+    ]
     assert not Path(looking.DIVIDED).exists()
     assert "train: train, 600 pairs" in heard.said
     assert any(

@@ -127,9 +127,7 @@ def find(loaded: Loaded) -> Corpus:
     likelihoods: Sequence[Path | None] = scores or [None] * len(train)
     entries = [
         Entry(name, text.path, reader, tag := data.tag(text), symbols.get(tag.name, ""), tag in data.directions, likely)
-        for name, text, reader, likely in zip(
-            texts.names(paths), data.train, train, likelihoods, strict=True
-        )
+        for name, text, reader, likely in zip(texts.names(paths), data.train, train, likelihoods, strict=True)
     ]
     rules = filters.TextRules(config.filter.max_chars, config.filter.drop_copies)
     treatment = Treatment(rules, data.case_augment, tuple(config.filter.cleaning().items()))
