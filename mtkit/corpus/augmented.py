@@ -52,6 +52,7 @@ class Augmented:
 
     Args:
         shares: change -> share; "upper" and "title" exclude each other.
+        changes: of each shard those for its languages.
         tokenizers: of source and target.
         max_pieces: of a side; a pair that a change would make longer stays as it is.
     """
@@ -60,7 +61,7 @@ class Augmented:
         self,
         split: Split,
         shares: Mapping[str, float],
-        changes: Changes,
+        changes: Sequence[Changes],
         tokenizers: tuple[Tokenizer, Tokenizer],
         seed: int,
         max_pieces: int,
@@ -124,7 +125,8 @@ class Augmented:
         some = self._samples
         if name == JOIN:
             shard = self.split.open(self._sampled[0])
-            some = [_Wanted(0, [], 0, _lists(shard, int(row), 2)) for row in np.flatnonzero(self._joins(shard))[:1]]
+            rows = np.flatnonzero(self._joins(shard))[:1].tolist()
+            some = [_Wanted(0, self._sampled[0], [], 0, _lists(shard, row, 2)) for row in rows]
         for one in some:
             (made,) = self._made([replace(one, names=[name])])
             if made is not None and list(made) != [ids[0] for ids in one.lists]:
@@ -156,7 +158,7 @@ class Augmented:
             if JOIN in names:
                 lists[0].append(_listed(shards[number].source[row + 1]))
                 lists[1].append(_listed(shards[number].target[row + 1]))
-            wanted.append(_Wanted(place, names, int(drawn[number].seeds[row]), lists))
+            wanted.append(_Wanted(place, number, names, int(drawn[number].seeds[row]), lists))
         for one, pair in zip(wanted, self._made(wanted), strict=True):
             if pair is not None:
                 sources[one.place], targets[one.place] = pair
@@ -177,7 +179,7 @@ class Augmented:
             both = [(next(texts[0]), next(texts[1])) for _ in range(count)]
             begun = [(next(heads[0]), next(heads[1])) for _ in range(count)]
             before.append(begun[0])
-            pairs.append(self.changes(both, one.names, Draws(one.seed)))
+            pairs.append(self.changes[one.shard](both, one.names, Draws(one.seed)))
         made = [tokenizer.encode([pair[side] for pair in pairs]) for side, tokenizer in enumerate(self.tokenizers)]
         return [
             self._whole(one, (head[0] + source, head[1] + target))
@@ -215,7 +217,7 @@ class Augmented:
         for number in numbers:
             shard = self.split.open(number)
             for row in range(0, len(shard), -(-len(shard) * len(numbers) // SAMPLE)):
-                wanted.append(_Wanted(0, [], len(wanted), _lists(shard, row, 1)))
+                wanted.append(_Wanted(0, number, [], len(wanted), _lists(shard, row, 1)))
         return wanted
 
     @cached_property
@@ -253,10 +255,11 @@ def decoded(tokenizer: Tokenizer, lists: list[list[int]]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A pair that is to be changed: its place in the batch, the changes, its draws, and the ids of each side, those of
-    the next pair behind them where they are joined."""
+    """A pair that is to be changed: its place in the batch, its shard, the changes, its draws, and the ids of each side
+    (two of each where the next pair is joined)."""
 
     place: int
+    shard: int
     names: list[str]
     seed: int
     lists: list[list[list[int]]]

@@ -13,7 +13,8 @@ def of(config: Config, split: Split, tokenizers: tuple[Tokenizer, Tokenizer]) ->
     """What changes the pairs of a split as [augment] says; None: nothing does."""
     if not config.augment.any:
         return None
-    changes = Changes((config.data.source_lang, config.data.target_lang))
+    own = Changes((config.data.source_lang, config.data.target_lang))
+    changes = [own for _ in split.shards]
     shares = config.augment.model_dump()
     return Augmented(split, shares, changes, tokenizers, config.seed, config.filter.max_pieces)
 

@@ -94,8 +94,8 @@ class Calls(ABC):
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
             n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence, tag: see `Request`; a
-                list of n_best may be shorter, since its texts differ. `protect` may be a regular expression, or several, of
-                what else is to come out as it went in.
+                list of n_best may be shorter, since its texts differ. `protect` may be a regular expression, or
+                several, of what else is to come out as it went in.
             settings: of [decode], for this call.
 
         Returns:

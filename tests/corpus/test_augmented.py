@@ -31,7 +31,8 @@ def write(
 def augmented(
     split: Split, shares: dict[str, float] = SHARES, seed: int = 1, most: int = 200, tokenizer: Tokenizer = TOKENIZER
 ) -> Augmented:
-    return Augmented(split, shares, Changes(("en", "en")), (tokenizer, tokenizer), seed, most)
+    changes = [Changes(("en", "en")) for _ in split.shards]
+    return Augmented(split, shares, changes, (tokenizer, tokenizer), seed, most)
 
 
 def texts(sampler: Sampler, epoch: int = 0, skip: int = 0) -> list[list[tuple[str, str]]]:

@@ -21,6 +21,7 @@ from tests.system.test_preprocess import train_text
 from tests.system.toy import failed, mtkit, ran
 
 ALL = ('filter.preset="web"', "filter.language=0")
+QUICK = "from mtkit.text.cleaning import language; language.available = lambda: False"  # half a second to read
 ODD = [
     ("one &amp; two", "eins &amp; zwei"),
     ("five f\u00c3\u00bcnf", "f\u00c3\u00bcnf"),
@@ -102,6 +103,17 @@ def test_processes_change_nothing(dirty: Path, tmp_path: Path, monkeypatch: pyte
     assert looked(dirty, *sets, workers=3) == facts
 
 
+def test_scores_are_a_rule_by_themselves(folder: Path) -> None:
+    """The worst tenth of 600 goes, whatever else is off."""
+    lines = (folder / "train.de").read_text(encoding="utf-8").split("\n")[:-1]
+    said = "".join(f"{number}\t{line}\n" for number, line in enumerate(lines))
+    (folder / "scores").write_text(said, encoding="utf-8")
+    loaded = load(str(folder / "mtkit.toml"), ["filter.score=scores"])
+    report = preprocess(loaded, Messages(quiet=True), share=Processes(1))[0].report()
+    assert report.dropped["score"] == 60
+    assert report.dropped_samples["score"][0][1] == lines[0]
+
+
 def test_the_page_counts_what_the_report_counts(dirty: Path) -> None:
     sets = (*ALL, "filter.max_pieces=12")
     prepared = made(dirty, *sets)
@@ -128,7 +140,7 @@ def test_rules_that_are_off_are_tried(dirty: Path) -> None:
 
 def test_a_dry_run_writes_a_page_and_nothing_else(dirty: Path) -> None:
     before = sorted(path.name for path in dirty.iterdir())
-    done = mtkit(dirty, "preprocess", "--dry-run", "-s", "filter.numbers=true", "-o", "page.html")
+    done = mtkit(dirty, "preprocess", "--dry-run", "-s", "filter.numbers=true", "-o", "page.html", before=QUICK)
     assert ran(done) == ""
     assert sorted([*before, "page.html"]) == sorted(path.name for path in dirty.iterdir())
     assert "608 pairs read; dropped: numbers 1" in done.stderr
@@ -140,7 +152,7 @@ def test_a_dry_run_writes_a_page_and_nothing_else(dirty: Path) -> None:
     done = mtkit(dirty, "preprocess", "-o", "page.html")
     assert done.returncode == 2
     assert "--output is of the page that --audit and --dry-run write" in done.stderr
-    done = mtkit(dirty, "preprocess", "--audit")
+    done = mtkit(dirty, "preprocess", "--audit", before=QUICK)
     ran(done)
     assert "max_pieces" in (dirty / "audit.html").read_text(encoding="utf-8")
 

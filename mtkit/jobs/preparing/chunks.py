@@ -85,7 +85,7 @@ class Treatment:
 
     def judged(self, chunk: Chunk) -> Iterator[tuple[Pair, str | None, list[str]]]:
         """Each pair as models see it, the rule that it breaks, and what has repaired it."""
-        if not self.cleaning:
+        if not self.cleaning and not chunk.worst:
             for source, target in chunk.pairs:
                 pair = plain(fold(source)), plain(fold(target))
                 yield pair, self.rules.broken(*pair), []
