@@ -50,11 +50,14 @@ ship: setup  ## train the bundle NAME that comes with mtkit, in 8 minutes on a G
 test: setup  ## the tests, in a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m 'not slow and not faults and not browser and not system'
 
-# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names. Where an optional package cannot be had,
-# its tests are skipped, and say so.
+# The browser is Debian's chromium (apt-get install chromium), or what CHROMIUM names; PostgreSQL is Debian's, too. Where an
+# optional package cannot be had, its tests are skipped, and say so. Argos Translate without its dependencies: they are another
+# torch, for what finds sentences, and a package of ours does without.
 .venv/extras: .venv/ready
-	-$(BIN)/pip install --quiet --editable '.[ctranslate2,ray,tensorboard]'
-	-$(BIN)/pip install --quiet deep-translator deepl libretranslatepy
+	-$(BIN)/pip install --quiet --editable '.[ctranslate2,postgresql,ray,tensorboard]'
+	-$(BIN)/pip install --quiet axe-playwright-python deep-translator deepl libretranslatepy schemathesis
+	-$(BIN)/pip install --quiet --no-deps argostranslate
+	-npm install --silent --no-audit --no-fund --prefix .venv/npm translate
 	@touch $@
 
 system: .venv/extras  ## tests of what needs more than Python and its usual packages: pages in a browser, networks, extras

@@ -84,7 +84,7 @@ def judged(text: Sequence[Damaged], treatment: Treatment, languages: Pair) -> li
     """The rule that each pair breaks, those on what comes twice among them; "": none. "repaired": it was put right."""
     found, seen = [], set[int]()
     for one in text:
-        ((pair, rule, names),) = treatment.judged(Chunk("", 0, [one.pair], languages))
+        ((pair, rule, names),) = treatment.judged(Chunk("", 0, [one.pair], languages=languages))
         if rule is None:
             keys = {key(*pair): "dedupe", near_key(*pair): "near_duplicates"}
             rule = next((name for value, name in keys.items() if value in seen), None)
@@ -122,7 +122,7 @@ def speed(pairs: Sequence[Pair], languages: Pair, treatment: Treatment, workers:
     with Processes(workers)(Judge(treatment, False, near=bool(treatment.cleaning))) as each:
         for _ in range(rounds):
             start = time.perf_counter()
-            for _ in each(cut(pairs, "text", languages)):
+            for _ in each(cut(pairs, "text", languages=languages)):
                 pass
             taken.append(time.perf_counter() - start)
     return len(pairs) / sorted(taken)[rounds // 2]

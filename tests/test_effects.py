@@ -15,6 +15,7 @@ from mtkit.schema.kinds import ByName
 from tests.test_schema import merged
 
 TRANSFORMER = {"name": "transformer"}
+WORDS: dict[str, object] = {"kind": "word", "byte_fallback": False}
 MODEL_FILE: dict[str, object] = {"model": "a.model"}
 
 
@@ -38,10 +39,21 @@ def test_every_key_is_classified() -> None:
 
 # A config in which the key changes nothing, its default given or not, and one in which it does.
 CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] = {
+    "data.temperature": (
+        [(merged(data={"temperature": 5.0}), 'with data.mixing = "auto"')],
+        [merged(data={"train": ["a", "b"], "temperature": 2.0, "mixing": "temperature"})],
+    ),
     "tokenizer.kind": (
         [(merged(tokenizer=MODEL_FILE | {"kind": "unigram"}), "beside tokenizer.model")],
         [merged(tokenizer={"kind": "bpe"}), merged(tokenizer=MODEL_FILE | {"kind": "bpe", "sample": 0.5})],
     ),
+    **{
+        f"augment.{key}": (
+            [(merged(tokenizer=WORDS, augment={key: 0.1}), 'with tokenizer.kind = "word"')],
+            [merged(augment={key: 0.1}), merged(augment={key: 0.0}, tokenizer=WORDS)],
+        )
+        for key in ("typos", "spaces", "upper", "title", "emoji", "urls", "placeholders")
+    },
     "tokenizer.vocab_size": (
         [
             (merged(tokenizer=MODEL_FILE | {"vocab_size": 500}), "beside tokenizer.model"),

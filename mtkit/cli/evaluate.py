@@ -142,6 +142,8 @@ def command(
             print("\n".join(_compared(results)))
     elif as_json:
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))
+    elif any(result.direction for result in results):
+        print("\n".join(_directions(results)))
     else:
         for result in results:
             if len(results) > 1:
@@ -155,6 +157,28 @@ def command(
         # The scores are the answer, and all there; but whoever goes on with the files must learn that there are none.
         sys.stdout.flush()
         raise DataError(f"{'; '.join(problems[:2])}; the scores are right, but they and the translations are not kept")
+
+
+def _directions(results: list["Result"]) -> Iterator[str]:
+    """A table: a test set in a direction a line, a metric a column; then how each was computed."""
+    from mtkit.metrics.metric import shown as shown_metric
+
+    metrics = [shown_metric(score.name) for score in results[0].scores]
+    rows = [["", "", *metrics]]
+    for result in results:
+        known = [result.confidence.get(score.name) for score in result.scores]
+        within = [f" ± {one.half_width:.2f}" if one else "" for one in known]
+        scores = [f"{score.score:.2f}{more}" for score, more in zip(result.scores, within, strict=True)]
+        rows.append([printable(result.name), " to ".join(result.direction or ()), *scores])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        words = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        yield "  ".join(words + numbers).rstrip()
+    yield ""
+    for number, metric in enumerate(metrics):
+        signatures = dict.fromkeys(result.scores[number].signature for result in results)
+        yield f"{metric}  {' / '.join(signatures)}"
 
 
 def _compared(results: list["Result"]) -> Iterator[str]:

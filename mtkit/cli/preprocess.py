@@ -162,7 +162,7 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "pairs", "side", "words", "pieces", "a word", "median", "95 %", "longest", "bytes"):
         table.add_column(name, justify="left" if name in ("", "side") else "right", no_wrap=True)
-    for row in _rows(report, prepared.manifest.languages):
+    for row in _rows(report, prepared):
         table.add_row(*row)
     legend = "lengths in pieces; a word: pieces a word; bytes: share of pieces that are single bytes"
     terminal.print(legend, style="dim")
@@ -192,13 +192,16 @@ def show(prepared: "Prepared", verbose: bool = False) -> None:
     say(f"wrote {shown(prepared.folder)}")
 
 
-def _rows(report: "Report", languages: tuple[str, str]) -> Iterator[list[str]]:
+def _rows(report: "Report", prepared: "Prepared") -> Iterator[list[str]]:
     """Two rows a split, and two a part of train."""
+    own = prepared.manifest.languages
+    of = {part.name: part.languages or own for part in prepared.manifest.splits["train"]}
+    whole = own if {*of.values()} == {own} else ("source", "target")
     for split, lengths in report.splits.items():
-        yield from _row(split, lengths, languages)
+        yield from _row(split, lengths, whole)
         if split == "train" and len(report.parts) > 1:
             for part in report.parts:
-                yield from _row(f"  {part.name}", part.lengths, languages)
+                yield from _row(f"  {part.name}", part.lengths, of[part.name])
 
 
 def _row(name: str, lengths: "Lengths", languages: tuple[str, str]) -> Iterator[list[str]]:

@@ -5,6 +5,8 @@ from mtkit.errors import MtkitError
 REMEDIES = {
     "fresh": "--fresh keeps the old run beside",
     "model": "--model",
+    "force": "--force writes over it",
+    "languages": "--from LANG --to LANG",
     "files": "--hyp FILE --ref FILE",
     "references": "--ref FILE",
     "beam": "--beam-size, --n-best",
@@ -21,6 +23,7 @@ REMEDIES = {
     "held_out": "--src FILE --ref FILE",
     "address": "--port, --host",
     "keys": "--new-key NAME makes one",
+    "tag": "--tag",
     "suggestions": "mtkit serve --suggestions FILE",
     "ray": "ray start --head, --ray HOST:PORT",
 }

@@ -55,9 +55,39 @@ def command(
     remember: Annotated[
         bool, typer.Option("--remember", help="What was suggested for a line is said from then on.")
     ] = False,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--memory",
+            metavar="[EN-DE=]TEXT",
+            help="Parallel text, as of mtkit translate: its sources are answered with its targets, and steer search "
+            "for lines that are like them; where several models are served, say which; repeatable.",
+        ),
+    ] = None,
+    fuzzy: Annotated[
+        float | None,
+        typer.Option(
+            "--fuzzy",
+            min=0,
+            max=1,
+            metavar="LIKENESS",
+            help="Of --memory: how like a line what steers it must be at least; 1: only what is the same counts. "
+            "Default: 0.3.",
+        ),
+    ] = None,
+    glossary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--glossary",
+            metavar="[EN-DE=]FILE",
+            help="Terms that are rendered so, whoever asks; as of mtkit translate; repeatable.",
+        ),
+    ] = None,
     glossaries: Annotated[
         Path | None,
-        typer.Option("--glossaries", metavar="FOLDER", help="Where clients' terms are kept; default: until the end."),
+        typer.Option(
+            "--glossaries", metavar="FOLDER", help="Where terms that clients send are kept; default: until the end."
+        ),
     ] = None,
     origin: Annotated[
         list[str] | None, typer.Option("--origin", metavar="URL", help="Whose pages may ask, too; *: any; repeatable.")
@@ -77,6 +107,8 @@ def command(
         raise typer.BadParameter("--require-key needs --keys FILE: nobody could translate")
     if remember and suggestions is None:
         raise typer.BadParameter("--remember needs --suggestions: there is nothing to remember")
+    if fuzzy is not None and not memory:
+        raise typer.BadParameter("--fuzzy has an effect with --memory only")
     try:
         from mtkit.server.run import Serving, serve
     except ImportError as error:
@@ -110,6 +142,9 @@ def command(
             queue=queue,
             suggestions=suggestions,
             remembers=remember,
+            memories=tuple(memory or []),
+            terms=tuple(glossary or []),
+            fuzzy=fuzzy,
             glossaries=glossaries,
             origins=tuple(origin or ()),
             has_page=page,

@@ -19,6 +19,7 @@ from mtkit.cli.options import (
     ModelsOption,
     QuietOption,
     SetOption,
+    TagOption,
     ThreadsOption,
     VerboseOption,
     WorkersOption,
@@ -47,6 +48,7 @@ def command(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
+    tag: TagOption = None,
     flags: Flags = NONE_GIVEN,
     n_best: Annotated[
         int,
@@ -193,7 +195,7 @@ def command(
         check_output(place, None if whole else file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
-    translator = load_translator(model, config, set_, *here, messages, flags)
+    translator = load_translator(model, config, set_, *here, messages, flags, tag)
     remembered = None
     if memory:
         from mtkit.text.memory import Memory

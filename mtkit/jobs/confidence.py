@@ -12,11 +12,12 @@ from mtkit.errors import DataError
 from mtkit.jobs.evaluate import Unwatched, Watcher
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
+from mtkit.jobs.texts import used
 from mtkit.metrics.confidence import Estimator, fit, trust
 from mtkit.schema import Decode
 from mtkit.store import bundle, bundle_config
 from mtkit.store.bundle_config import ConfidenceFacts
-from mtkit.text.readers.reader import Pair, locate
+from mtkit.text.readers.reader import Pair
 from mtkit.translator import sure
 from mtkit.translator.request import Request
 from mtkit.translator.translator import Translator
@@ -28,19 +29,23 @@ _NEUTRAL = Estimator((0.0,) * _COUNT, (1.0,) * _COUNT, (0.0,) * _COUNT, 0.0)
 
 
 def dev_of(loaded: Loaded) -> list[Pair]:
-    """The text that a run is validated on.
+    """The text that a run is validated on, in the direction that a model takes where nothing is said.
 
     Raises:
         DataError: it is gone.
     """
     data = loaded.config.data
     if data.dev:
-        return list(locate(loaded.path(data.dev), data.source_lang, data.target_lang))
+        return [pair for use in used(loaded, data.dev) if use.tag == data.tags[0] for pair in use.reader]
     prepared = usable(find(resolved(loaded)))
     if prepared is None:
         raise DataError("the text that was held out of data.train is not there any more: name other text", "held_out")
-    sources, targets = prepared.dev_text()
-    return list(zip(sources, targets, strict=True))
+    lines, pairs, begin = list(zip(*prepared.dev_text(), strict=True)), list[Pair](), 0
+    for part in prepared.split("dev").parts:
+        if part.languages in (None, data.own):
+            pairs += lines[begin : begin + part.pairs]
+        begin += part.pairs
+    return pairs
 
 
 def fit_confidence(

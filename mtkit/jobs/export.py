@@ -1,8 +1,11 @@
-"""The job of exporting: a smaller bundle that says the same, or nearly, and faster; or a folder for CTranslate2."""
+"""The job of exporting: a smaller bundle that says the same, or nearly, and faster; or what others read: a folder for
+CTranslate2, or a package for Argos Translate."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -10,7 +13,7 @@ from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus import lexicon
 from mtkit.errors import BundleError, ConfigError, DataError, MtkitError
-from mtkit.jobs.exporting import card, specification, vocabulary_map
+from mtkit.jobs.exporting import argos, card, specification, vocabulary_map
 from mtkit.jobs.exporting.expressible import obstacles
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.inputs import find, usable
@@ -47,7 +50,7 @@ def export(model: Path, out: Path, *, precision: str, corpus: Prepared | None) -
         ConfigError: the corpus has another tokenizer than the model.
     """
     loaded = bundle.load(model, torch.device("cpu"))
-    _check(loaded.folder, loaded.config.kind, model, out)
+    _check(loaded.folder, loaded.config.kind, model, out, is_exported(out) or _is_for_ctranslate2(out))
     shortlist = None if corpus is None else _shortlist(loaded, corpus)
     text = bundle_config.card(loaded.folder)
     bundle.export(out, loaded, precision, shortlist, text + _note(precision, shortlist))
@@ -65,23 +68,12 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
         BundleError: as `export`, or the model is one that CTranslate2 cannot run; says why.
         ConfigError: as `export`, or the package ctranslate2 is not installed.
     """
-    folder = bundle.locate(model)
-    planned = bundle_config.read(folder)
-    _check(folder, planned.kind, model, out)
-    hides = ["it has learnt of spans (data.spans), each of which a search must say once"]
-    if found := obstacles(planned.model) + hides * (planned.spans is not None):
-        raise BundleError(
-            f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
-        )
-    specification.package()
-    loaded = bundle.load(model, torch.device("cpu"))
+    loaded = _runnable(model, out, is_exported(out) or _is_for_ctranslate2(out))
     shortlist = None if corpus is None else _shortlist(loaded, corpus)
     made = specification.specification(loaded)
-    made.validate()
-    made.optimize(TYPES[precision])
     config, tokenizers = loaded.config, (loaded.source_tokenizer, loaded.target_tokenizer)
     with files.publish(out) as path:
-        made.save(str(path))
+        _save(made, precision, path)
         for name, tokenizer in zip(config.tokenizers, tokenizers, strict=False):
             (path / name).write_bytes(tokenizer.model)
         if shortlist is not None:
@@ -91,6 +83,27 @@ def export_to_ctranslate2(model: Path, out: Path, *, precision: str, corpus: Pre
         (path / "README.md").write_text(text, encoding="utf-8")
         (path / OURS).write_text(files.to_json(CTRANSLATE2.head()), encoding="utf-8")
     return Exported(_size(loaded.folder), _size(out))
+
+
+def export_to_argos(model: Path, out: Path, *, precision: str) -> Exported:
+    """Write a Transformer as a package that Argos Translate and LibreTranslate install.
+
+    Args:
+        out: the file; it ends in .argosmodel.
+        precision: of its weights.
+
+    Raises:
+        BundleError: as `export_to_ctranslate2`, or the file is to be called otherwise.
+        ConfigError: the package ctranslate2 is not installed.
+    """
+    argos.check_name(out)
+    loaded = _runnable(model, out, argos.is_ours(out))
+    made = specification.specification(loaded)
+    text = bundle_config.card(loaded.folder) + _note(precision, None)
+    with tempfile.TemporaryDirectory() as folder:
+        _save(made, precision, Path(folder))
+        argos.write(out, Path(folder), loaded.config, loaded.source_tokenizer, text)
+    return Exported(_size(loaded.folder), out.stat().st_size)
 
 
 def prepared_of(loaded: Loaded) -> Prepared:
@@ -105,13 +118,36 @@ def prepared_of(loaded: Loaded) -> Prepared:
     return found
 
 
-def _check(folder: Path, kind: str, model: Path, out: Path) -> None:
+def _runnable(model: Path, out: Path, ours: bool) -> bundle.Bundle:
+    """A model that CTranslate2 can run; nothing is loaded, or imported, of one that it cannot.
+
+    Args:
+        ours: what stands at `out` is an export that may be replaced.
+    """
+    folder = bundle.locate(model)
+    planned = bundle_config.read(folder)
+    _check(folder, planned.kind, model, out, ours)
+    hides = ["it has learnt of spans (data.spans), each of which a search must say once"]
+    if found := obstacles(planned.model) + hides * (planned.spans is not None):
+        raise BundleError(
+            f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
+        )
+    specification.package()
+    return bundle.load(model, torch.device("cpu"))
+
+
+def _save(made: Any, precision: str, folder: Path) -> None:
+    made.validate()
+    made.optimize(TYPES[precision])
+    made.save(str(folder))
+
+
+def _check(folder: Path, kind: str, model: Path, out: Path, ours: bool) -> None:
     """Refuse to export what was exported, and to write over anything but an export."""
     if kind == "exported":
         raise BundleError(f"{folder} was exported before: export from the bundle that training wrote")
     if os.path.realpath(out) in map(os.path.realpath, (folder, model)):
         raise BundleError(f"{out} is the model itself: name another folder to export to")
-    ours = is_exported(out) or _is_for_ctranslate2(out)
     if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} is no exported bundle: it would be lost; name a new folder, or remove it")
 

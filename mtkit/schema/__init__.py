@@ -9,14 +9,15 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
+from mtkit.schema.augment import Augment
 from mtkit.schema.cleaning import Filter
+from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
 from mtkit.schema.section import (
     Count,
     Dropped,
     Parts,
     Paths,
-    Patterns,
     Positive,
     Section,
     Share,
@@ -37,8 +38,10 @@ from mtkit.schema.sides import (
 
 __all__ = [
     "Attention",
+    "Augment",
     "Config",
     "Convolution",
+    "Corpus",
     "Data",
     "Decode",
     "Eval",
@@ -48,41 +51,14 @@ __all__ = [
     "RecurrentEncoder",
     "Section",
     "Side",
+    "Tag",
+    "Text",
     "Tokenizer",
     "Train",
     "TransformerDecoder",
     "TransformerEncoder",
     "chosen",
 ]
-
-
-class Data(Section):
-    source_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the source: the ending of its files."""
-    target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the target: the ending of its files, and the tokenizer of the scorer."""
-    train: Annotated[Paths, Field(min_length=1)]
-    """Prefixes (PREFIX.LANG) or files that a reader takes (.tsv, .tmx, ...), plain, .gz, .xz or .zst; one or a list."""
-    dev: str = ""
-    """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
-    test: Paths = []
-    """Text that `mtkit eval` translates and scores; one or a list."""
-    case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
-    spans: bool = False
-    """Hide placeholders, tags, addresses and the like behind pieces of their own: so a model learns to place them."""
-    protect: Patterns = []
-    """With data.spans: regular expressions of what else is hidden; one or a list."""
-
-    @property
-    def hidden(self) -> tuple[str, ...] | None:
-        """What is hidden from models beside placeholders, tags and the like; None: nothing is."""
-        return tuple(self.protect) if self.spans else None
-
-    def prepared(self) -> dict[str, Any]:
-        """The keys that the prepared text depends on, as plain values; those that came later where they are set."""
-        later = set() if self.spans else {"spans", "protect"}
-        return self.model_dump(exclude={"test", *later})
 
 
 class Tokenizer(Section):
@@ -248,6 +224,7 @@ class Config(Section):
     data: Data
     filter: Filter = Filter()
     tokenizer: Tokenizer = Tokenizer()
+    augment: Augment = Augment()
     model: Model = Model()
     train: Train = Train()
     decode: Decode = Decode()

@@ -74,6 +74,15 @@ def _variational(config: Config) -> str:
     return "with model.dropout = 0: leave it out, or use some dropout"
 
 
+def _spelled(key: str) -> Condition:
+    def condition(config: Config) -> str:
+        if config.tokenizer.kind != "word" or not value(config, key):
+            return ""
+        return 'with tokenizer.kind = "word", which knows the words of the text alone: leave it out'
+
+    return condition
+
+
 def _init(config: Config) -> str:
     return "beside train.init_from, whose weights are taken: leave it out" if _begun_whole(config) else ""
 
@@ -124,6 +133,11 @@ def _init_parts(config: Config) -> str:
     return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
 
 
+def _temperature(config: Config) -> str:
+    mixing = config.data.mixing
+    return "" if mixing == "temperature" else f'with data.mixing = "{mixing}": leave it out, or use "temperature"'
+
+
 def _outer(config: Config) -> str:
     return "with train.sync_every = 1: leave it out, or set train.sync_every" if config.train.sync_every == 1 else ""
 
@@ -159,7 +173,8 @@ def _all(prefix: str, *keys: str) -> dict[str, Condition]:
 
 EFFECTS: dict[str, Condition] = {
     **_all("", "name", "seed"),
-    **_all("data.", "source_lang", "target_lang", "train", "dev", "test", "case_augment", "spans"),
+    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment", "spans"),
+    "data.temperature": _temperature,
     "data.protect": _own_spans,
     **_all("filter.", *Filter.model_fields),
     "filter.dedupe": _dedupe,
@@ -170,6 +185,11 @@ EFFECTS: dict[str, Condition] = {
     "tokenizer.byte_fallback": _of_training_tokenizer,
     "tokenizer.train_lines": _of_training_tokenizer,
     **_all("tokenizer.", "shared", "model", "sample"),
+    **_all("augment.", "join", "unmarked"),
+    **{
+        f"augment.{key}": _spelled(f"augment.{key}")
+        for key in ("typos", "spaces", "upper", "title", "emoji", "urls", "placeholders")
+    },
     **_all("model.", "embed_dim", "hidden_dim", "tie", "dropout", "word_dropout"),
     "model.init": _init,
     "model.variational": _variational,

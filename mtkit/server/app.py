@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -16,6 +17,7 @@ from mtkit.server import deepl, deepl_documents, deepl_glossaries, docs, libre, 
 from mtkit.server.access import Access, Refused, Slower
 from mtkit.server.asking import Gone, Wrong
 from mtkit.server.batcher import Full, Late
+from mtkit.server.direct import Direct
 from mtkit.server.glossaries import Glossaries, Missing
 from mtkit.server.limits import Held, TooLarge, TooSlow
 from mtkit.server.metrics import Counted, Metrics
@@ -28,6 +30,7 @@ from mtkit.version import __version__
 
 LOG = logging.getLogger(__name__)
 AGAIN = "1"  # seconds after which to ask again
+OFTEN = ("/translate", "/v2/translate", "/page/translate")
 CLIENT_IS_GONE = 499  # as nginx has it; nobody reads it
 STATUS: dict[type[Exception], int] = {
     Wrong: 400,
@@ -87,30 +90,38 @@ def make(service: Service, access: Access, kept: Holdings, settings: Settings) -
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(libre.routes(service, access, kept.files, kept.suggestions))
-    app.include_router(deepl.routes(service, access, kept.glossaries))
-    app.include_router(deepl_glossaries.routes(service, access, kept.glossaries))
-    app.include_router(deepl_documents.routes(service, access, kept.files))
-    app.include_router(page.routes(service, access, settings.has_page))
-    app.include_router(docs.routes(app))
     metrics = Metrics(service)
-    app.include_router(metrics.routes())
+    routers = [
+        libre.routes(service, access, kept.files, kept.suggestions),
+        deepl.routes(service, access, kept.glossaries),
+        deepl_glossaries.routes(service, access, kept.glossaries),
+        deepl_documents.routes(service, access, kept.files),
+        page.routes(service, access, settings.has_page),
+        docs.routes(app),
+        metrics.routes(),
+    ]
+    for router in routers:
+        app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     for kind in (*STATUS, HTTPException):
         app.add_exception_handler(kind, _answered)
+    answering: ASGIApp = Direct(app, routers, OFTEN, _answered)
     if settings.origins:
         methods = ["GET", "POST", "DELETE"]
-        app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.origins), allow_methods=methods, allow_headers=["*"]
+        answering = CORSMiddleware(
+            answering, allow_origins=list(settings.origins), allow_methods=methods, allow_headers=["*"]
         )
-    return Counted(Held(app, settings.largest, settings.origins), metrics)
+    return Counted(Held(answering, settings.largest, settings.origins), metrics)
 
 
 async def _answered(request: Request, error: Exception) -> JSONResponse:
     """What is said of what went wrong: in the form of the interface, with what to do, and never a traceback."""
     headers, text = dict[str, str](), str(error)
     if isinstance(error, HTTPException):  # of what lies below: there is no such address, or not with this method
-        status, text = error.status_code, _told(request, error)
         headers |= error.headers or {}
+        if error.status_code == 405:  # of an address with several methods it names those of one function
+            headers["Allow"] = ", ".join(_methods(request))
+        status, text = error.status_code, _told(request, error)
     elif isinstance(error, Wrong):
         status = error.status
     else:
@@ -128,10 +139,15 @@ async def _answered(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"message" if request.url.path.startswith("/v2/") else "error": text}, status, headers)
 
 
+def _methods(request: Request) -> list[str]:
+    """Those that are taken at an address."""
+    path = request.url.path
+    return sorted({one for route in request.app.state.routes if route.path_regex.match(path) for one in route.methods})
+
+
 def _told(request: Request, error: HTTPException) -> str:
     if error.status_code == 404:
         return "there is nothing at this address; /docs says what there is"
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"{request.method} is not taken here, but {allowed}; /docs says more"
+        return f"{request.method} is not taken here, but {' and '.join(_methods(request))}; /docs says more"
     return f"Invalid request: {error.detail}"

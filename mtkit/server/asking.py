@@ -188,15 +188,24 @@ async def while_there(request: Request, work: Awaitable[T]) -> T:
     Raises:
         Gone: he went.
     """
-    task = asyncio.ensure_future(work)
+    task, waits = asyncio.current_task(), True
+    assert task is not None
+
+    def give_up(gone: "asyncio.Future[None]") -> None:
+        if waits and not gone.cancelled():
+            task.cancel()
+
     gone = asyncio.ensure_future(_gone(request))
+    gone.add_done_callback(give_up)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Gone
-        return task.result()
+        return await work
+    except asyncio.CancelledError:
+        if not gone.done():
+            raise
+        getattr(task, "uncancel", bool)()  # since Python 3.11 a task counts
+        raise Gone from None
     finally:
-        task.cancel()
+        waits = False
         gone.cancel()
 
 

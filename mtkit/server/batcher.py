@@ -1,7 +1,8 @@
 """Lines of many requests through a model together, and each request its share. Must not know HTTP.
 
 One thread computes. It takes lines from all requests that wait for the same model with the same settings, a few of each
-in turn, so that one line is not held up by a file of ten thousand; what comes within some milliseconds goes together.
+in turn, so that one line is not held up by a file of ten thousand. A step of search costs about the same for one line
+and for thirty, so what comes at about the same moment goes together: who was answered together asks together.
 """
 
 import logging
@@ -18,9 +19,12 @@ from mtkit.schema import Decode
 from mtkit.server.models import Model
 from mtkit.translator.request import Line, Request, Translation
 
-TOGETHER = 64  # lines that are translated together, at most: what comes meanwhile waits for so many
+TOGETHER = 256  # lines that are translated together, at most, ...
+OF_ONE = 64  # ... and of one request: what comes meanwhile waits for so many of a file
 TURN = 8  # lines of one request at a time, while others wait
-PAUSE = 0.002  # seconds in which what comes goes together
+PAUSE = 0.002  # seconds in which nothing comes, after which what has come goes, at least, ...
+GAP, WIDEST = 0.05, 0.1  # ... or such a part of the time that the last ones took, and so many seconds at most
+PATIENCE, LONGEST = 0.5, 0.5  # likewise, in which whoever was answered may come again
 MOST = 20_000  # lines that wait, at most, of all requests
 LOG = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class Batcher:
     Args:
         threads: to compute with; None: as fits the work.
         most: lines that wait, at most.
+        pause: seconds in which nothing comes, after which what has come is translated.
     """
 
     def __init__(self, threads: int | None = None, most: int = MOST, pause: float = PAUSE) -> None:
@@ -69,6 +74,9 @@ class Batcher:
         self._come = threading.Condition()
         self._waiting: deque[_Work] = deque()
         self._lines = 0
+        self._took = 0.0  # seconds for what was translated last
+        self._expected = 0  # requests that were in it, and that came meanwhile, ...
+        self._until = 0.0  # ... which are waited for until then
         self._closing = False
         self.translated = 0
         """Lines, since the beginning."""
@@ -116,12 +124,28 @@ class Batcher:
                     if self._closing:
                         return
                     self._come.wait()
-                few = self._lines < TOGETHER
-            if few:  # what others send at the same moment goes with it
-                time.sleep(self._pause)
-            taken = self._take()
-            if taken:
+            self._gather()
+            if taken := self._take():
+                began = time.monotonic()
                 self._translate(taken)
+                ended = time.monotonic()
+                self._expected = len({id(work) for work, _ in taken}) + len(self._waiting)
+                self._until = ended + max(self._pause, min(LONGEST, PATIENCE * (ended - began)))
+                self._took = ended - began
+
+    def _gather(self) -> None:
+        """Wait for as many requests as there were: whoever was just answered asks again, and others beside him.
+
+        Whoever asks alone, or when nobody was answered for a while, is not kept waiting.
+        """
+        before, at = self._lines, time.monotonic()
+        gap = max(self._pause, min(WIDEST, GAP * self._took))
+        while len(self._waiting) < self._expected and self._lines < TOGETHER and time.monotonic() < self._until:
+            time.sleep(self._pause)
+            if self._lines != before:
+                before, at = self._lines, time.monotonic()
+            elif time.monotonic() - at >= gap:
+                return
 
     def _take(self) -> list[tuple[_Work, int]]:
         """Some lines of those that want what the first one wants, as (request, place), a few of each in turn."""
@@ -135,15 +159,17 @@ class Batcher:
             first = self._waiting[0]
             same = [work for work in self._waiting if work.model is first.model and work.asked == first.asked]
             room, taken = TOGETHER, list[tuple[_Work, int]]()
+            left = {id(work): OF_ONE for work in same}
             while room and same:
                 for work in list(same):
-                    end = min(work.taken + min(TURN, room), len(work.lines))
-                    taken += ((work, place) for place in range(work.taken, end))
-                    room -= end - work.taken
-                    work.taken = end
-                    if end == len(work.lines):
-                        same.remove(work)
+                    count = min(TURN, room, left[id(work)], len(work.lines) - work.taken)
+                    taken += ((work, place) for place in range(work.taken, work.taken + count))
+                    work.taken += count
+                    room, left[id(work)] = room - count, left[id(work)] - count
+                    if work.taken == len(work.lines):
                         self._waiting.remove(work)
+                    if work.taken == len(work.lines) or not left[id(work)]:
+                        same.remove(work)
                     if not room:
                         break
             # Whoever has more waits behind all others.
@@ -162,31 +188,39 @@ class Batcher:
 
     def _translate(self, taken: list[tuple[_Work, int]]) -> None:
         model, asked = taken[0][0].model, taken[0][0].asked
+        # Batches are of like lengths: who is in the first one is answered while the next one is searched.
+        taken = sorted(taken, key=lambda one: len(one[0].lines[one[1]]))
         lines = [Line(work.lines[place], number=place) for work, place in taken]
+        told = 0
         try:
             translator = model.translator()
             self._threads.fit(translator.multiplications(len(lines)))
-            made = list(translator.window(lines, asked.decode, asked.request))
+            for translation in translator.window(lines, asked.decode, asked.request):
+                self._put(*taken[told], translation)
+                told += 1
+            assert told == len(taken), f"{len(taken)} lines have {told} translations"
         except Exception as error:
-            works = list({id(work): work for work, _ in taken}.values())
+            rest = taken[told:]
+            works = list({id(work): work for work, _ in rest}.values())
             if len(works) > 1:  # whoever's line it was, the others have theirs
                 for work in works:
-                    self._translate([one for one in taken if one[0] is work])
+                    self._translate([one for one in rest if one[0] is work])
                 return
             if not isinstance(error, MtkitError):
                 LOG.exception("translating failed")
-            with self._come:
-                if works[0] in self._waiting:
-                    self._drop(works[0], error)
-                elif not works[0].done.cancelled():
-                    _end(works[0], error)
-            return
-        for (work, place), translation in zip(taken, made, strict=True):
-            work.found[place] = translation
-            work.missing -= 1
-            if not work.missing and not work.done.cancelled():
-                _end(work, [one for one in work.found if one is not None])
-        self.translated += len(lines)
+            for work in works:
+                with self._come:
+                    if work in self._waiting:
+                        self._drop(work, error)
+                    elif not work.done.cancelled():
+                        _end(work, error)
+
+    def _put(self, work: _Work, place: int, translation: Translation) -> None:
+        work.found[place] = translation
+        work.missing -= 1
+        self.translated += 1
+        if not work.missing and not work.done.cancelled():
+            _end(work, [one for one in work.found if one is not None])
 
 
 def _end(work: _Work, with_: list[Translation] | Exception) -> None:

@@ -11,15 +11,18 @@ from fastapi.responses import JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
+from mtkit.server.described import TEXT, one_of, refusals, some, takes
 from mtkit.server.glossaries import Glossaries
 from mtkit.server.names import name_of
-from mtkit.server.passages import HTML, TEXT, XML
+from mtkit.server.passages import HTML, XML
+from mtkit.server.passages import TEXT as PLAIN
 from mtkit.server.service import AUTO, Answer, Service, Wanted
 from mtkit.text.languages import primary
 
 SCHEME = "deepl-auth-key"
 MOST_TEXTS = 50
 HANDLINGS = ("", HTML, XML)
+BOOLEANS = ("0", "1", "false", "true")  # as forms say them
 UNLIMITED = 1_000_000_000_000  # characters, where there is no limit: a client wants a number
 REGIONS = {"en": ("EN-GB", "EN-US"), "pt": ("PT-PT", "PT-BR")}
 """Languages that DeepL wants as targets with a region."""
@@ -27,10 +30,10 @@ REGIONS = {"en": ("EN-GB", "EN-US"), "pt": ("PT-PT", "PT-BR")}
 
 def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRouter:
     """What answers."""
-    router = APIRouter(prefix="/v2", tags=["DeepL"])
+    router = APIRouter(prefix="/v2", tags=["DeepL"], responses=REFUSALS)
     used: dict[str, int] = {}
 
-    @router.post("/translate", openapi_extra=_DESCRIBED)
+    @router.post("/translate", openapi_extra=takes({"text": some(MOST_TEXTS)} | pair(service) | _SAID, *_NEEDED))
     async def translate(request: Request) -> JSONResponse:
         """Translate up to fifty texts."""
         fields = await Fields.of(request)
@@ -43,25 +46,25 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
             raise Wrong("Bad request. Reason: Value for 'tag_handling' not supported.")
         check(service, source, target)
         terms = None
-        if fields.values.get("glossary_id"):
-            kept = glossaries.get(owner_of(client), fields.text("glossary_id"))
+        if glossary := fields.text("glossary_id", ""):
+            kept = glossaries.get(owner_of(client), glossary)
             if (primary(source), primary(target)) != (kept.source, kept.target):
                 raise Wrong("Bad request. Reason: source_lang and target_lang must be those of the glossary")
             terms = kept.glossary
+        counted = _is_true(fields, "show_billed_characters")
         size, most = sum(map(len, texts)), client.limits.characters
         if most and size > most:
             raise Wrong(f"Request Entity Too Large: {size} characters, at most {most} are taken", 413)
         wanted = Wanted(
-            primary(source) or AUTO, primary(target), form=handling or TEXT, ignored=_ignored(fields), terms=terms
+            primary(source) or AUTO, primary(target), form=handling or PLAIN, ignored=_ignored(fields), terms=terms
         )
         answers = await while_there(request, service.translate(texts, wanted))
         used[owner_of(client)] = used.get(owner_of(client), 0) + size
-        counted = _is_true(fields.values.get("show_billed_characters"))
         said = [_said(text, one, source, counted) for text, one in zip(texts, answers, strict=True)]
         return JSONResponse({"translations": said})
 
     @router.get("/languages")
-    @router.post("/languages", include_in_schema=False)
+    @router.post("/languages")
     async def languages(request: Request) -> JSONResponse:
         """The languages that can be translated from (type=source) or to (type=target)."""
         fields = await Fields.of(request)
@@ -76,7 +79,7 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
         return JSONResponse([{"language": code, "name": name_of(one)} | more for code, one in named])
 
     @router.get("/usage")
-    @router.post("/usage", include_in_schema=False)
+    @router.post("/usage")
     async def usage(request: Request) -> JSONResponse:
         """How many characters this key has had translated since the start; all without a key count as one."""
         client = asker_of(request, await Fields.of(request), access)
@@ -98,7 +101,7 @@ def check(service: Service, source: str, target: str) -> None:
 
 def _ignored(fields: Fields) -> frozenset[str]:
     """Names of tags, as a list or with commas."""
-    values = fields.texts("ignore_tags")[0] if fields.values.get("ignore_tags") else []
+    values = fields.texts("ignore_tags")[0] if "ignore_tags" in fields.values else []
     return frozenset(name.strip().lower() for value in values for name in value.split(",") if name.strip())
 
 
@@ -118,7 +121,10 @@ def owner_of(client: Client) -> str:
     return client.name if client.has_key else ""
 
 
-def _is_true(value: Any) -> bool:
+def _is_true(fields: Fields, name: str) -> bool:
+    value = fields.values.get(name, False)
+    if not isinstance(value, bool | str) or str(value).lower() not in BOOLEANS:
+        raise Wrong(f"Bad request. Reason: Value for '{name}' not supported.")
     return str(value).lower() in ("1", "true")
 
 
@@ -128,23 +134,18 @@ def _said(text: str, answer: Answer, source: str, counted: bool) -> dict[str, An
     return made | {"billed_characters": len(text)} if counted else made
 
 
-_TEXT = {"type": "string"}
-_SCHEMA = {
-    "type": "object",
-    "required": ["text", "target_lang"],
-    "properties": {
-        "text": {"type": "array", "items": _TEXT, "maxItems": MOST_TEXTS},
-        "source_lang": _TEXT,
-        "target_lang": _TEXT,
-        "tag_handling": {"type": "string", "enum": [HTML, XML]},
-        "glossary_id": _TEXT,
-        "ignore_tags": {"type": "array", "items": _TEXT},
-        "show_billed_characters": {"type": "boolean"},
-    },
-}
-_DESCRIBED = {
-    "requestBody": {
-        "required": True,
-        "content": {form: {"schema": _SCHEMA} for form in ("application/json", "application/x-www-form-urlencoded")},
-    }
+def pair(service: Service) -> dict[str, Any]:
+    """The languages of a request, as they are described."""
+    known = [code.upper() for code in sorted(service.models.languages)]
+    targets = [code for one in known for code in (one, *REGIONS.get(one.lower(), ()))]
+    return {"source_lang": one_of(known), "target_lang": one_of(targets)}
+
+
+REFUSALS = refusals("message")
+_NEEDED = "text", "target_lang"
+_SAID: dict[str, Any] = {
+    "tag_handling": one_of((HTML, XML)),
+    "glossary_id": TEXT,
+    "ignore_tags": some(),
+    "show_billed_characters": {"oneOf": [{"type": "boolean"}, one_of(BOOLEANS)]},
 }

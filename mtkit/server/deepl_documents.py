@@ -13,7 +13,8 @@ from mtkit.errors import MtkitError
 from mtkit.server.access import Access
 from mtkit.server.asking import Fields, Wrong
 from mtkit.server.batcher import Full, Late
-from mtkit.server.deepl import asker_of, check
+from mtkit.server.deepl import REFUSALS, asker_of, check, pair
+from mtkit.server.described import FILE, JSON, PARTS, TEXT, of_type, takes
 from mtkit.server.models import Unserved
 from mtkit.server.passages import Damaged
 from mtkit.server.service import AUTO, Service, Wanted
@@ -21,6 +22,7 @@ from mtkit.server.stored import KEPT, Stored, bare
 from mtkit.text.languages import primary
 
 MOST = 100  # documents that are being translated
+_ANY_FILE = "application/octet-stream"
 TELLABLE = (Damaged, Unserved, Full, Late)
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class _Job:
 
 def routes(service: Service, access: Access, stored: Stored) -> APIRouter:
     """What answers."""
-    router = APIRouter(prefix="/v2/document", tags=["DeepL"])
+    router = APIRouter(prefix="/v2/document", tags=["DeepL"], responses=REFUSALS)
+    said = {"file": FILE, **pair(service), "filename": TEXT}
+    keyed = takes({"document_key": TEXT}, "document_key", forms=(JSON,))
     jobs: dict[str, _Job] = {}
     working: set[asyncio.Task[None]] = set()
 
@@ -62,7 +66,7 @@ def routes(service: Service, access: Access, stored: Stored) -> APIRouter:
             LOG.log(logging.WARNING, "%s", error, exc_info=not isinstance(error, MtkitError))
             job.error = "something went wrong here: the server's log says what"
 
-    @router.post("", openapi_extra=_DESCRIBED)
+    @router.post("", openapi_extra=takes(said, "file", "target_lang", forms=(PARTS,)))
     async def upload(request: Request) -> dict[str, str]:
         """Send a document to be translated."""
         fields = await Fields.of(request)
@@ -88,36 +92,25 @@ def routes(service: Service, access: Access, stored: Stored) -> APIRouter:
             raise Wrong("Not found. Reason: there is no such document, or not any more", 404)
         return job
 
-    @router.post("/{name}", openapi_extra=_KEYED)
-    @router.get("/{name}", include_in_schema=False)
+    @router.post("/{name}", openapi_extra=keyed)
+    @router.get("/{name}")
     async def status(request: Request, name: str) -> JSONResponse:
         """How far it is."""
         job = await asked(request, name)
         return JSONResponse({"document_id": name} | job.told)
 
-    @router.post("/{name}/result", openapi_extra=_KEYED)
+    @router.post(
+        "/{name}/result",
+        openapi_extra=keyed,
+        response_class=FileResponse,
+        responses=of_type(_ANY_FILE, "The document."),
+    )
     async def result(request: Request, name: str) -> FileResponse:
         """The document's translation."""
         job = await asked(request, name)
         path = stored.path(job.kept)
         if path is None:
             raise Wrong("Service unavailable. Reason: the document is not translated", 503)
-        return FileResponse(path, media_type="application/octet-stream", filename=job.name)
+        return FileResponse(path, media_type=_ANY_FILE, filename=job.name)
 
     return router
-
-
-_TEXT = {"type": "string"}
-_FILE = {
-    "type": "object",
-    "required": ["file", "target_lang"],
-    "properties": {
-        "file": {"type": "string", "format": "binary"},
-        "target_lang": _TEXT,
-        "source_lang": _TEXT,
-        "filename": _TEXT,
-    },
-}
-_DESCRIBED = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FILE}}}}
-_KEY = {"type": "object", "required": ["document_key"], "properties": {"document_key": _TEXT}}
-_KEYED = {"requestBody": {"required": True, "content": {"application/json": {"schema": _KEY}}}}

@@ -11,17 +11,21 @@ from fastapi.responses import JSONResponse
 
 from mtkit.server.access import Access
 from mtkit.server.asking import Fields, Wrong
-from mtkit.server.deepl import asker_of, owner_of
+from mtkit.server.deepl import REFUSALS, asker_of, owner_of, pair
+from mtkit.server.described import TEXT, of_type, one_of, takes
 from mtkit.server.glossaries import Glossaries, Kept
 from mtkit.server.service import Service
 from mtkit.text.languages import primary
 
 MOST_CHARACTERS = 1024  # of a term, or of a name
+_TSV = "text/tab-separated-values"
 
 
 def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRouter:
     """What answers."""
-    router = APIRouter(prefix="/v2", tags=["DeepL"])
+    router = APIRouter(prefix="/v2", tags=["DeepL"], responses=REFUSALS)
+    languages = pair(service)
+    said = {"name": TEXT, **languages, "entries": TEXT, "entries_format": one_of(("tsv", "csv"))}
 
     async def owner(request: Request) -> str:
         return owner_of(asker_of(request, await Fields.of(request), access))
@@ -37,7 +41,7 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
             ]
         }
 
-    @router.post("/glossaries", openapi_extra=_DESCRIBED)
+    @router.post("/glossaries", status_code=201, openapi_extra=takes(said, "name", *languages, "entries"))
     async def create(request: Request) -> JSONResponse:
         """Keep terms, to which requests can refer by glossary_id."""
         fields = await Fields.of(request)
@@ -64,13 +68,13 @@ def routes(service: Service, access: Access, glossaries: Glossaries) -> APIRoute
         """What is known of one."""
         return _told(glossaries.get(await owner(request), name))
 
-    @router.get("/glossaries/{name}/entries")
+    @router.get("/glossaries/{name}/entries", response_class=Response, responses=of_type(_TSV, "The terms."))
     async def entries(request: Request, name: str) -> Response:
         """The terms of one, a line each, a tab between a term and what it becomes."""
         kept = glossaries.get(await owner(request), name)
-        return Response("\n".join("\t".join(entry) for entry in kept.entries), media_type="text/tab-separated-values")
+        return Response("\n".join("\t".join(entry) for entry in kept.entries), media_type=_TSV)
 
-    @router.delete("/glossaries/{name}")
+    @router.delete("/glossaries/{name}", status_code=204, response_class=Response)
     async def delete(request: Request, name: str) -> Response:
         """Delete one."""
         glossaries.delete(await owner(request), name)
@@ -122,23 +126,3 @@ def _told(kept: Kept) -> dict[str, Any]:
         "creation_time": kept.created,
         "entry_count": len(kept.entries),
     }
-
-
-_TEXT = {"type": "string"}
-_SCHEMA = {
-    "type": "object",
-    "required": ["name", "source_lang", "target_lang", "entries"],
-    "properties": {
-        "name": _TEXT,
-        "source_lang": _TEXT,
-        "target_lang": _TEXT,
-        "entries": _TEXT,
-        "entries_format": {"type": "string", "enum": ["tsv", "csv"]},
-    },
-}
-_DESCRIBED = {
-    "requestBody": {
-        "required": True,
-        "content": {form: {"schema": _SCHEMA} for form in ("application/json", "application/x-www-form-urlencoded")},
-    }
-}

@@ -9,15 +9,19 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
+from mtkit.server.described import FILE as OF_FILE
+from mtkit.server.described import FORM, JSON, PARTS, TEXT, of_type, one_of, refusals, some, takes
 from mtkit.server.names import name_of
-from mtkit.server.passages import HTML, TEXT, suffixes
+from mtkit.server.passages import HTML, suffixes
+from mtkit.server.passages import TEXT as PLAIN
 from mtkit.server.service import AUTO, MOST_ALTERNATIVES, Service, Wanted
 from mtkit.server.stored import Stored, bare
 from mtkit.server.suggestions import Suggestion, Suggestions
 from mtkit.text.detection import Guess
 from mtkit.text.languages import primary
 
-FORMATS = (TEXT, HTML)
+FORMATS = (PLAIN, HTML)
+ANY = (JSON, FORM, PARTS)
 
 
 def routes(service: Service, access: Access, stored: Stored, suggestions: Suggestions | None) -> APIRouter:
@@ -27,7 +31,10 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         stored: where files are kept until they are fetched.
         suggestions: where better translations are kept; None: they are not taken.
     """
-    router = APIRouter(tags=["LibreTranslate"])
+    router = APIRouter(tags=["LibreTranslate"], responses=refusals("error"))
+    known = sorted(service.models.languages)
+    pair = {"source": one_of([AUTO, *known], f"code of the language, or {AUTO}"), "target": one_of(known)}
+    key = {"api_key": TEXT}
 
     @router.get("/languages")
     def languages() -> list[dict[str, Any]]:
@@ -37,7 +44,9 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
             for one in service.models.sources
         ]
 
-    @router.post("/translate", openapi_extra=_takes(_TRANSLATE, "q", "source", "target"))
+    said: dict[str, Any] = {"q": some()} | pair | {"format": one_of(FORMATS), "alternatives": _ALTERNATIVES} | key
+
+    @router.post("/translate", openapi_extra=takes(said, "q", "source", "target", forms=ANY))
     async def translate(request: Request) -> JSONResponse:
         """Translate a text, or a list of texts."""
         fields = await Fields.of(request)
@@ -58,7 +67,9 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
             made["detectedLanguage"] = [_told(one.detected) for one in answers]
         return JSONResponse(made if is_list else {key: value[0] for key, value in made.items()})
 
-    @router.post("/translate_file", openapi_extra=_takes(_FILE, "file", "source", "target"))
+    described = takes({"file": OF_FILE} | pair | key, "file", "source", "target", forms=(PARTS,))
+
+    @router.post("/translate_file", openapi_extra=described)
     async def translate_file(request: Request) -> dict[str, str]:
         """Translate a file; the answer says where it can be fetched, for an hour."""
         fields = await Fields.of(request)
@@ -69,14 +80,14 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         kept = stored.keep(f"{PurePath(bare(sent.name)).stem}_{primary(target)}{PurePath(sent.name).suffix}", data)
         return {"translatedFileUrl": str(request.url_for("download_file", name=kept))}
 
-    @router.get("/download_file/{name}")
+    @router.get("/download_file/{name}", response_class=FileResponse, responses=of_type(_ANY_FILE, "The file."))
     def download_file(name: str) -> FileResponse:
         """A file that was translated."""
         if (path := stored.path(name)) is None:
             raise Wrong("there is no such file, or not any more", 404)
-        return FileResponse(path, media_type="application/octet-stream", filename=name.partition(".")[2])
+        return FileResponse(path, media_type=_ANY_FILE, filename=name.partition(".")[2])
 
-    @router.post("/detect", openapi_extra=_takes({"q": _TEXT, "api_key": _TEXT}, "q"))
+    @router.post("/detect", openapi_extra=takes({"q": some()} | key, "q", forms=ANY))
     async def detect(request: Request) -> JSONResponse:
         """The languages that a text may be in, likeliest first."""
         fields = await Fields.of(request)
@@ -86,7 +97,9 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
         text = "\n".join(texts)
         return JSONResponse([_told(one) for one in service.detect(text) if one.confidence > 0] if text.strip() else [])
 
-    @router.post("/suggest", openapi_extra=_takes(_SUGGEST, "q", "s", "source", "target"))
+    described = takes({"q": TEXT, "s": TEXT} | pair | key, "q", "s", "source", "target", forms=ANY)
+
+    @router.post("/suggest", openapi_extra=described)
     async def suggest(request: Request) -> JSONResponse:
         """Keep a translation that somebody finds better."""
         fields = await Fields.of(request)
@@ -101,6 +114,8 @@ def routes(service: Service, access: Access, stored: Stored, suggestions: Sugges
             source = service.detect(text)[0].language
         if not text.strip() or not better.strip():
             raise Wrong("Invalid request: an empty suggestion")
+        if "\0" in text + better:  # not every database takes it
+            raise Wrong("Invalid request: a suggestion with a character that is none")
         way = service.models.way(source, target)
         kept = Suggestion(primary(source), primary(target), text, better, client.name, way.name)
         await run_in_threadpool(suggestions.add, kept)
@@ -158,28 +173,5 @@ def _told(guess: Guess | None) -> dict[str, Any]:
     return {"confidence": round(100 * guess.confidence, 1), "language": guess.language}
 
 
-_TEXT: dict[str, Any] = {"type": "string"}
-_TRANSLATE: dict[str, Any] = {
-    "q": {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}]},
-    "source": _TEXT | {"description": f"code of the language, or {AUTO}"},
-    "target": _TEXT,
-    "format": {"type": "string", "enum": list(FORMATS)},
-    "alternatives": {"type": "integer", "minimum": 0, "maximum": MOST_ALTERNATIVES},
-    "api_key": _TEXT,
-}
-_FILE: dict[str, Any] = {
-    "file": {"type": "string", "format": "binary"},
-    "source": _TEXT,
-    "target": _TEXT,
-    "api_key": _TEXT,
-}
-_SUGGEST: dict[str, Any] = {name: _TEXT for name in ("q", "s", "source", "target", "api_key")}
-
-
-def _takes(fields: dict[str, Any], *required: str) -> dict[str, Any]:
-    """How a request's body is described: its fields are read by hand, since they come in three forms."""
-    schema = {"type": "object", "properties": fields, "required": list(required)}
-    forms = ["multipart/form-data"]
-    if "file" not in fields:
-        forms = ["application/json", "application/x-www-form-urlencoded", *forms]
-    return {"requestBody": {"required": True, "content": {form: {"schema": schema} for form in forms}}}
+_ALTERNATIVES: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": MOST_ALTERNATIVES}
+_ANY_FILE = "application/octet-stream"

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mtkit.server.described import of_type
 from mtkit.server.service import Service
 
 NO_ROUTE = "other"  # instead of what was asked for: anybody could make names without end
@@ -30,7 +31,7 @@ class Metrics:
         """What answers."""
         router = APIRouter(tags=["mtkit"])
 
-        @router.get("/metrics")
+        @router.get("/metrics", response_class=Response, responses=of_type("text/plain", "Counts."))
         def metrics() -> Response:
             """Counts, for Prometheus."""
             return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -15,9 +15,13 @@ from mtkit import files
 from mtkit.errors import ConfigError, MtkitError
 from mtkit.store import bundle, bundle_config
 from mtkit.text.languages import primary
+from mtkit.text.memory import Memory
+from mtkit.text.terms import Glossary
+from mtkit.translator.memory import LEAST, Remembering
 from mtkit.translator.translator import Translator
 
 LOOK = 1.0  # seconds between two looks at whether a folder has changed
+SHOWN = 3  # terms in a message
 LOG = logging.getLogger(__name__)
 Load = Callable[[Path], Translator]
 Stamp = tuple[int, int, int]  # of a file: which, when, how large
@@ -35,27 +39,31 @@ class Model:
 
     Attributes:
         source, target: codes of its languages.
+        name: what it is called where it is told: the run, or the bundle.
+        memory: what it is asked before, and steered by; to be given before it is loaded.
+        least: likeness of lines that steer it.
+        terms: that are rendered so whoever asks.
 
     Raises:
         BundleError: there is none.
     """
+
+    memory: Memory | None = None
+    least: float = LEAST
+    terms: Glossary | None = None
 
     def __init__(self, path: Path, load: Load) -> None:
         self.path, self._load = path, load
         folder = bundle.locate(path)
         config = bundle_config.read(folder)
         self.source, self.target = config.source_lang, config.target_lang
+        whole = path.resolve()
+        self.name = whole.parent.name if whole.name == "best" else whole.name
         self._loaded: Translator | None = None
         self._stamp: Stamp | None = None
         self._looked = time.monotonic()
         self._loading = threading.Lock()
         self._renewing = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """What it is called where it is told: the run, or the bundle."""
-        folder = self.path.resolve()
-        return folder.parent.name if folder.name == "best" else folder.name
 
     @property
     def is_loaded(self) -> bool:
@@ -71,7 +79,7 @@ class Model:
             with self._loading:
                 if self._loaded is None:
                     self._stamp = _stamp(bundle.locate(self.path))
-                    self._loaded = self._load(self.path)
+                    self._loaded = self._made()
         elif time.monotonic() - self._looked > LOOK and self._renewing.acquire(blocking=False):
             self._looked = time.monotonic()
             try:
@@ -84,10 +92,17 @@ class Model:
                 self._renewing.release()
         return self._loaded
 
+    def _made(self) -> Translator:
+        loaded = self._load(self.path)
+        if self.terms is not None and (lacks := loaded.unwritable(self.terms)):
+            named = ", ".join(map(repr, lacks[:SHOWN])) + ", ..." * (len(lacks) > SHOWN)
+            LOG.warning("the vocabulary of %s cannot write %s: left out of its terms", self.path, named)
+        return loaded if self.memory is None else Remembering.of(loaded, self.memory, self.least)
+
     def _renew(self) -> None:
         try:
             stamp = _stamp(bundle.locate(self.path))
-            loaded = self._load(self.path)
+            loaded = self._made()
             if (loaded.source_lang, loaded.target_lang) != (self.source, self.target):
                 raise ConfigError("it translates other languages now")
             self._loaded, self._stamp = loaded, stamp

@@ -17,6 +17,10 @@ class Remembered:
         self._of: dict[tuple[str, str], dict[str, str]] = {}
         self._one_at_a_time = threading.Lock()
 
+    def is_read(self, source_lang: str, target_lang: str) -> bool:
+        """Whether what the database has for these languages was read, so that looking is quick."""
+        return (source_lang, target_lang) in self._of
+
     def translation(self, source_lang: str, target_lang: str, line: str) -> Translation | None:
         """What a line is to be, with the white space around it; None: nobody has said.
 

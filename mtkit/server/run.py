@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from mtkit.errors import RunError
+from mtkit.server import aids
 from mtkit.server.access import Access, Limits
 from mtkit.server.app import Holdings, Settings, make
 from mtkit.server.batcher import Batcher
@@ -31,6 +32,8 @@ class Serving:
     Attributes:
         largest: bytes of a request.
         queue: lines that wait, at most.
+        memories, terms: files, see `mtkit.server.aids`.
+        fuzzy: likeness of what in a memory steers search; None: as of `mtkit translate`.
     """
 
     host: str
@@ -45,6 +48,9 @@ class Serving:
     queue: int = 20_000
     suggestions: str | None = None
     remembers: bool = False
+    memories: Sequence[str] = ()
+    fuzzy: float | None = None
+    terms: Sequence[str] = ()
     glossaries: Path | None = None
     origins: Sequence[str] = ()
     has_page: bool = True
@@ -83,6 +89,7 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
         RunError: the address is in use, or not ours.
     """
     models = Models(paths, load)
+    aids.give(models, serving.memories, serving.fuzzy, serving.terms)
     access = Access(serving.keys, serving.key_required, Limits(serving.per_minute, serving.characters))
     suggestions = Suggestions(serving.suggestions) if serving.suggestions else None
     batcher = Batcher(serving.threads, serving.queue)
@@ -106,7 +113,7 @@ def serve(paths: Sequence[Path], load: Load, serving: Serving, say: Callable[[st
 
     def ready(address: str) -> None:
         for model in models.all:
-            say(f"{model.source} to {model.target}: {model.path}")
+            say(f"{model.source} to {model.target}: {model.path}{aids.told(model)}")
         say(f"serving at {address}; its interfaces at {address}/docs; Ctrl-C ends")
 
     listening = _listening(serving.host, serving.port)

@@ -149,7 +149,12 @@ class Service:
     async def _lines(self, lines: Sequence[str], way: Way, wanted: Wanted, seconds: float = 0.0) -> list[Translation]:
         if (remembered := self.remembered) is not None and wanted.terms is None:
             pair = primary(way.languages[0]), primary(way.languages[1])
-            known = await asyncio.to_thread(lambda: [remembered.translation(*pair, line) for line in lines])
+
+            def look() -> list[Translation | None]:
+                return [remembered.translation(*pair, line) for line in lines]
+
+            is_quick = len(lines) <= FEW and remembered.is_read(*pair)
+            known = look() if is_quick else await asyncio.to_thread(look)
             others = [line for line, one in zip(lines, known, strict=True) if one is None]
             made = iter(await self._searched(others, way, wanted, seconds))
             return [next(made) if one is None else one for one in known]
@@ -162,7 +167,7 @@ class Service:
             translator = model.translator() if model.is_loaded else await asyncio.to_thread(model.translator)
             most = wanted.alternatives + 1 if last else 1
             details = wanted.details and last
-            terms = wanted.terms if last else None
+            terms = wanted.terms if last and wanted.terms is not None else model.terms
             aligned = details and translator.attends
             request = Request(most, align=aligned, details=details, glossary=terms, guard=True)
             beam = translator.decode.beam_size

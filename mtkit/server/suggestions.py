@@ -51,7 +51,7 @@ class Suggestions:
     """A database of suggestions; its table is made where there is none. Threads may share it.
 
     Args:
-        where: a file of SQLite, or the address of a database: "postgresql+psycopg://...".
+        where: a file of SQLite, or the address of a database: "postgresql+pg8000://...".
 
     Raises:
         ConfigError: it cannot be reached.
@@ -66,8 +66,7 @@ class Suggestions:
                 sql.event.listen(self._engine, "connect", _safely)
             _TABLES.create_all(self._engine)
         except (SQLAlchemyError, ImportError, OSError) as error:
-            reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-            raise ConfigError(f"suggestions cannot be kept in {_shown(address)}: {reason}") from None
+            raise ConfigError(f"suggestions cannot be kept in {_shown(address)}: {_reason(error)}") from None
 
     def add(self, suggestion: Suggestion) -> None:
         """Keep one; it is on the disk when this returns.
@@ -84,12 +83,16 @@ class Suggestions:
             "source": suggestion.source,
             "suggestion": suggestion.suggestion,
         }
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(_SUGGESTIONS.insert(), row)
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-            raise DataError(f"the suggestion could not be kept: {reason}") from None
+        for again in (True, False):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(_SUGGESTIONS.insert(), row)
+                return
+            except (SQLAlchemyError, OSError) as error:
+                if isinstance(error, OSError):  # some drivers say so of a connection that is gone: others may be, too
+                    self._engine.dispose()
+                if not isinstance(error, OSError) or not again:
+                    raise DataError(f"the suggestion could not be kept: {_reason(error)}") from None
 
     def pairs(self, source_lang: str, target_lang: str) -> Iterator[tuple[str, str]]:
         """Sources with suggestions, of each source the last one, in the order in which they came; of languages without
@@ -129,6 +132,14 @@ def _safely(connection: object, _: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def _reason(error: Exception) -> str:
+    """What a driver says, on one line; some say it as a table of all that the database has sent."""
+    of_driver = getattr(error, "orig", None) or error
+    said = of_driver.args[0] if of_driver.args else ""
+    text = said.get("M", said) if isinstance(said, dict) else of_driver
+    return str(text).strip().split("\n")[0]
 
 
 def _shown(address: str) -> str:

@@ -7,7 +7,7 @@ shortlist.safetensors, checksums.json over these, and README.md, the model card.
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle_config, shipped, weights
-from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
+from mtkit.store.bundle_config import BundleConfig, ShortlistFacts, TagFacts
 from mtkit.text.reserved import SPANS
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
@@ -84,6 +84,7 @@ def describe(
     max_pieces: int,
     training: TrainingFacts | None = None,
     spans: tuple[str, ...] | None = None,
+    tags: Sequence[TagFacts] = (),
 ) -> BundleConfig:
     """What config.json says of a model that was trained."""
     return BundleConfig(
@@ -96,6 +97,7 @@ def describe(
         max_pieces=max_pieces,
         model=model,
         decode=decode,
+        tags=tuple(tags) or None,
         training=training,
         spans=spans,
     )
@@ -195,6 +197,9 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         tokenizers = [
             _tokenizer(seal, name, size) for name, size in zip(config.tokenizers, config.vocab_sizes, strict=False)
         ]
+        for tag in config.tags or ():
+            if tag.symbol:
+                tokenizers[0].id_of(tag.symbol)
         if config.spans is not None:
             for one in tokenizers:
                 one.id_of(SPANS[0])  # it has what stands for them

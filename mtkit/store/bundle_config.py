@@ -16,13 +16,15 @@ from mtkit.schema.section import regular
 from mtkit.store import earlier
 from mtkit.store.format import Format
 from mtkit.store.typed import Count, FileName, Language, Pieces, parsed
+from mtkit.text.reserved import TAGS
 
 BUNDLE = Format("bundle", 6, oldest=2, kinds=("trained", "exported"))
 """Versions 2 and 3 said with their number what kind they are, and noted no training; version 4 knew of no parents and
-of no precision "auto", version 5 of no spans and no confidence."""
+of no precision "auto", version 5 of no spans, no confidence and no tags."""
 FILE = "config.json"
 LONGEST = 1 << 20  # pieces of a sentence
 PATTERN = 4096  # characters
+SYMBOL = rf"^({'|'.join(TAGS)})?$"
 FEATURES = 64  # of a translation
 
 
@@ -37,6 +39,20 @@ class ShortlistFacts(Record):
 
     copies: bool
     """Whether a source piece may stand for itself: with one tokenizer for both sides."""
+
+
+class TagFacts(Record):
+    """What can be said to a model before a source."""
+
+    name: Annotated[str, Field(max_length=64)]
+    """"": nothing is said."""
+    symbol: Annotated[str, Field(pattern=SYMBOL)]
+    """The reserved piece that stands for it; "": none, since nothing is said."""
+    languages: tuple[Language, Language]
+    """Of source and target, then."""
+
+    def __str__(self) -> str:
+        return f"<{self.name}>" if self.name else "no tag"
 
 
 Numbers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(max_length=FEATURES)]
@@ -100,6 +116,8 @@ class BundleConfig(Record):
     decode: Decode
     """The search settings that come with the model."""
     shortlist: ShortlistFacts | None = None
+    tags: Annotated[tuple[TagFacts, ...], Field(min_length=1)] | None = None
+    """All that it was trained to be told, first what it takes where nothing is said; None: nothing."""
     training: TrainingFacts | None = None
     """None: nothing is known of it."""
     spans: tuple[Annotated[str, Field(max_length=PATTERN), AfterValidator(regular)], ...] | None = None
@@ -115,6 +133,13 @@ class BundleConfig(Record):
             raise ValueError(f'model.tie = "target" or "none" with two tokenizers, not "{self.model.tie}"')
         if self.shortlist and self.shortlist.copies and not self.shared:
             raise ValueError("shortlist.copies = false with two tokenizers")
+        tags = self.tags or ()
+        if tags and tags[0].languages != (self.source_lang, self.target_lang):
+            raise ValueError("tags of which the first is of source_lang and target_lang")
+        if any(bool(tag.name) != bool(tag.symbol) for tag in tags):
+            raise ValueError("tags with a symbol each, and none where nothing is said")
+        if len({tag.name for tag in tags}) < len(tags) or len({tag.symbol for tag in tags}) < len(tags):
+            raise ValueError("tags of which no two have a name or a symbol in common")
         return self
 
     @property

@@ -1,12 +1,13 @@
 """Pieces that no text makes: they stand in a line for something else, as for a tag before it or a span in it.
 
 Every tokenizer that is trained here has all of them, since none can be added later. Which of them means what is up to
-the owner of a name: spans are numbered along a line, tags are told by their place in a list that a bundle keeps.
+the owner of a name: spans are numbered along a line, and of tags a bundle says which is which.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mtkit.errors import ConfigError
 
@@ -37,12 +38,19 @@ def _parted(found: re.Match[str]) -> str:
     return found[0] + " " * (unicodedata.normalize("NFKC", there) == _BEGINNING)
 
 
-def of_tags(names: Sequence[str]) -> dict[str, str]:
-    """The symbols of tags, which are told by their places: name -> symbol.
+def of_tags(names: Sequence[str], known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """The symbols of tags: name -> symbol, in the order of the names.
+
+    Args:
+        known: tags that a model has learnt, with the symbols that these have.
 
     Raises:
         ConfigError: there are more than there are symbols.
     """
-    if len(names) > len(TAGS):
-        raise ConfigError(f"{len(names)} tags are more than the {len(TAGS)} that a tokenizer has pieces for: use fewer")
-    return dict(zip(names, TAGS, strict=False))
+    free = (symbol for symbol in TAGS if symbol not in known.values())
+    made = {name: known.get(name) or next(free, "") for name in names}
+    if "" in made.values():
+        raise ConfigError(
+            f"{len({*names, *known})} tags are more than the {len(TAGS)} that a tokenizer has pieces for: use fewer"
+        )
+    return made

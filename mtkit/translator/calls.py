@@ -48,6 +48,7 @@ class Calls(ABC):
         mbr: str = "",
         draws: int = Request.draws,
         confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation: ...
 
@@ -66,6 +67,7 @@ class Calls(ABC):
         mbr: str = "",
         draws: int = Request.draws,
         confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -83,6 +85,7 @@ class Calls(ABC):
         mbr: str = "",
         draws: int = Request.draws,
         confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -90,9 +93,9 @@ class Calls(ABC):
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence: see `Request`; a list of
-                n_best may be shorter, since its texts differ. `protect` may be a regular expression, or several, of
-                what else is to come out as it went in.
+            n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence, tag: see `Request`; a
+                list of n_best may be shorter, since its texts differ. `protect` may be a regular expression, or
+                several, of what else is to come out as it went in.
             settings: of [decode], for this call.
 
         Returns:
@@ -109,7 +112,7 @@ class Calls(ABC):
         if not isinstance(protect, bool):
             more = [protect] if isinstance(protect, str) else list(protect)
             settings, protect = {**settings, "protect": [*self.decode.protect, *more]}, True
-        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence)
+        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence, tag)
         decode = decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")

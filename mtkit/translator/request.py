@@ -148,6 +148,7 @@ class Request:
             draws; "": the one that search ranks first.
         draws: so many, with `mbr` and `sampling`.
         confidence: how sure one can be of the best translation; of a model that has it.
+        tag: what stands before each source, of the tags that the model was trained with; None: what the translator has.
     """
 
     n_best: int = 1
@@ -160,6 +161,7 @@ class Request:
     mbr: str = ""
     draws: int = 32
     confidence: bool = False
+    tag: str | None = None
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

@@ -13,6 +13,7 @@ import torch
 
 from mtkit.errors import DataError
 from mtkit.search.sentence import Frame, Sentence, Vocabulary
+from mtkit.store.bundle_config import TagFacts
 from mtkit.text import sentences, spans
 from mtkit.text.finder import Finder
 from mtkit.text.fold import fold
@@ -20,7 +21,7 @@ from mtkit.text.masked import Masked, Masks
 from mtkit.text.reserved import SPANS, plain
 from mtkit.text.terms import Glossary
 from mtkit.text.tokenizer import Tokenizer
-from mtkit.translator import kept, unknown
+from mtkit.translator import kept, telling, unknown
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job
 from mtkit.translator.request import Line, Pair, Request, Translation
@@ -42,14 +43,18 @@ class Segmenter:
 
     Args:
         languages: of source and target.
+        tag: what is said before every source; None: nothing.
     """
 
-    def __init__(self, members: Sequence[Member], languages: tuple[str, str] = ("", "")) -> None:
-        self.members, self.languages = members, languages
+    def __init__(
+        self, members: Sequence[Member], languages: tuple[str, str] = ("", ""), tag: TagFacts | None = None
+    ) -> None:
+        self.members, self.languages, self.tag = members, languages, tag
+        self.heads = [telling.head(one, tag) for one in members]
         self.target = members[0].target_tokenizer
         target = self.target
         self.vocabulary = Vocabulary(target.bos, target.eos, target.never, target.names, target.spelling)
-        self.longest = members[0].max_pieces
+        self.longest = self._most_of(0)
         known = [one.spans for one in members]
         # An ensemble sees one text: all of its models have learnt of spans, or none is shown what stands for them.
         self._trained = None if None in known else tuple(dict.fromkeys(p for some in known for p in some or ()))
@@ -65,6 +70,16 @@ class Segmenter:
         """
         masks = self._masks(own)
         return masks.finder if masks else _finder_of(self.languages[0], tuple(own))
+
+    def _most_of(self, member: int) -> int:
+        """Pieces of the longest text that a model was trained on."""
+        return self.members[member].max_pieces - len(self.heads[member])
+
+    def _sentence(self, ids: list[list[int]], prefix: Sequence[int], number: int) -> Sentence:
+        """What search is given of a text with these ids: they follow what is said before it."""
+        if any(self.heads):
+            ids = [[*head, *own] for head, own in zip(self.heads, ids, strict=True)]
+        return Sentence(ids, prefix, number)
 
     @property
     def threads(self) -> int:
@@ -88,7 +103,7 @@ class Segmenter:
         made = {}
         finder, masks = self.finder(own) if protect else None, self._masks(own)
         masked = [self._masked(line, masks, protect) for line in lines] if masks else [None] * len(lines)
-        texts = [one.text if one else line.text for line, one in zip(lines, masked, strict=True)]
+        texts = [one.text if one else plain(fold(line.text)) for line, one in zip(lines, masked, strict=True)]
         for number, whole in self._encoded(texts).items():
             line, mask = lines[number], masked[number]
             prefix = self._prefix(line) if line.prefix else []
@@ -96,13 +111,14 @@ class Segmenter:
             if not prefix and kept.wordless(line.text, finder if marked else None):
                 continue
             if whole and self._length(whole) <= self.longest:
-                job = Job([line.text], [Sentence(whole, prefix, line.number)], [], kept=None if marked else [])
+                sentence = self._sentence(whole, prefix, line.number)
+                job = Job([line.text], [sentence], [], kept=None if marked else [])
                 made[number] = self._framed(job, 0, mask) if mask else job
                 continue
             given, whole = self._given(line.text, [] if mask else whole, finder)
             length = self._length(whole) if whole else self._length_of(line.text)
             if whole and length <= self.longest:
-                made[number] = Job([line.text], [Sentence(whole, prefix, line.number)], [], [given])
+                made[number] = Job([line.text], [self._sentence(whole, prefix, line.number)], [], [given])
                 continue
             if prefix:
                 raise DataError(
@@ -134,13 +150,13 @@ class Segmenter:
         made = {}
         masks = self._masks(())
         both = [masks.both(pair.text, pair.target) for pair in pairs] if masks else []
-        texts = [mask.text for mask, _ in both] or [pair.text for pair in pairs]
+        texts = [mask.text for mask, _ in both] or [plain(fold(pair.text)) for pair in pairs]
         for number, whole in self._encoded(texts).items():
             pair = pairs[number]
             target = fold(both[number][1] if masks else pair.target)
             if target.strip() and not self.too_long(pair, whole):
                 prefix = [*self.target.encode([target])[0], self.target.eos]
-                job = Job([pair.text], [Sentence(whole, prefix, pair.number)], [], [texts[number]], forced=target)
+                job = Job([pair.text], [self._sentence(whole, prefix, pair.number)], [], [texts[number]], forced=target)
                 if masks:
                     job.masks[0] = both[number][0]
                 made[number] = job
@@ -236,13 +252,13 @@ class Segmenter:
 
     def _in_parts(self, line: Line, length: int, finder: Finder | None, masks: Masks | None) -> Job:
         parts = self._split(line.text, finder)
-        wholes = self._of_models(list(map(fold, parts)))
+        wholes = self._of_models([plain(fold(part)) for part in parts])
         same: dict[int, int] = {}  # of millions of ids each number is kept once
         kept_once = ([[same.setdefault(i, i) for i in ids] for ids in whole] for whole in wholes)
         given = [self._given(part, whole, finder) for part, whole in zip(parts, kept_once, strict=True)]
         job = Job(
             parts,
-            [Sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
+            [self._sentence(ids, (), line.number + place * PART) for place, (_, ids) in enumerate(given)],
             [
                 f"{length} pieces are more than the {self.longest} of the longest training sentence: "
                 f"translated in {len(parts)} parts"
@@ -255,7 +271,7 @@ class Segmenter:
             wholes = self._of_models([fold(mask.text) for _, mask in hidden])
             for (place, mask), ids in zip(hidden, wholes, strict=True):
                 if self._length(ids) <= self.longest:
-                    job.sentences[place] = replace(job.sentences[place], sources=ids)
+                    job.sentences[place] = replace(job.sentences[place], sources=self._sentence(ids, (), 0).sources)
                     self._framed(job, place, mask)
         return job
 
@@ -264,8 +280,7 @@ class Segmenter:
         that a model was trained on, of whichever model that is the largest."""
         if len(ids) == 1:
             return len(ids[0])
-        lengths = zip(ids, self.members, strict=True)
-        return max(-(-len(own) * self.longest // one.max_pieces) for own, one in lengths)
+        return max(-(-len(own) * self.longest // self._most_of(member)) for member, own in enumerate(ids))
 
     def _lengths(self, texts: list[str]) -> list[int]:
         return list(map(self._length, self._of_models(list(map(fold, texts)))))
@@ -278,7 +293,7 @@ class Segmenter:
         bare = ""
         if found and len(text) - sum(one.end - one.start for one in found) <= self._most:
             bare = spans.without(text, spans.quoted(text, found))[0].strip()
-        of_models = next(self._of_models([fold(bare)])) if bare else []
+        of_models = next(self._of_models([plain(fold(bare))])) if bare else []
         return (bare, of_models) if of_models and all(of_models) else (text, ids)
 
     def _split(self, text: str, finder: Finder | None) -> list[str]:

@@ -1,5 +1,6 @@
 """The page of a server, as people use it: typing, by mouse and by keyboard, on a phone and in the dark."""
 
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     root = tmp_path_factory.mktemp("served")
     pairs = [("en", "de"), ("de", "en")]
     models = [written(root / "-".join(pair), seed, languages=pair) for seed, pair in enumerate(pairs, 3)]
-    made = Serving(root, models, "--suggestions", "kept.db")
+    (root / "memory.tsv").write_text("my house\tmein Haus\n")
+    (root / "terms.tsv").write_text("cat\tKatze\n")
+    helped = ("--memory", "en-de=memory.tsv", "--fuzzy", "0.6", "--glossary", "en-de=terms.tsv")
+    made = Serving(root, models, "--suggestions", "kept.db", *helped)
     yield made
     assert made.end() == (0, "")
 
@@ -183,3 +187,57 @@ def test_on_a_phone_in_the_dark_in_each_language(browser: Browser, server: Servi
     visit.clean()
     visit.page.goto(f"{server.url}/docs")
     visit.clean()
+
+
+def test_what_comes_from_the_memory_and_terms_are_marked(browser: Browser, server: Serving) -> None:
+    visit = Visit(browser, server)
+    page = visit.page
+    page.select_option("#from", "en")
+    assert visit.type("my house") == "mein Haus"
+    assert page.locator("#target .memory .word").all_inner_texts() == ["mein", "Haus"]
+    assert page.inner_text("#model") == "from the memory"
+    assert page.locator("#remarks li").all_inner_texts() == ["from the memory"]
+    assert page.locator("#target .word").first.get_attribute("title") == "from the memory"
+    visit.type("my house\nthe cat\nmy small house")
+    assert page.inner_text("#model") == "en-de + from the memory"
+    remarks = page.locator("#remarks li").all_inner_texts()
+    assert "from the memory (line 1)" in remarks
+    assert "term: cat → Katze (line 2)" in remarks
+    assert "by the model, after what the memory has of like text (line 3)" in remarks
+    marked = page.locator("#target .term")
+    assert marked.count() >= 1
+    assert all("katze" in one.lower() for one in marked.all_inner_texts())
+    assert "term: cat" in (marked.first.get_attribute("title") or "")
+    page.select_option("#tongue", "de")
+    assert "aus dem Übersetzungsspeicher (Zeile 1)" in page.locator("#remarks li").all_inner_texts()
+    page.fill("#source", "")
+    page.wait_for_selector("#remarks", state="hidden")
+    visit.clean()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_serious_fault(browser: Browser, server: Serving, dark: bool) -> None:
+    reason = "axe-playwright-python is not installed: make system installs it"
+    pytest.importorskip("axe_playwright_python", reason=reason)
+    axe = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+
+    def faults(visit: Visit) -> list[str]:
+        found = axe.run(visit.page).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        return [f"{one['id']}: {node['html']}" for one in serious for node in one["nodes"]]
+
+    for phone in (False, True):
+        visit = Visit(browser, server, phone=phone, dark=dark)
+        page = visit.page
+        assert faults(visit) == []
+        page.select_option("#from", "en")
+        visit.type("my house\nthe cat\nmy small house")
+        page.locator("#target .word").first.hover()
+        page.click("#better")
+        assert faults(visit) == []
+        page.route("**/page/translate", lambda route: route.fulfill(status=429, json={"error": "ask again"}))
+        visit.type(LINES[0])
+        assert page.locator("#error").is_visible()
+        assert faults(visit) == []
+        page.goto(f"{server.url}/docs")
+        assert faults(visit) == []

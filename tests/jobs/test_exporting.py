@@ -1,6 +1,9 @@
-"""What is refused of an export to CTranslate2, without that package; what is written with it: tests/system."""
+"""What is refused of exports to CTranslate2 and Argos Translate, without their packages, and how a package for the
+latter lies in its zip; what is written with them: tests/system."""
 
+import json
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,11 +12,13 @@ import numpy as np
 import pytest
 
 from mtkit.errors import MtkitError
-from mtkit.jobs.export import export, export_to_ctranslate2
-from mtkit.jobs.exporting import vocabulary_map
+from mtkit.jobs.export import export, export_to_argos, export_to_ctranslate2
+from mtkit.jobs.exporting import argos, vocabulary_map
 from mtkit.jobs.exporting.expressible import obstacles
 from mtkit.search.shortlist import Shortlist
-from tests.translator.small import table, written
+from mtkit.store import bundle
+from mtkit.text.tokenizer import Tokenizer
+from tests.translator.small import decode, pieces, table, written
 
 TRANSFORMER = {"encoder": {"name": "transformer"}, "decoder": {"name": "transformer"}}
 
@@ -103,3 +108,59 @@ def test_a_shortlist_in_words() -> None:
     assert vocabulary_map.text(likely, source, target) == "\t</s> das\n</s>\t\nthe\tdas\ndog\tHund das\n"
     copies = Shortlist(likely.likely_VN, likely.always, copies=True)
     assert vocabulary_map.text(copies, source, target).splitlines()[2:] == ["the\tdas", "dog\tHund das"]
+
+
+def test_a_package_for_argos_is_not_begun_that_will_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unimportable(monkeypatch, AssertionError("imported"))
+    recurrent, transformer = written(tmp_path / "recurrent"), written(tmp_path / "transformer", **tables())
+    mine, folder = tmp_path / "mine.argosmodel", tmp_path / "folder.argosmodel"
+    folder.mkdir()
+    for theirs in (b"my thesis", b""):
+        mine.write_bytes(theirs)
+        assert not argos.is_ours(mine)
+    with zipfile.ZipFile(mine, "w") as package:
+        package.writestr("translate-en_de-1_3/metadata.json", "{}")
+        package.writestr("mtkit.json", "{}")
+    assert not argos.is_ours(mine)
+    for model, out, why in (
+        (transformer, tmp_path / "out", "end in .argosmodel: name it out.argosmodel"),
+        (transformer, folder, "is a folder, and a package is a file"),
+        (transformer, mine, "would be lost"),
+        (recurrent, tmp_path / "out.argosmodel", f"CTranslate2 cannot run {recurrent}: encoder.name"),
+    ):
+        with pytest.raises(MtkitError, match=r"^[^\n]*$") as caught:
+            export_to_argos(model, out, precision="int8")
+        assert why in str(caught.value)
+    assert not (tmp_path / "out.argosmodel").exists()
+
+
+def test_a_package_is_what_argos_translate_unpacks(tmp_path: Path) -> None:
+    """It extracts the zip beside others, and takes every folder there for a package with these files."""
+    model, words = tmp_path / "model", pieces()
+    model.mkdir()
+    (model / "model.bin").write_bytes(bytes(range(256)) * 9000)
+    (model / "config.json").write_text("{}")
+    about = bundle.describe(table(), decode(), [words], ("en-GB", "pt_BR"), 20)
+    for out in (tmp_path / "a.argosmodel", tmp_path / "b.argosmodel"):
+        argos.write(out, model, about, words, "a card")
+        assert argos.is_ours(out)
+    assert out.read_bytes() == (tmp_path / "a.argosmodel").read_bytes()
+    with zipfile.ZipFile(out) as package:
+        assert package.testzip() is None
+        package.extractall(tmp_path / "packages")
+    (found,) = (tmp_path / "packages").iterdir()
+    assert found.name == "translate-en_pt-1_0"
+    assert json.loads((found / "metadata.json").read_text()) == {
+        "package_version": "1.0",
+        "argos_version": "1.9.0",
+        "from_code": "en",
+        "from_name": "English",
+        "to_code": "pt",
+        "to_name": "Portuguese",
+        "type": "translate",
+    }
+    assert Tokenizer.read(found / "sentencepiece.model").names == words.names
+    assert (found / "README.md").read_text() == "a card"
+    assert {path.name: path.read_bytes() for path in (found / "model").iterdir()} == {
+        path.name: path.read_bytes() for path in model.iterdir()
+    }

@@ -11,6 +11,7 @@ from mtkit.jobs.preparing import scores
 from mtkit.jobs.preparing.chunks import Treatment
 from mtkit.jobs.preparing.inputs import Entry, TrainingText
 from mtkit.jobs.preparing.scores import Worst, lowest
+from mtkit.schema import Tag
 from mtkit.text.filters import TextRules
 from mtkit.text.readers.reader import locate
 
@@ -31,7 +32,9 @@ def test_the_lowest_are_those_of_a_sorted_list(at_once: int, monkeypatch: pytest
 def text(folder: Path, pairs: list[tuple[str, str]], said: str, worst: float = 0.5) -> TrainingText:
     (folder / "t.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
     (folder / "scores").write_text(said, encoding="utf-8")
-    entry = Entry("t", "t.tsv", locate(folder / "t.tsv", "en", "de"), folder / "scores")
+    entry = Entry(
+        "t", "t.tsv", locate(folder / "t.tsv", "en", "de"), Tag("", ("en", "de")), "", True, folder / "scores"
+    )
     return TrainingText((entry, entry), Treatment(TextRules(100, drop_copies=False), 0.0), worst)
 
 

@@ -90,7 +90,7 @@ def test_a_long_request_does_not_hold_up_a_short_one(made: Made) -> None:
     assert [texts(one) for one in short] == [["de:s0"], ["de:s1"], ["de:s2"]]
     # Eight of the long one, then each short one, then what there is room for.
     assert stub.windows[1][:11] == [*numbered("l", 8), "s0", "s1", "s2"]
-    assert len(stub.windows[1]) == under_test.TOGETHER
+    assert len(stub.windows[1]) == under_test.OF_ONE + 3
     # Between two windows of the long one whoever wants something else has his turn.
     stub.windows.clear()
     stub.gate.clear()
@@ -108,7 +108,73 @@ def test_lines_of_one_request_stay_in_order_beside_another(made: Made) -> None:
     stub.gate.set()
     assert texts(one) == [f"de:a{number}" for number in range(100)]
     assert texts(other) == [f"de:b{number}" for number in range(70)]
-    assert stub.windows[1] == [f"{name}{8 * turn + n}" for turn in range(4) for name in "ab" for n in range(8)]
+    # As much of each, and what is short first.
+    turns = [f"{name}{8 * turn + n}" for turn in range(8) for name in "ab" for n in range(8)]
+    assert stub.windows[1] == sorted(turns, key=len)
+
+
+def test_at_most_so_many_go_together(made: Made) -> None:
+    _, stub, give = made()
+    futures = [give(*numbered(f"{name}.", 60)) for name in range(5)]
+    stub.gate.set()
+    assert [len(texts(one)) for one in futures] == [60] * 5
+    assert [len(window) for window in stub.windows] == [1, under_test.TOGETHER, 300 - under_test.TOGETHER]
+
+
+def test_who_is_done_is_told_while_others_are_searched(made: Made) -> None:
+    _, stub, give = made()
+    long, short = give("a longer one"), give("b")
+    reached, go_on = threading.Event(), threading.Event()
+    window = stub.window
+
+    def slowly(*given: Any) -> Iterator[Translation]:
+        for one in window(*given):
+            if one.source == "a longer one":
+                reached.set()
+                assert go_on.wait(20)
+            yield one
+
+    stub.window = slowly  # type: ignore[method-assign, assignment]
+    stub.gate.set()
+    assert reached.wait(20)
+    assert texts(short) == ["de:b"]
+    assert not long.done()
+    go_on.set()
+    assert texts(long) == ["de:a longer one"]
+    assert stub.windows[1] == ["b", "a longer one"]
+
+
+def test_lines_that_come_one_after_the_other_go_together(made: Made) -> None:
+    """As of clients that were answered together, and ask again each in its turn."""
+    _, stub, give = made(pause=0.25)
+    futures = [give("0")]
+    stub.gate.set()
+    for number in range(1, 4):
+        time.sleep(0.01)
+        futures.append(give(f"{number}"))
+    assert [texts(one) for one in futures] == [["de:0"], ["de:1"], ["de:2"], ["de:3"]]
+    assert stub.windows == [["first"], ["0", "1", "2", "3"]]
+
+
+def test_where_lines_come_and_come_those_before_do_not_wait_for_all(made: Made) -> None:
+    _, stub, give = made(pause=0.05)
+    futures = [give("0")]
+    stub.gate.set()
+    for number in range(1, 60):
+        time.sleep(0.005)
+        futures.append(give(f"{number}"))
+    assert [texts(one) for one in futures] == [[f"de:{number}"] for number in range(60)]
+    assert len(stub.windows) > 2
+
+
+def test_whoever_asks_alone_does_not_wait_for_others(made: Made) -> None:
+    batcher, stub, give = made(pause=5.0)
+    stub.gate.set()
+    while not batcher._took:
+        time.sleep(0.001)
+    began = time.monotonic()
+    assert texts(give("alone")) == ["de:alone"]
+    assert time.monotonic() - began < 2.5
 
 
 def test_no_more_than_so_much_waits(made: Made) -> None:

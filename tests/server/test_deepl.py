@@ -56,6 +56,9 @@ def test_languages(serve: Serve) -> None:
         ({"text": ["x"] * 51}, 400, "51 texts, at most 50"),
         ({"text": ["x" * 30]}, 413, "30 characters, at most 20"),
         ({"glossary_id": "none"}, 404, "no such glossary"),
+        ({"glossary_id": 0}, 400, "glossary_id parameter is not a string"),
+        ({"show_billed_characters": 0}, 400, "Value for 'show_billed_characters' not supported"),
+        ({"show_billed_characters": "yes"}, 400, "Value for 'show_billed_characters' not supported"),
     ],
 )
 def test_what_is_wrong_is_a_message(serve: Serve, more: dict[str, Any], status: int, why: str) -> None:

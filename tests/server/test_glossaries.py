@@ -74,6 +74,13 @@ def test_csv_and_what_is_no_glossary(serve: Serve) -> None:
     assert len(served.ask("/v2/glossaries").value["glossaries"]) == 1
 
 
+def test_a_method_that_is_not_taken_is_told_which_are(serve: Serve) -> None:
+    answer = serve("en-de").ask("/v2/glossaries/x", b"")
+    assert answer.status == 405
+    assert answer.headers["allow"] == "DELETE, GET"
+    assert answer.value == {"message": "POST is not taken here, but DELETE and GET; /docs says more"}
+
+
 def test_of_one_key_nothing_is_told_to_another(serve: Serve, tmp_path: Path) -> None:
     keys = [{"authorization": f"DeepL-Auth-Key {add_key(name, tmp_path / 'keys.toml')}"} for name in ("a", "b")]
     served = serve("en-de", access=Access(tmp_path / "keys.toml"))

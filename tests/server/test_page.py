@@ -13,9 +13,10 @@ from mtkit.server.app import Holdings, Settings, make
 from mtkit.server.batcher import Batcher
 from mtkit.server.glossaries import Glossaries
 from mtkit.server.models import Models
-from mtkit.server.page import sureness, told
+from mtkit.server.page import sureness, told, words_of
 from mtkit.server.service import Service
 from mtkit.server.stored import Stored
+from mtkit.text.terms import Told
 from mtkit.translator.request import Candidate, Translation
 from mtkit.translator.translator import Translator
 from tests.server.asking import Served
@@ -79,7 +80,25 @@ def test_how_sure_a_word_is_is_the_product_of_its_pieces() -> None:
         "links": [],
         "origin": "model",
         "warnings": [],
+        "terms": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "places"),
+    [
+        ("Konto|Konten", "Die Konten und das konto.", [1, 4]),
+        ("Rechnung*", "Alle Rechnungen (Rechnung)", [1, 2]),
+        ("in", "inzwischen in Berlin", [1]),
+        ("offenes Konto", "Ein offenes Konto, ja", [1, 2]),
+        ("Straße", "STRASSE um Straße.", [0, 2]),
+        ("파일", "내 파일을 저장", [1]),
+        ("文件", "保存文件夹 x", [0]),
+    ],
+)
+def test_the_words_that_are_a_term_are_found(target: str, text: str, places: list[int]) -> None:
+    assert words_of(Told("x", target, True), text.split()) == places
+    assert words_of(Told("x", target, False), text.split()) == []
 
 
 def test_the_files_of_the_page_and_no_page(serve: Serve) -> None:
@@ -102,6 +121,21 @@ def test_what_can_be_asked_is_a_document_and_a_page(serve: Serve) -> None:
     document = served.ask("/spec").value
     expected = {"/translate", "/detect", "/languages", "/suggest", "/frontend/settings", "/health", "/metrics"}
     assert expected | {"/v2/translate", "/v2/languages", "/v2/usage"} <= set(document["paths"])
+    taken = document["paths"]["/translate"]["post"]["requestBody"]["content"]
+    assert set(taken) == {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+    assert taken["application/json"]["schema"]["properties"]["source"]["enum"] == ["auto", "de", "en"]
+    for path, method, status, kind in (
+        ("/translate", "post", "429", "application/json"),
+        ("/v2/glossaries", "post", "201", "application/json"),
+        ("/v2/glossaries/{name}/entries", "get", "200", "text/tab-separated-values"),
+        ("/download_file/{name}", "get", "200", "application/octet-stream"),
+        ("/metrics", "get", "200", "text/plain"),
+    ):
+        assert list(document["paths"][path][method]["responses"][status]["content"]) == [kind]
+    assert "content" not in document["paths"]["/v2/glossaries/{name}"]["delete"]["responses"]["204"]
+    for path, name in (("/translate", "error"), ("/v2/translate", "message")):
+        refused = document["paths"][path]["post"]["responses"]["400"]["content"]["application/json"]["schema"]
+        assert refused["required"] == [name]
     page = served.ask("/docs").body.decode()
     for path in document["paths"]:
         assert f"<code>POST {path}</code>" in page or f"<code>GET {path}</code>" in page

@@ -1,9 +1,9 @@
-"""Suggestions in a database: what was accepted is there, whatever happens then."""
+"""Suggestions in a database, SQLite and PostgreSQL: what was accepted is there, whatever happens then."""
 
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.adapting import suggested
 from mtkit.server.suggestions import Suggestion, Suggestions
 from tests.server.asking import Served
+from tests.server.postgres import Postgres, programs
 
 WRITING = """
 import sys
@@ -23,30 +24,54 @@ for number in range(100_000):
 """
 
 
-def test_the_newest_of_each_source_counts(tmp_path: Path) -> None:
-    kept = Suggestions(tmp_path / "kept.db")
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if (folder := programs()) is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    pytest.importorskip("pg8000", reason="pg8000 is not installed: pip install 'mtkit[postgresql]'")
+    made = Postgres(folder)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.system)])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that is not there yet, or has nothing in it."""
+    if request.param == "sqlite":
+        return str(tmp_path / "kept.db")
+    return str(request.getfixturevalue("postgres").database())
+
+
+def test_the_newest_of_each_source_counts(where: str) -> None:
+    kept = Suggestions(where)
     for source, better in (("a", "A"), ("b", "B"), ("a", "Ä"), ("c\n'; drop", "C\t🙂")):
         kept.add(Suggestion("en", "de", source, better, "someone", "model"))
     kept.add(Suggestion("en", "fr", "a", "F"))
     assert list(kept.pairs("en", "de")) == [("b", "B"), ("a", "Ä"), ("c\n'; drop", "C\t🙂")]
     assert list(kept.pairs("de", "en")) == []
     kept.close()
-    again = Suggestions(str(tmp_path / "kept.db"))
+    again = Suggestions(where)
     assert list(again.pairs("en", "fr")) == [("a", "F")]
     again.close()
 
 
-def test_all_that_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
-    file = tmp_path / "kept.db"
-    writing = subprocess.Popen([sys.executable, "-c", WRITING, str(file)], stdout=subprocess.PIPE)
+def test_all_that_was_acknowledged_is_there_after_a_kill(where: str) -> None:
+    writing = subprocess.Popen([sys.executable, "-c", WRITING, where], stdout=subprocess.PIPE)
     assert writing.stdout is not None
     said = [writing.stdout.readline() for _ in range(25)]
     writing.kill()
     said += writing.stdout.read().splitlines()  # what had been acknowledged meanwhile
     writing.stdout.close()
     writing.wait()
-    last = int(said[-1])
-    kept = Suggestions(file)
+    there(where, int(said[-1]))
+
+
+def there(where: str, last: int) -> None:
+    """All up to the last one that was acknowledged, and at most one more."""
+    kept = Suggestions(where)
     found = list(kept.pairs("en", "de"))
     kept.close()
     assert last >= 24
@@ -54,8 +79,39 @@ def test_all_that_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None
     assert len(found) <= last + 2
 
 
-def test_threads_share_it(tmp_path: Path) -> None:
-    kept = Suggestions(tmp_path / "kept.db")
+@pytest.mark.system
+def test_all_that_was_acknowledged_is_there_after_a_kill_of_the_database(postgres: Postgres) -> None:
+    where = postgres.database()
+    writing = subprocess.Popen(
+        [sys.executable, "-c", WRITING, where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writing.stdout is not None
+    assert writing.stderr is not None
+    with writing:
+        said = [writing.stdout.readline() for _ in range(25)]
+        postgres.kill()
+        said += writing.stdout.read().splitlines()
+        assert "the suggestion could not be kept" in writing.stderr.read().splitlines()[-1]
+    postgres.begin()
+    there(where, int(said[-1]))
+
+
+@pytest.mark.system
+def test_a_database_that_comes_back_is_written_to_again(postgres: Postgres) -> None:
+    kept = Suggestions(postgres.database())
+    for number in range(3):
+        kept.add(Suggestion("en", "de", f"{number}", "x"))
+        postgres.kill()
+        if number:  # the first time nobody has noticed
+            with pytest.raises(DataError, match="could not be kept"):
+                kept.add(Suggestion("en", "de", "lost", "x"))
+        postgres.begin()
+    assert len(list(kept.pairs("en", "de"))) == 3
+    kept.close()
+
+
+def test_threads_share_it(where: str) -> None:
+    kept = Suggestions(where)
 
     def add(name: str) -> None:
         for number in range(5):
@@ -85,25 +141,25 @@ def test_what_cannot_be_reached(tmp_path: Path) -> None:
 
 
 def test_they_become_a_text_to_adapt_to(
-    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundles: dict[str, Path], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    kept = Suggestions("kept.db")
+    kept = Suggestions(where)
     for source, better in (("a", "A"), ("one\n\ntwo\tb", "eins\nzwei"), ("c\nd", "C D"), ("a", "Ä")):
         kept.add(Suggestion("en", "de", source, better))
     kept.close()
-    path, pairs = suggested.write("kept.db", bundles["en-de"])
+    path, pairs = suggested.write(where, bundles["en-de"])
     assert (path, pairs) == (Path("suggestions.en-de.tsv"), 4)
     assert path.read_text() == "one\teins\ntwo b\tzwei\nc d\tC D\na\tÄ\n"
     with pytest.raises(DataError, match="no suggestions from de to fr"):
-        suggested.write("kept.db", bundles["de-fr"])
+        suggested.write(where, bundles["de-fr"])
     with pytest.raises(ConfigError, match=r"none\.db does not exist"):
         suggested.write("none.db", bundles["en-de"])
     assert not Path("none.db").exists()
 
 
-def test_over_http(serve: Callable[..., Served], tmp_path: Path) -> None:
-    kept = Suggestions(tmp_path / "kept.db")
+def test_over_http(serve: Callable[..., Served], where: str) -> None:
+    kept = Suggestions(where)
     served = serve(suggestions=kept)
     asked = {"q": "A dog.", "s": "Ein Hund.", "source": "en", "target": "de"}
     assert served.ask("/suggest", asked).value == {"success": True}
@@ -119,8 +175,8 @@ def test_over_http(serve: Callable[..., Served], tmp_path: Path) -> None:
     kept.close()
 
 
-def test_where_it_is_switched_on_they_answer_at_once(serve: Callable[..., Served], tmp_path: Path) -> None:
-    kept = Suggestions(tmp_path / "kept.db")
+def test_where_it_is_switched_on_they_answer_at_once(serve: Callable[..., Served], where: str) -> None:
+    kept = Suggestions(where)
     kept.add(Suggestion("en", "de", "A dog.\nA cat.", "Ein Hund.\nEine Katze."))
     served = serve(suggestions=kept, remembers=True)
     assert served.translate(" A  cat.\nA cow.").value["translatedText"] == " Eine Katze.\nde:A cow."
@@ -134,13 +190,13 @@ def test_where_it_is_switched_on_they_answer_at_once(serve: Callable[..., Served
     kept.close()
 
 
-def test_what_could_not_be_kept_is_not_acknowledged(serve: Callable[..., Served], tmp_path: Path) -> None:
-    kept = Suggestions(tmp_path / "kept.db")
+def test_what_could_not_be_kept_is_not_acknowledged(serve: Callable[..., Served], where: str) -> None:
+    kept = Suggestions(where)
     served = serve("en-de", suggestions=kept)
     with kept._engine.begin() as connection:
         connection.exec_driver_sql("drop table suggestions")
     answer = served.ask("/suggest", {"q": "A dog.", "s": "Ein Hund.", "source": "en", "target": "de"})
     assert answer.status == 500
-    with pytest.raises(DataError, match="could not be kept: no such table"):
+    with pytest.raises(DataError, match="could not be kept: .*suggestions"):
         kept.add(Suggestion("en", "de", "a", "b"))
     kept.close()

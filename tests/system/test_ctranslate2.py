@@ -1,9 +1,12 @@
-"""Transformers exported to CTranslate2 say there what they say here, in fp32 to the fourth digit."""
+"""Transformers exported to CTranslate2 say there what they say here, in fp32 to the fourth digit; and in Argos
+Translate what they say in CTranslate2."""
 
 import ast
+import importlib.util
 import json
 import random
 import re
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +16,7 @@ import pytest
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator.request import Pair
 from mtkit.translator.translator import Translator
-from tests.system.toy import CONFIG, WORDS, failed, make, mtkit, python, ran
+from tests.system.toy import CONFIG, ENVIRONMENT, WORDS, failed, make, mtkit, python, ran
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.system
@@ -26,6 +29,24 @@ heads = 2
 [model.decoder]
 name = "transformer"
 layers = 2
+"""
+ARGOS = """
+import json, sys, types
+for name in ("stanza", "minisbd"):  # they find sentences, of which each line here is one
+    try:
+        __import__(name)
+    except ImportError:
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].SBDetect = None
+        sys.modules[name].models = types.SimpleNamespace(list_models=list)
+from argostranslate import package, sbd, translate
+sbd.MiniSBDSentencizer.split_sentences = lambda self, text: [text]
+for path in sys.argv[1:]:
+    package.install_from_path(path)
+(source,) = [one for one in translate.get_installed_languages() if one.code == "en"]
+(target,) = [one for one in translate.get_installed_languages() if one.code == "de"]
+found = source.get_translation(target)
+print(json.dumps([found.translate(line) for line in json.load(sys.stdin)]))
 """
 QUICK = (
     "train.max_updates=250",
@@ -168,3 +189,32 @@ def test_a_shortlist_and_rounded_weights(toys: Path, ctranslate2: ModuleType) ->
     # A piece that translates nothing else is no candidate.
     only = " ".join(piece for piece in (toys / "short/vmap.txt").read_text().splitlines()[0].split("\t")[1].split())
     assert "Hund" not in only.replace("▁", "")
+
+
+@pytest.mark.parametrize("variant", ["plain", "two"])
+def test_argos_translate_says_the_same(variant: str, toys: Path, ctranslate2: ModuleType, tmp_path: Path) -> None:
+    asked = ["--to", "argos", "--precision", "fp32", f"runs/{variant}", f"{variant}.argosmodel"]
+    for _ in range(2):  # in the place of the one before
+        ran(mtkit(toys, "export", "-q", *asked))
+    with zipfile.ZipFile(toys / f"{variant}.argosmodel") as package:
+        (inside,) = [name for name in package.namelist() if name.endswith("/model/model.bin")]
+        assert package.read(inside) == (toys / variant / "model.bin").read_bytes()
+    if importlib.util.find_spec("argostranslate") is None:
+        pytest.skip("argostranslate is not installed: make system installs it")
+    texts = [*lines(), "two \U0001f600 cat"]
+    source, target = tokenizers(toys / variant)
+    there = ctranslate2.Translator(str(toys / variant), compute_type="float32", intra_threads=1)
+    how: dict[str, Any] = {"beam_size": 4, "length_penalty": 0.2, "replace_unknowns": True}
+    expected = [there.translate_batch([pieces], **how)[0].hypotheses[0] for pieces in named(source, texts)]
+    where = {"ARGOS_PACKAGES_DIR": "packages", "XDG_DATA_HOME": ".", "XDG_CACHE_HOME": "cache", "HOME": "."}
+    where |= {"ARGOS_COMPUTE_TYPE": "float32"}  # as it comes it rounds, if that is quicker
+    done = python(
+        ARGOS,
+        str(toys / f"{variant}.argosmodel"),
+        folder=tmp_path,
+        environment=ENVIRONMENT | where,
+        stdin=json.dumps(texts),
+    )
+    found = json.loads(ran(done))
+    assert found == [target.decode([target.names.index(piece) for piece in one]) for one in expected]
+    assert len(set(found)) > 50

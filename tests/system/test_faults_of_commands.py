@@ -56,6 +56,7 @@ CASES = [
     Case(("eval", "-q"), ("runs/toy/eval",)),
     Case(("translate", "short.en", "test.en", "-o", "out", "--shard", "1/1", "--chunk-lines", "10", "-q"), ("out",)),
     Case(("export", "runs/steps", "out", "--to", "ctranslate2", "-q"), ("out",), with_transformer),
+    Case(("export", "runs/steps", "out.argosmodel", "--to", "argos", "-q"), ("out.argosmodel",), with_transformer),
     Case(
         ("adapt", "runs/toy", "test", "-o", "next", "-q", *ADAPTING),
         ("prepared", "runs/next/best/model.safetensors"),
@@ -74,7 +75,7 @@ NAMES = [f"{case.name}{', again' if case.prepare in (with_output, with_export) e
 @pytest.fixture(autouse=True)
 def _has_what_it_takes(request: pytest.FixtureRequest) -> None:
     case = request.node.callspec.params.get("case") if hasattr(request.node, "callspec") else None
-    if case and "ctranslate2" in case.arguments and importlib.util.find_spec("ctranslate2") is None:
+    if case and {"ctranslate2", "argos"} & {*case.arguments} and importlib.util.find_spec("ctranslate2") is None:
         pytest.skip("the package ctranslate2 is not installed")
 
 

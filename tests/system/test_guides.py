@@ -222,7 +222,7 @@ def test_links_and_keys(name: str) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)", text):
         assert "://" in link or (DOCS / link).exists(), (name, link)
     known = {key.key for key in keys()}
-    tables = "data|filter|tokenizer|model|train|decode|eval"
+    tables = "data|filter|tokenizer|augment|model|train|decode|eval"
     for key in re.findall(rf"`(?:--set )?((?:{tables})\.[a-z_.]+)", text):
         file = key.endswith(".safetensors")
         assert file or key in known or any(one.startswith(key.rstrip(".") + ".") for one in known), (name, key)

@@ -142,7 +142,7 @@ def test_text_that_changes_while_it_is_read(folder: Path, monkeypatch: pytest.Mo
         readings = iter([lambda pairs: pairs, change])
         monkeypatch.setattr(
             "mtkit.jobs.preparing.inputs.cut",
-            lambda text, name, _: chunks.cut(next(readings)(list(text)), name),  # noqa: B023 - called at once
+            lambda reader, *more: chunks.cut(next(readings)(list(reader)), *more),  # noqa: B023 - called at once
         )
         with pytest.raises(DataError, match="train has changed while it was being read"):
             prepared(folder, 1)

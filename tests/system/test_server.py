@@ -4,7 +4,10 @@ import contextlib
 import http.client
 import importlib
 import json
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -76,6 +79,24 @@ def test_deepl(server: Serving, expected: dict[str, str], tmp_path: Path) -> Non
     assert json.loads((tmp_path / "b.json").read_text()) == {"name": expected[TEXTS[0]]}
     with pytest.raises(importlib.import_module("deepl").exceptions.DeepLException, match="not supported"):
         made.translate_text("x", target_lang="XX")
+
+
+def test_npm_translate(server: Serving, expected: dict[str, str]) -> None:
+    node, there = shutil.which("node"), Path(sys.prefix) / "npm"
+    if not node or not (there / "node_modules/translate").is_dir():
+        pytest.skip("node or its package translate is not installed: apt-get install npm, then make system")
+    code = f"""
+import translate from "translate";
+translate.engine = "libre";
+translate.url = "{server.url}/translate";
+const made = [];
+for (const text of {json.dumps(TEXTS)}) made.push(await translate(text, {{ from: "en", to: "de" }}));
+console.log(JSON.stringify(made));
+"""
+    command = [node, "--input-type=module", "-e", code]
+    done = subprocess.run(command, cwd=there, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == list(expected.values())
 
 
 def test_what_weblate_mastodon_and_discourse_send(server: Serving, expected: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ KINDS = ["{0}", "%s", "http://ex.org/a", "<br/>", "AB-12", "`x y`"]
 HARD = {
     "the {1} dog sees": "das {1} Hund sieht",
     "the <b>red dog</b> finds one cat": "das <b>rote Hund</b> findet eins Katze",
-    '<a href="http://ex.org/x y">two</a> <i>big</i> %d': '<a href="http://ex.org/x y">zwei</a> <i>große</i> %d',
+    '<a href="http://ex.org/x y">two big</a> %d house': '<a href="http://ex.org/x y">zwei große</a> %d Haus',
     "the XY-77 house 🎉": "das XY-77 Haus 🎉",
 }
 

@@ -62,7 +62,7 @@ def audit(
     if prepared:
         dropped += rules.by_pieces(prepared.report().parts)
     return AuditFacts(
-        tuple(entry.reader.languages for entry in text.entries),
+        tuple(entry.tag.languages for entry in text.entries),
         tuple(entry.name for entry in text.entries),
         tuple(entry.read for entry in entries),
         tuple(dropped),

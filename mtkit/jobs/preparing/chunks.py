@@ -15,11 +15,40 @@ from mtkit.text import case, filters
 from mtkit.text.cleaning.rules import Settings, cleaning
 from mtkit.text.fold import fold
 from mtkit.text.readers.reader import Pair
+from mtkit.text.reserved import plain
 
 PAIRS = 2000  # of a chunk, at most
 CHARACTERS = 1 << 21  # of a chunk, or one pair
 WORTH_IT = 1 << 23  # bytes of text on disk from which on several processes pay for their start
 USUALLY = 5  # processes at most where nobody says how many: one can read for about so many
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a text is for, among all texts that are trained on.
+
+    Attributes:
+        tag: what stands before its sources; "": nothing.
+        side: of its pairs, that by which some are held out: the same in both directions of a text.
+        measures: whether a model is validated on what is held out of it; of text that was made for training, no.
+    """
+
+    tag: str = ""
+    side: int = 0
+    measures: bool = True
+
+    def key(self, pair: Pair) -> int:
+        """By which equal pairs are found: the same pair is learnt once for each tag."""
+        return filters.key(self.tag, *pair) if self.tag else filters.key(*pair)
+
+    @property
+    def apart(self) -> int:
+        """What keeps keys of nearly equal pairs with another tag from being the same."""
+        return filters.key(self.tag) if self.tag else 0
+
+    def held_by(self, pair: Pair) -> int:
+        """By which pairs are held out together."""
+        return filters.key(pair[self.side])
 
 
 @dataclass(frozen=True)
@@ -31,6 +60,7 @@ class Chunk:
     first: int
     """The number of its first pair, from 0."""
     pairs: list[Pair]
+    role: Role = Role()
     languages: Pair = ("", "")
     worst: bytes = b""
     """A flag a pair: 1 where a model finds it too unlikely; empty: none was asked."""
@@ -51,19 +81,19 @@ class Treatment:
     def read(self, raw: Pair) -> Pair:
         """A pair as models see it: repaired, where that is wanted, and folded (`fold`)."""
         source, target = cleaning(self.cleaning).repaired(*raw)[0] if self.cleaning else raw
-        return fold(source), fold(target)
+        return plain(fold(source)), plain(fold(target))
 
     def judged(self, chunk: Chunk) -> Iterator[tuple[Pair, str | None, list[str]]]:
         """Each pair as models see it, the rule that it breaks, and what has repaired it."""
         if not self.cleaning and not chunk.worst:
             for source, target in chunk.pairs:
-                pair = fold(source), fold(target)
+                pair = plain(fold(source)), plain(fold(target))
                 yield pair, self.rules.broken(*pair), []
             return
         rules = cleaning(self.cleaning, chunk.languages)
         for number, raw in enumerate(chunk.pairs):
             pair, names, damaged = rules.repaired(*raw)
-            pair = fold(pair[0]), fold(pair[1])
+            pair = plain(fold(pair[0])), plain(fold(pair[1]))
             rule = self.rules.broken(*pair) or damaged or rules.broken(*pair)
             yield pair, rule or ("score" if chunk.worst and chunk.worst[number] else None), names
 
@@ -72,17 +102,17 @@ class Treatment:
         return list(case.copies(pair, self.case_augment))
 
 
-def cut(pairs: Iterable[Pair], name: str, languages: Pair = ("", "")) -> Iterator[Chunk]:
+def cut(pairs: Iterable[Pair], name: str, role: Role = Role(), languages: Pair = ("", "")) -> Iterator[Chunk]:
     """A text in chunks; the same at each reading."""
     first, some, size = 0, list[Pair](), 0
     for pair in pairs:
         some.append(pair)
         size += len(pair[0]) + len(pair[1])
         if len(some) == PAIRS or size >= CHARACTERS:
-            yield Chunk(name, first, some, languages)
+            yield Chunk(name, first, some, role, languages)
             first, some, size = first + len(some), [], 0
     if some:
-        yield Chunk(name, first, some, languages)
+        yield Chunk(name, first, some, role, languages)
 
 
 def usual_workers(files: Sequence[Path]) -> int:

@@ -94,8 +94,8 @@ class Look:
             if rule:
                 seen.dropped.add(rule, pair)
                 continue
-            seen.keys.append(filters.key(*pair))
-            seen.near.append(near_key(*pair))
+            seen.keys.append(chunk.role.key(pair))
+            seen.near.append(near_key(*pair) ^ chunk.role.apart)
             for name, check in off.checks:
                 if check(*pair):
                     seen.off.add(name, pair)

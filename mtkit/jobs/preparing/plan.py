@@ -73,12 +73,12 @@ class Judge:
             if rule:
                 dropped.add(rule, *pair)
                 continue
-            keys.append(filters.key(*pair))
+            keys.append(chunk.role.key(pair))
             if self.near:
-                near.append(near_key(*pair))
-            copies.extend(filters.key(*copy) for _, copy in self.treatment.copies(pair))
-            if self.hold_out:
-                sources.append(filters.key(pair[0]))
+                near.append(near_key(*pair) ^ chunk.role.apart)
+            copies.extend(chunk.role.key(copy) for _, copy in self.treatment.copies(pair))
+            if self.hold_out and chunk.role.measures:
+                sources.append(chunk.role.held_by(pair))
         return Judged(bytes(kept), keys, near, copies, sources, changed, dropped, repaired)
 
 
@@ -162,7 +162,7 @@ def make_plan(
         (scratch / "kept").open("wb") as standing,
         share(Judge(treatment, hold_out, near)) as each,
     ):
-        for (_, some), reading in zip(chunks(text, scratch), readings, strict=True):
+        for (entry, some), reading in zip(chunks(text, scratch), readings, strict=True):
             for chunk, judged in each(some):
                 reading.see(judged)
                 standing.write(judged.kept)
@@ -171,13 +171,16 @@ def make_plan(
                 judged.copies.tofile(copies)
                 sample.see(itertools.compress(chunk.pairs, judged.kept))
                 sources.see(judged.sources)
+            reading.dropped += entry.reader.low
+            reading.read += entry.reader.low.total
         copies.seek(0)
         shutil.copyfileobj(copies, keys)
     kept = sum(reading.kept for reading in readings)
     if not kept:
         raise _nothing_left(readings)
     held_out = sources.held_out(kept) if hold_out else frozenset()
-    pairs = [pair for pair in sample.pairs if filters.key(pair[0]) not in held_out]
+    sides = {entry.role.side for entry in text.entries}
+    pairs = [pair for pair in sample.pairs if all(filters.key(pair[side]) not in held_out for side in sides)]
     more = [copy for pair in pairs for _, copy in treatment.copies(pair) if not treatment.rules.broken(*copy)]
     flags = repeated(scratch / "keys")
     if near:

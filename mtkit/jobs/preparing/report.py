@@ -19,7 +19,7 @@ def make_report(
     corpus: Corpus,
     plan: Plan,
     train: Sequence[Encoded],
-    dev: Encoded,
+    dev: Sequence[Encoded],
     overlap: dict[str, prepared.Overlap],
     vocab_size: tuple[int, int],
     warnings: Sequence[str],
@@ -36,8 +36,8 @@ def make_report(
     ]
     dropped = sum((_dropped(*both) for both in zip(plan.readings, train, strict=True)), filters.Drops())
     repaired = sum((reading.repaired for reading in plan.readings), filters.Drops({}, {}))
-    if not dev.part.pairs:
-        raise DataError("no pair of dev is left after filter.max_pieces; set data.dev to other text")
+    if empty := next((one.part.name for one in dev if not one.part.pairs), ""):
+        raise DataError(f"no pair of {empty} is left after filter.max_pieces; set data.dev to other text")
     if not sum(part.pairs for part in parts):
         raise DataError(
             "no training pair is left after the filters: "
@@ -45,12 +45,13 @@ def make_report(
             + "; loosen [filter] or check the text"
         )
     read = sum(part.pairs_read for part in parts)
-    lengths = {"train": quality.Lengths.merged([one.tally.lengths for one in train]), "dev": dev.tally.lengths}
+    splits = {"train": train, "dev": dev}
+    lengths = {name: quality.Lengths.merged([one.tally.lengths for one in split]) for name, split in splits.items()}
     return prepared.Report(
         **prepared.CORPUS_REPORT.head(),
         pairs_read=read,
-        pairs={"train": sum(part.pairs for part in parts), "dev": dev.part.pairs},
-        held_out=corpus.dev is None,
+        pairs={name: sum(one.part.pairs for one in split) for name, split in splits.items()},
+        held_out=not corpus.dev,
         dropped=dropped.counts,
         dropped_samples=_samples(dropped),
         repaired=repaired.counts or None,

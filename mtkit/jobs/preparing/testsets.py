@@ -23,7 +23,7 @@ class TestSets:
 
     def __init__(self, corpus: Corpus, masks: Masks | None = None) -> None:
         self._corpus, self._masks = corpus, masks
-        self._name = f"test-{digest(list(corpus.test), corpus.test_hashes)}.json"
+        self._name = f"test-{digest([use.name for use in corpus.test], corpus.test_hashes)}.json"
         self._texts: dict[str, list[Pair]] = {}
         self._warnings: list[str] = []
 
@@ -34,9 +34,9 @@ class TestSets:
             DataError: it cannot be read.
         """
         if not self._texts:
-            for reader in self._corpus.test.values():
-                self._warnings += reader.oddities()
-            self._texts = {name: list(reader.folded()) for name, reader in self._corpus.test.items()}
+            for use in self._corpus.test:
+                self._warnings += use.reader.oddities()
+            self._texts = {use.name: list(use.reader.folded()) for use in self._corpus.test}
 
     def warnings(self, prepared: Prepared, listener: Listener) -> tuple[str, ...]:
         """What is odd about them; says what they share with train, where that was not known yet."""

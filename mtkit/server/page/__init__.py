@@ -4,6 +4,10 @@ The page is files; it asks nobody but this server.
 """
 
 import math
+import re
+from bisect import bisect
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +17,15 @@ from fastapi.responses import FileResponse, JSONResponse
 from mtkit.server.access import Access
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.service import AUTO, Service, Wanted
+from mtkit.text.languages import unspaced
+from mtkit.text.terms import Told
 from mtkit.translator.request import Candidate, Translation
 
 FOLDER = Path(__file__).parent
 FILES = {"page.css": "text/css", "page.js": "text/javascript", "words.js": "text/javascript"}
 ALTERNATIVES = 4
 BEGINS = "▁"  # a piece with which a word begins
+GOES_ON = "\u1100"  # from here on scripts that write endings onto words (Hangul), or put no spaces between them
 
 
 def routes(service: Service, access: Access, is_there: bool) -> APIRouter:
@@ -66,7 +73,8 @@ def routes(service: Service, access: Access, is_there: bool) -> APIRouter:
 
 
 def told(translation: Translation) -> dict[str, Any]:
-    """A line as the page shows it: words of both sides, links between them, and how sure the model is of each word."""
+    """A line as the page shows it: words of both sides, links between them, how sure the model is of each word, whose
+    translation it is, and the terms that it was to have, with the places of the words that they are."""
     best = translation.candidates[0] if translation.candidates else None
     words = translation.text.split()
     return {
@@ -76,7 +84,25 @@ def told(translation: Translation) -> dict[str, Any]:
         "links": best.alignment or [] if best else [],
         "origin": translation.origin,
         "warnings": translation.warnings,
+        "terms": [
+            {"source": one.source, "target": one.target, "rendered": one.rendered, "words": words_of(one, words)}
+            for one in translation.terms
+        ],
     }
+
+
+def words_of(term: Told, words: Sequence[str]) -> list[int]:
+    """The places of the words in which a translation has a term, wherever it has it; [] where it lacks it."""
+    text = " ".join(words).casefold()
+    ends = list(accumulate(len(word.casefold()) + 1 for word in words))
+    found = set[int]()
+    for form in term.target.casefold().split("|") if term.rendered else ():
+        bare = form.rstrip("*")
+        starts = "" if unspaced(bare[0]) else r"(?<!\w)"
+        ends_too = r"(?!\w)" if bare == form and bare[-1] < GOES_ON else ""
+        for match in re.finditer(starts + re.escape(bare) + ends_too, text):
+            found.update(range(bisect(ends, match.start()), bisect(ends, match.end() - 1) + 1))
+    return sorted(found)
 
 
 def sureness(candidate: Candidate, words: int) -> list[float]:

@@ -126,7 +126,7 @@
         else line(target, part, lines.shift());
       }
     }
-    $("model").textContent = shown?.model ?? "";
+    tellOrigin();
     tellDetected();
     fillTargets();
     $("alternatives").replaceChildren(...(shown?.alternatives ?? []).map((one) => make("li", one)));
@@ -135,8 +135,34 @@
     $("suggestion").hidden = true;
   }
 
+  /* Who said so, and what there is to say of lines: each remark once, with the lines that it is of. */
+  function tellOrigin() {
+    const lines = shown?.lines ?? [], remarks = new Map(), remembered = lines.filter((one) => one.origin === "memory");
+    const remark = (text, number, kind, language) => {
+      const one = remarks.get(text) ?? { kind, language, of: [] };
+      if (!one.of.includes(number)) one.of.push(number);
+      remarks.set(text, one);
+    };
+    lines.forEach((told, place) => {
+      if (told.origin === "memory") remark(say("memory"), place + 1, "memory");
+      else if (told.origin.includes("memory")) remark(say("steered"), place + 1, "steered");
+      for (const term of told.terms) remark(`${say("term")}: ${term.source} → ${term.target.replaceAll("|", " / ")}${term.rendered ? "" : ` (${say("missing")})`}`, place + 1, term.rendered ? "term" : "missing");
+      for (const warning of told.warnings) remark(warning, place + 1, "warning", "en");
+    });
+    $("model").textContent = remembered.length && remembered.length === lines.length ? say("memory")
+      : [shown?.model ?? "", remembered.length ? say("memory") : ""].filter(Boolean).join(" + ");
+    $("remarks").hidden = !remarks.size;
+    $("remarks").replaceChildren(...[...remarks].map(([text, { kind, language, of }]) => {
+      const item = make("li"), said = make("span", text, kind);
+      if (language) said.lang = language;
+      item.append(said, lines.length > 1 ? ` (${say("line")} ${of.join(", ")})` : "");
+      return item;
+    }));
+  }
+
   function line(target, text, told) {
     const source = told.source.map((word) => make("span", word, "word"));
+    const terms = new Map(told.terms.flatMap((term) => term.words.map((place) => [place, term.source])));
     let at = 0;
     const words = text.split(/(\s+)/).map((part) => {
       if (!part.trim()) return part;
@@ -144,13 +170,21 @@
       const sure = told.sure[place], looks = told.links.filter(([, to]) => to === place).map(([from]) => from);
       if (sure !== undefined && sure < UNSURE) word.classList.add("unsure");
       const seen = looks.map((from) => told.source[from]).join(" ");
-      word.title = [sure === undefined ? "" : `${say("sure")} ${Math.round(100 * sure)} %`, seen && `${say("looks")}: ${seen}`].filter(Boolean).join(" · ");
+      if (terms.has(place)) word.classList.add("term");
+      word.title = [
+        sure === undefined ? "" : `${say("sure")} ${Math.round(100 * sure)} %`,
+        seen && `${say("looks")}: ${seen}`,
+        terms.has(place) && `${say("term")}: ${terms.get(place)}`,
+        told.origin === "memory" && say("memory"),
+      ].filter(Boolean).join(" · ");
       word.tabIndex = -1;
       word.addEventListener("pointerenter", () => look(word, source, looks));
       word.addEventListener("focus", () => look(word, source, looks));
       return word;
     });
-    target.append(...words);
+    const whole = make("span", undefined, told.origin === "memory" ? "memory" : undefined);
+    whole.append(...words);
+    target.append(whole);
   }
 
   function look(word, source, looks) {
