@@ -128,6 +128,16 @@ def test_the_page_counts_what_the_report_counts(dirty: Path) -> None:
     assert all(first == again for entry in twice.samples for first, again in entry)
 
 
+def test_what_a_text_scores_too_low_is_on_the_page(folder: Path) -> None:
+    sides = [(folder / f"train.{side}").read_text().split("\n")[:200] for side in ("en", "de")]
+    lines = (f"{source}\t{target}\t{number}\n" for number, (source, target) in enumerate(zip(*sides, strict=True)))
+    (folder / "t.tsv").write_text("".join(lines))
+    facts = looked(folder, 'data.train=[{path = "t.tsv", min_score = 50.0}]')
+    (low,) = [rule for rule in facts.dropped if rule.rule == "min_score"]
+    assert (facts.read, low.pairs) == ((200,), (50,))
+    assert low.samples[0]
+
+
 def test_rules_that_are_off_are_tried(dirty: Path) -> None:
     facts = looked(dirty)
     off = {rule.rule: rule for rule in facts.off}

@@ -20,7 +20,9 @@ from mtkit.store.prepared import PartReport, Prepared
 from mtkit.text.cleaning import language
 from mtkit.text.cleaning.rules import REPAIRS, RULES
 
-SIMPLE = ("empty", "max_chars", "drop_copies")
+OWN = {"min_score": "The text gives it a score below the corpus's min_score.", "empty": "A side is empty."}
+"""Rules that are no keys of [filter], and what they are."""
+SIMPLE = (*OWN, "max_chars", "drop_copies")
 BY_PIECES = ("max_pieces", "max_ratio")
 LANGUAGE_UP_TO = 1 << 24  # bytes of text on disk up to which languages are guessed though nobody asked for it
 Counted = Iterable[tuple[int, tuple[Sample, ...]]]
@@ -113,8 +115,8 @@ class _Rules:
 
     def _facts(self, name: str, counted: Counted, value: Any = None) -> RuleFacts:
         pairs, samples = zip(*counted, strict=True)
-        if name == "empty":
-            return RuleFacts(name, "", "A side is empty.", pairs, samples)
+        if name in OWN:
+            return RuleFacts(name, "", OWN[name], pairs, samples)
         said = getattr(self._table, name) if value is None else value
         shown = str(said).lower() if isinstance(said, bool) else f'"{said}"' if isinstance(said, str) else str(said)
         return RuleFacts(name, f"{name} = {shown}", self._lines[name], pairs, samples)

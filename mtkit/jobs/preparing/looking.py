@@ -132,6 +132,14 @@ class EntryLooked:
         self.repaired.merge(looked.repaired)
         self.off.merge(looked.off)
 
+    def leave_out(self, low: filters.Drops) -> None:
+        """Count what a reader has left out by the scores that the text gives."""
+        self.read += low.total
+        for rule, samples in low.samples.items():
+            for source, target in samples:
+                self.dropped.add(rule, (source, target))
+            self.dropped.counts[rule] += low.counts[rule] - len(samples)
+
 
 def look_at(text: TrainingText, look: Look, scratch: Path, share: Share) -> list[EntryLooked]:
     """Read a text; that of each entry.
@@ -146,12 +154,13 @@ def look_at(text: TrainingText, look: Look, scratch: Path, share: Share) -> list
         (scratch / "near").open("wb") as near,
         share(look) as each,
     ):
-        for (_, some), entry in zip(chunks(text, scratch), entries, strict=True):
+        for (entry, some), found in zip(chunks(text, scratch), entries, strict=True):
             for _, looked in each(some):
-                entry.see(looked)
+                found.see(looked)
                 kept.write(looked.kept)
                 looked.keys.tofile(keys)
                 looked.near.tofile(near)
+            found.leave_out(entry.reader.low)
     if any(entry.kept for entry in entries):
         _find_twice(text, entries, scratch)
     return entries
