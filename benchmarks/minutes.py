@@ -60,7 +60,7 @@ def joeynmt(options: argparse.Namespace, source: bytes, output: Path) -> None:
     prepared, _ = preprocess(loaded, Silent())
     (tokenizer,) = prepared.tokenizer_files
     deadline = time.time() + 60 * options.minutes
-    prefixes = dict(zip(peers.PARTS, (data.train[0], data.dev), strict=True))
+    prefixes = dict(zip(peers.PARTS, (data.train[0].path, data.dev[0].path), strict=True))
     peers.text({part: loaded.path(prefix) for part, prefix in prefixes.items()}, languages, tokenizer, work)
     config = work / "joeynmt.yaml"
     config.write_text(json.dumps(peers.joeynmt("A", tokenizer, work, 10**6, languages)))  # JSON is YAML
@@ -85,9 +85,9 @@ def main() -> None:
         parser.error("joeynmt needs --python, the Python that has it")
     loaded = load(options.recipe)
     data = loaded.config.data
-    if len(data.train) != 1 or not data.dev or len(data.test) != 1 or not loaded.config.tokenizer.shared:
+    if len(data.train) != 1 or len(data.dev) != 1 or len(data.test) != 1 or not loaded.config.tokenizer.shared:
         sys.exit(f"{options.recipe}: expected one train, a dev and one test, and a shared tokenizer")
-    source, references = (text(loaded, data.test[0], lang) for lang in (data.source_lang, data.target_lang))
+    source, references = (text(loaded, data.test[0].path, lang) for lang in (data.source_lang, data.target_lang))
     options.work.mkdir(parents=True, exist_ok=True)
     options.work = options.work.resolve()
     output = options.work / f"{options.system}.{data.target_lang}"

@@ -34,6 +34,8 @@ class Decoding:
     """Source pieces times beam in a batch."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     """Of matrix products; auto: the quickest that pays, by processor and model."""
+    protect: list[str] = []  # noqa: RUF012
+    """Regular expressions of what else comes out as it went in, beside placeholders, tags, addresses and the like."""
     rules: Settings = {}  # noqa: RUF012  (nobody writes into it, and pydantic copies it)
     """Rules from plug-ins that act: a table [decode.rules.NAME] of what each takes, which may be empty."""
 

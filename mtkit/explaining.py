@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 
 from mtkit import registry
-from mtkit.schema import Config, Side
+from mtkit.schema import Config, Side, Text
 from mtkit.schema.kinds import UNKNOWN, ByName
 
 LONGEST_SHOWN = 200  # characters of a value
@@ -44,7 +44,8 @@ def explain(error: dict[str, Any], written: Any, root: Any) -> str:
             return f"{where}.name = {shown(name)}: expected {' or '.join(names)}{near}"
         case "model_type" | "model_attributes_type" if not isinstance(got, dict):
             hint = f"; did you mean {where}.name = {shown(got)}?" if got in names else ""
-            return f"{where} = {shown(got)}: expected a table of keys{hint}"
+            path = "a path or " if isinstance(table, type) and issubclass(table, Text) else ""
+            return f"{where} = {shown(got)}: expected {path}a table of keys{hint}"
         case "string_pattern_mismatch":
             return f"{where} = {shown(got)}: expected a name that has no / and no space in it, nor a dot before it"
         case "value_error":

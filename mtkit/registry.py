@@ -336,6 +336,11 @@ CHOICES: dict[str, dict[str, Choice]] = {
             "Paulus et al. 2018",
             always=True,
         ),
+        "each_once": Choice(
+            "mtkit.search.rules.each_once:make",
+            "what stands for spans exactly once, and nested as they are",
+            always=True,
+        ),
     },
     "metric": {
         "bleu": Choice(
@@ -389,6 +394,7 @@ CHOICES: dict[str, dict[str, Choice]] = {
         "tsv": Choice("mtkit.documents.tsv:TSV", "columns apart by tabs", suffixes=(".tsv",)),
     },
     "command": {
+        "init": Choice("mtkit.cli.init:command", "a first config for text that lies somewhere"),
         "preprocess": Choice("mtkit.cli.preprocess:command", "parallel text to a prepared corpus"),
         "train": Choice("mtkit.cli.train:command", "a prepared corpus to a model"),
         "adapt": Choice("mtkit.cli.adapt:command", "a model to one that is fit for a text"),

@@ -26,7 +26,7 @@ def test_set_reads_toml_or_else_a_string(tmp_path: Path, monkeypatch: pytest.Mon
     made = load("demo", sets).config
     encoder: Any = made.model.encoder
     decoder: Any = made.model.decoder
-    assert (encoder.cell, made.train.lr, made.data.test) == ("lstm", 0.5, ["a", "b"])
+    assert (encoder.cell, made.train.lr, [text.path for text in made.data.test]) == ("lstm", 0.5, ["a", "b"])
     assert (made.run_name, made.tokenizer.shared) == ("my-run", False)
     assert (decoder.norm, encoder.conv[0].kernel) == ("layer", 3)
     assert load("demo", ["model.encoder.name=transformer"]).config.model.encoder.name == "transformer"

@@ -15,6 +15,7 @@ from mtkit.schema.kinds import ByName
 from tests.test_schema import merged
 
 TRANSFORMER = {"name": "transformer"}
+WORDS: dict[str, object] = {"kind": "word", "byte_fallback": False}
 MODEL_FILE: dict[str, object] = {"model": "a.model"}
 
 
@@ -38,10 +39,21 @@ def test_every_key_is_classified() -> None:
 
 # A config in which the key changes nothing, its default given or not, and one in which it does.
 CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] = {
+    "data.temperature": (
+        [(merged(data={"temperature": 5.0}), 'with data.mixing = "auto"')],
+        [merged(data={"train": ["a", "b"], "temperature": 2.0, "mixing": "temperature"})],
+    ),
     "tokenizer.kind": (
         [(merged(tokenizer=MODEL_FILE | {"kind": "unigram"}), "beside tokenizer.model")],
         [merged(tokenizer={"kind": "bpe"}), merged(tokenizer=MODEL_FILE | {"kind": "bpe", "sample": 0.5})],
     ),
+    **{
+        f"augment.{key}": (
+            [(merged(tokenizer=WORDS, augment={key: 0.1}), 'with tokenizer.kind = "word"')],
+            [merged(augment={key: 0.1}), merged(augment={key: 0.0}, tokenizer=WORDS)],
+        )
+        for key in ("typos", "spaces", "upper", "title", "emoji", "urls", "placeholders")
+    },
     "tokenizer.vocab_size": (
         [
             (merged(tokenizer=MODEL_FILE | {"vocab_size": 500}), "beside tokenizer.model"),
@@ -61,6 +73,14 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
     "tokenizer.train_lines": (
         [(merged(tokenizer=MODEL_FILE | {"train_lines": 9}), "beside tokenizer.model")],
         [merged(tokenizer={"train_lines": 9})],
+    ),
+    "filter.dedupe": (
+        [(merged(filter={"near_duplicates": True, "dedupe": False}), "beside filter.near_duplicates")],
+        [merged(filter={"dedupe": False}), merged(filter={"near_duplicates": True, "dedupe": True})],
+    ),
+    "filter.worst": (
+        [(merged(filter={"worst": 0.1}), "without filter.score")],
+        [merged(filter={"worst": 0.2, "score": "scores"})],
     ),
     "model.init": (
         [(merged(model={"init": "xavier"}, train={"init_from": "runs/a"}), "beside train.init_from, whose weights")],
@@ -108,6 +128,10 @@ CASES: dict[str, tuple[list[tuple[dict[str, Any], str]], list[dict[str, Any]]]] 
     "train.cut": (
         [(merged(train={"consistency": "rdrop", "cut": 0.05}), 'with train.consistency = "rdrop"')],
         [merged(train={"consistency": "simcut", "cut": 0.1})],
+    ),
+    "data.protect": (
+        [(merged(data={"protect": "[A-Z]+-[0-9]+"}), "without data.spans")],
+        [merged(data={"protect": ["[A-Z]+-[0-9]+", "x"], "spans": True}), merged(data={"protect": []})],
     ),
     "train.init_parts": (
         [(merged(train={"init_parts": ["encoder"]}), "without train.init_from")],

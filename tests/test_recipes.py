@@ -43,7 +43,7 @@ def test_it_loads_and_its_text_is_there(name: str) -> None:
     train = made.config.train
     assert (train.max_epochs, train.max_minutes, train.max_updates) == LIMITS.get(name, (0, 0, 1500))
     languages = (made.config.data.source_lang, made.config.data.target_lang)
-    for prefix in [*made.config.data.train, made.config.data.dev, *made.config.data.test]:
+    for prefix in [text.path for text in (*made.config.data.train, *made.config.data.dev, *made.config.data.test)]:
         if prefix.startswith(config.BUNDLED):
             assert all(made.path(f"{prefix}.{language}.gz").is_file() for language in languages)
 

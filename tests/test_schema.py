@@ -29,7 +29,7 @@ def error(table: dict[str, object]) -> str:
 def test_three_keys_are_enough() -> None:
     made = parse(MINIMAL, "x")
     assert made.run_name == "en-de"
-    assert made.data.train == ["t"]
+    assert [text.path for text in made.data.train] == ["t"]
     assert (made.model.attention_name, made.model.attention_heads) == ("additive", 1)
     assert made.model.encoder.name == made.model.decoder.name == "recurrent"
 

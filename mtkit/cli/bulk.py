@@ -157,7 +157,7 @@ def run(
     if bulk.ray is not None and device.startswith("cuda") and translator.asked.precision == "auto":
         # What this processor would choose says nothing of GPUs, which take fp32.
         settings = translator.asked.model_dump() | {"precision": "fp32"}
-        translator = type(translator).load(*translator.names, device="cpu", **settings)
+        translator = type(translator).load(*translator.names, device="cpu", tag=translator.tag, **settings)
     results = Results.open(bulk.folder, bulk.files, deciding(translator, job), bulk.chunk_lines)
     # Looked for now: what others put together meanwhile, a shared file system may show later than their note of it.
     gone = results.gone()

@@ -53,6 +53,16 @@ def command(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Add 95 % intervals; with several --hyp they are there.")
     ] = False,
+    fit_confidence: Annotated[
+        bool,
+        typer.Option(
+            "--fit-confidence",
+            help="Fit what mtkit translate --confidence tells: on dev, or --src and --ref; the bundle keeps it.",
+        ),
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", metavar="DIR", help="Of --fit-confidence: a bundle, or a run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, unrounded.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -71,6 +81,15 @@ def command(
     from mtkit.schema import Eval
 
     messages = Messages(quiet, verbose)
+    if model and not fit_confidence:
+        raise typer.BadParameter("--model has an effect with --fit-confidence only")
+    if fit_confidence:
+        if hyp or metrics or tokenize or confidence:
+            raise typer.BadParameter("--fit-confidence translates and scores by itself: leave --hyp and metrics out")
+        from mtkit.cli import fitting
+
+        fitting.run(model, src, ref, config, set_, device, threads, as_json, messages)
+        return
     given = {
         key: value
         for key, value in {"metrics": metrics and listed(metrics, "--metrics"), "tokenize": tokenize}.items()
@@ -123,6 +142,8 @@ def command(
             print("\n".join(_compared(results)))
     elif as_json:
         print(json.dumps(next(iter(tables.values())) if len(tables) == 1 else tables, indent=2))
+    elif any(result.direction for result in results):
+        print("\n".join(_directions(results)))
     else:
         for result in results:
             if len(results) > 1:
@@ -136,6 +157,28 @@ def command(
         # The scores are the answer, and all there; but whoever goes on with the files must learn that there are none.
         sys.stdout.flush()
         raise DataError(f"{'; '.join(problems[:2])}; the scores are right, but they and the translations are not kept")
+
+
+def _directions(results: list["Result"]) -> Iterator[str]:
+    """A table: a test set in a direction a line, a metric a column; then how each was computed."""
+    from mtkit.metrics.metric import shown as shown_metric
+
+    metrics = [shown_metric(score.name) for score in results[0].scores]
+    rows = [["", "", *metrics]]
+    for result in results:
+        known = [result.confidence.get(score.name) for score in result.scores]
+        within = [f" ± {one.half_width:.2f}" if one else "" for one in known]
+        scores = [f"{score.score:.2f}{more}" for score, more in zip(result.scores, within, strict=True)]
+        rows.append([printable(result.name), " to ".join(result.direction or ()), *scores])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        words = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        yield "  ".join(words + numbers).rstrip()
+    yield ""
+    for number, metric in enumerate(metrics):
+        signatures = dict.fromkeys(result.scores[number].signature for result in results)
+        yield f"{metric}  {' / '.join(signatures)}"
 
 
 def _compared(results: list["Result"]) -> Iterator[str]:

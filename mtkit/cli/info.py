@@ -110,6 +110,7 @@ def _facts(info: "Info") -> Rows:
     forward, backward, total = (f"{flop / 1e6:,.{digits}f}" for flop in (cost.forward, cost.backward, cost.total))
     return [
         ("model", f"{info.what}, {info.languages[0]} to {info.languages[1]}"),
+        *((("tags", _tags(info.tags)),) if info.tags else ()),
         *info.architecture.items(),
         ("vocabulary", f"{source:,}{f' and {target:,}' if target != source else ''} pieces ({info.vocab_origin})"),
         (
@@ -121,7 +122,15 @@ def _facts(info: "Info") -> Rows:
         ("BLEU words", info.bleu_tokenizer),
         ("native code", info.native_code.partition(", /")[0]),  # the compiler; --json has the long path, too
         ("products", info.products),
+        *([("hidden", info.spans)] if info.spans else []),
+        *([("confidence", info.confidence)] if info.confidence else []),
     ]
+
+
+def _tags(tags: list[tuple[str, tuple[str, str]]]) -> str:
+    """Tags as messages name them, with what each asks for."""
+    told = [f"{f'<{name}>' if name else 'none'} ({' to '.join(languages)})" for name, languages in tags]
+    return f"{', '.join(told)}; without --tag the first"
 
 
 def _training(info: "Info") -> Rows:
@@ -139,6 +148,9 @@ def _training(info: "Info") -> Rows:
     for name, score in training.scores.items():
         said = f"{score:.4f} a token" if name == "loss" else f"{score:.2f}  {training.signatures.get(name, '')}"
         rows.append((f"dev {shown_metric(name)}", said))
+    for direction, scores in training.directions.items():
+        said = ", ".join(f"{shown_metric(name)} {score:.2f}" for name, score in scores.items())
+        rows.append((f"dev {direction}", said))
     for one in training.measured:
         gone = ", ".join(f"{shown_metric(name)} {one.before[name]:.2f} -> {one.after[name]:.2f}" for name in one.after)
         rows.append((one.text, f"{gone} ({one.pairs:,} pairs, its parent -> it)"))

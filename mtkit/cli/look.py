@@ -14,6 +14,7 @@ from mtkit.cli.options import (
     Messages,
     QuietOption,
     SetOption,
+    TagOption,
     ThreadsOption,
     VerboseOption,
     load_translator,
@@ -50,6 +51,7 @@ def command(
         typer.Option("--target", metavar="TEXT", help="A translation to force instead of searching."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is seen as JSON, a sentence a line.")] = False,
+    tag: TagOption = None,
     flags: Flags = NONE_GIVEN,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -76,7 +78,7 @@ def command(
         must_exist(file)
     check_output(output, file)
     models: list[list[Path] | None] = [[one] for one in model] if model else [None]
-    translators = [load_translator(one, config, set_, "cpu", threads, 1, messages, flags) for one in models]
+    translators = [load_translator(one, config, set_, "cpu", threads, 1, messages, flags, tag) for one in models]
 
     from mtkit.jobs import look
 

@@ -62,6 +62,16 @@ WorkersOption = Annotated[
         help="Processes that share the work, of one thread each; default: 1, on a cluster one a processor.",
     ),
 ]
+TagOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        show_default=False,
+        help="What stands before every source, of the tags that the model was trained with (mtkit info); default: the "
+        "first of them.",
+    ),
+]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|jsonl", help="Form of the output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, the resolved config among it.")]
@@ -199,6 +209,7 @@ def load_translator(
     workers: int,
     messages: Messages,
     flags: Flags,
+    tag: str | None = None,
 ) -> "Translator":
     """The translator that a command's options ask for; `flags` are its own for [decode]."""
     from mtkit import plugins
@@ -227,7 +238,10 @@ def load_translator(
 
     # Processes are forked from this one: had it used several threads, theirs would wait for these for ever.
     compute_with(1 if workers > 1 else threads, messages)
-    translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags))
+    translator = Translator.load(*models, device=device, decode=_with_flags(decode, flags), tag=tag)
+    if tag is None and translator.tag:
+        known, languages = ", ".join(map(str, translator.tags)), f"{translator.source_lang} to {translator.target_lang}"
+        messages.say(f"tag: <{translator.tag}>, {languages}; this model has {known} (--tag)")
     if told := translator.precision.told:
         messages.say(told)
     messages.detail(f"precision: {translator.precision.name} ({translator.precision.reason})")

@@ -222,7 +222,8 @@ def work_of(
     models = [sha256(Path(name) / CHECKSUMS) for name in translator.names]
     status = prefixes.stat() if prefixes else None
     beside = [str(prefixes), status.st_size, status.st_mtime_ns] if status else None
-    return [__version__, models, translator.decode.model_dump(), str(asked), source.identity, beside]
+    tag = [] if translator.tag is None else [translator.tag]
+    return [__version__, models, translator.decode.model_dump(), str(asked), source.identity, beside, *tag]
 
 
 def write(

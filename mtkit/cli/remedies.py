@@ -5,6 +5,8 @@ from mtkit.errors import MtkitError
 REMEDIES = {
     "fresh": "--fresh keeps the old run beside",
     "model": "--model",
+    "force": "--force writes over it",
+    "languages": "--from LANG --to LANG",
     "files": "--hyp FILE --ref FILE",
     "references": "--ref FILE",
     "beam": "--beam-size, --n-best",
@@ -17,8 +19,11 @@ REMEDIES = {
     "metrics": "--metrics bleu,chrf",
     "gpus": "torchrun --nproc-per-node N, --device cpu",
     "dev": "--dev",
+    "confidence": "mtkit eval --fit-confidence",
+    "held_out": "--src FILE --ref FILE",
     "address": "--port, --host",
     "keys": "--new-key NAME makes one",
+    "tag": "--tag",
     "suggestions": "mtkit serve --suggestions FILE",
     "ray": "ray start --head, --ray HOST:PORT",
 }

@@ -16,6 +16,7 @@ from mtkit.cli.options import (
     ModelsOption,
     QuietOption,
     SetOption,
+    TagOption,
     ThreadsOption,
     VerboseOption,
     WorkersOption,
@@ -40,6 +41,7 @@ def command(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
+    tag: TagOption = None,
     flags: Flags = NONE_GIVEN,
     workers: WorkersOption = None,
     shard: bulk.ShardOption = None,
@@ -71,7 +73,7 @@ def command(
         check_output(output, file)
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
-    translator = load_translator(model, config, set_, *here, messages, flags)
+    translator = load_translator(model, config, set_, *here, messages, flags, tag)
 
     from mtkit.translator import forms
     from mtkit.translator.request import Request

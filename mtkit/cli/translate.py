@@ -19,6 +19,7 @@ from mtkit.cli.options import (
     ModelsOption,
     QuietOption,
     SetOption,
+    TagOption,
     ThreadsOption,
     VerboseOption,
     WorkersOption,
@@ -47,6 +48,7 @@ def command(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write; default: stdout.")] = None,
     model: ModelsOption = None,
+    tag: TagOption = None,
     flags: Flags = NONE_GIVEN,
     n_best: Annotated[
         int,
@@ -128,11 +130,27 @@ def command(
     ] = False,
     form: FormatOption = "text",
     protect: Annotated[
-        bool, typer.Option(help="Bring placeholders, tags and addresses out as they went in.", show_default=False)
-    ] = True,
+        list[str] | None,
+        typer.Option(
+            "--protect",
+            metavar="REGEX",
+            help="What else comes out as it went in, beside placeholders, tags, addresses, code and emoji; repeatable.",
+        ),
+    ] = None,
+    no_protect: Annotated[
+        bool, typer.Option("--no-protect", help="Leave placeholders, tags, addresses and the like to the model.")
+    ] = False,
     guard: Annotated[
         bool, typer.Option(help="Search again what is clearly broken: loops, copies, lost numbers.", show_default=False)
     ] = True,
+    confidence: Annotated[
+        bool,
+        typer.Option(
+            "--confidence",
+            help="Print the probability that a translation needs no change, and a tab, before it; of a model on which "
+            "mtkit eval --fit-confidence was run.",
+        ),
+    ] = False,
     interactive: Annotated[bool, typer.Option("--interactive", help="A prompt, with what was typed before.")] = False,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -150,6 +168,12 @@ def command(
         raise typer.BadParameter("--fuzzy has an effect with --memory only")
     if draws is not None and not (sample and mbr):
         raise typer.BadParameter("--draws has an effect with --mbr and --sample only")
+    if confidence and n_best > 1 and form != "jsonl":
+        raise typer.BadParameter("--confidence is of the best translation: take it without --n-best, or --format jsonl")
+    if protect:
+        if no_protect:
+            raise typer.BadParameter("--protect and --no-protect exclude each other")
+        flags = {**flags, "protect": protect}
     of_lines = {"--n-best": n_best > 1, "--scores": scores, "--align": align, "--prefix": prefix is not None}
     of_lines |= {"--interactive": interactive, "--shard": shard is not None, "--join": join, "--ray": ray is not None}
     whole = documents.asked(files or [], output, kind, everything, columns, mark, review, of_lines)
@@ -171,7 +195,7 @@ def command(
         check_output(place, None if whole else file, prefix, glossary, *(memory or []))
     # What a cluster is to do is only looked at here.
     here = ("cpu", None, 1) if many and many.ray is not None else (device, threads, workers or 1)
-    translator = load_translator(model, config, set_, *here, messages, flags)
+    translator = load_translator(model, config, set_, *here, messages, flags, tag)
     remembered = None
     if memory:
         from mtkit.text.memory import Memory
@@ -199,8 +223,9 @@ def command(
             named, more = ", ".join(map(repr, unwritable[:SHOWN])), len(unwritable) - SHOWN
             others = f" and {more:,} more" if more > 0 else ""
             messages.warn(f"the model's vocabulary cannot write {named}{others}: left out of the glossary")
-    request = Request(n_best, align, form == "jsonl", sampling, protect, terms, guard)
-    request = replace(request, mbr=mbr or "", draws=draws or request.draws)
+    request = Request(n_best, align, form == "jsonl", sampling, not no_protect, terms, guard)
+    sure = confidence or (review is not None and translator.has_confidence)
+    request = replace(request, mbr=mbr or "", draws=draws or request.draws, confidence=sure)
     translator.check(translator.decode, request)
     messages.detail(f"search: {translator.decode}")
     detail_native(messages)

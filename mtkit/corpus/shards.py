@@ -50,11 +50,17 @@ class Part:
     """What the config says of the text; "": not known, or held out of train."""
     pairs: int
     shards: tuple[ShardEntry, ...]
+    tag: str = ""
+    """What stands before its sources; "": nothing."""
+    symbol: str = ""
+    """The piece that each of its sources begins with, for the tag."""
+    languages: tuple[str, str] | None = None
+    """Of its sources and targets; None: those of the corpus."""
 
     @classmethod
-    def of(cls, name: str, entry: str, shards: Sequence[ShardEntry]) -> "Part":
-        """A part of shards that were written."""
-        return cls(name, entry, sum(shard.pairs for shard in shards), tuple(shards))
+    def of(cls, name: str, entry: str, shards: Sequence[ShardEntry], **more: Any) -> "Part":
+        """A part of shards that were written; `more`: what is said of it besides."""
+        return cls(name, entry, sum(shard.pairs for shard in shards), tuple(shards), **more)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ class Told(Protocol):
     @property
     def warnings(self) -> list[str]: ...
 
+    @property
+    def confidence(self) -> float | None: ...
+
 
 Search = Callable[[Sequence[str]], Iterable[Told]]
 """Lines to their translations, in order."""
@@ -43,12 +46,14 @@ class Answer:
         translations: of its sources, with codes for markup.
         warnings: what a person is to look at it for; none: nothing is known to be wrong.
         taken: whether they are written, and not the source kept.
+        confidence: the least of its lines; None: not known.
     """
 
     segment: Segment
     translations: Sequence[str]
     warnings: Sequence[str] = ()
     taken: bool = True
+    confidence: float | None = None
 
     @property
     def source(self) -> str:
@@ -68,6 +73,7 @@ class Answer:
             "translation": self.translation,
             "written": self.taken,
             "warnings": list(self.warnings),
+            **({} if self.confidence is None else {"confidence": self.confidence}),
         }
 
 
@@ -172,7 +178,8 @@ def _answer(asked: _Asked, told: dict[str, Told]) -> Answer:
         return Answer(segment, made, [NOTHING], taken=False)
     if not all(source.whole(text) for source, text in zip(segment.sources, made, strict=True)):
         return Answer(segment, made, [*(_told(one, segment) for one in warnings), NOT_WHOLE], taken=False)
-    return Answer(segment, made, [_told(one, segment) for one in warnings])
+    sure = [line.confidence for some in lines for line in some if line.confidence is not None]
+    return Answer(segment, made, [_told(one, segment) for one in warnings], confidence=min(sure, default=None))
 
 
 def _told(warning: str, segment: Segment) -> str:

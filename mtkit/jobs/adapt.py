@@ -35,6 +35,7 @@ from mtkit.store.run import Run
 from mtkit.text import filters
 from mtkit.text.readers.reader import Pair, Reader, locate
 from mtkit.train.group import ALONE, Group, by_first
+from mtkit.translator import telling
 from mtkit.translator.member import Member
 
 MEASURED = 500  # pairs of a text, at most
@@ -94,10 +95,12 @@ class Adaptation:
         start = copy.deepcopy(made.model)
         parent.take_over(start, loaded, tokenizers)
         listener.say("measuring, before and after")
-        share = self._share(start, made, [pairs for _, pairs in self.texts])
+        languages = made.source_lang, made.target_lang
+        texts = [measuring.masked(made.config.spans, languages, pairs) for _, pairs in self.texts]
+        share = self._share(start, made, texts)
         model = mixing.mixed(start, made.model, share)
         before, after = Member.of(bundle.load(self.parent, device)), replace(Member.of(made), model=model)
-        languages, asked = (made.source_lang, made.target_lang), config.eval
+        asked = config.eval
         measured = []
         for name, pairs in self.texts:
             then, _ = measuring.everything(before, pairs, languages, config.decode, asked)
@@ -113,11 +116,11 @@ class Adaptation:
     def _share(self, start: Seq2Seq, made: Bundle, texts: Sequence[Sequence[Pair]]) -> float:
         """How much of what was learnt is taken: what makes its loss on its own text and on those of before small, of
         which the latter count as one."""
-        tokenizers = (made.source_tokenizer, made.target_tokenizer)
+        tokenizers, head = (made.source_tokenizer, made.target_tokenizer), telling.first(Member.of(made))
 
         def total(share: float) -> float:
             model = mixing.mixed(start, made.model, share)
-            own, *others = (measuring.loss(model, tokenizers, pairs, made.max_pieces) for pairs in texts)
+            own, *others = (measuring.loss(model, tokenizers, pairs, made.max_pieces, head) for pairs in texts)
             return own + sum(others) / max(1, len(others))
 
         return min((share for share in SHARES if len(texts) > 1 or share <= SHARE), key=total)

@@ -15,7 +15,7 @@ from mtkit.report.card import card
 from mtkit.report.training import Parent, TrainingFacts
 from mtkit.schema import Config
 from mtkit.store import bundle, bundle_config
-from mtkit.store.log import Average, Validation
+from mtkit.store.log import Average, Directions, Validation
 from mtkit.store.prepared import Prepared
 from mtkit.store.run import Run
 from mtkit.text.tokenizer import Tokenizer
@@ -94,7 +94,14 @@ class Best:
         self.run_folder.log.write(
             Validation(update=progress.update, epoch=progress.epoch, seconds=seconds, scores=scores)
         )
+        self._tell_directions(progress)
         return gain, sample
+
+    def _tell_directions(self, progress: Progress) -> None:
+        """Log and say what the scores are the means of, if there are several directions."""
+        if directions := self.validator.directions:
+            self.run_folder.log.write(Directions(update=progress.update, scores=directions))
+            self.listener.say("; ".join(f"{name}: {told(scores)}" for name, scores in directions.items()))
 
     def prune(self, progress: Progress) -> None:
         """Remove kept weights that the checkpoint on disk does not speak of."""
@@ -127,6 +134,7 @@ class Best:
             self._write(model, scores, progress, averaged=len(kept))
         progress.spend(time.monotonic() - began)
         self.run_folder.log.write(Average(update=progress.update, of=updates, kept=gain, scores=scores))
+        self._tell_directions(progress)
         now, then = (told({settings.metric: some[settings.metric]}) for some in (scores, before))
         self.listener.say(
             f"average of {len(kept)} {settings.average_of} validations: {now} (best so far {then}): "
@@ -171,6 +179,16 @@ class Best:
             hashes=self.prepared.manifest.inputs | progress.begun_from,
             config=self.config.model_dump(mode="json"),
             parent=self.parent,
+            directions=self.validator.directions,
         )
-        about = bundle.describe(self.config.model, self.config.decode, self.tokenizers, languages, longest, facts)
+        about = bundle.describe(
+            self.config.model,
+            self.config.decode,
+            self.tokenizers,
+            languages,
+            longest,
+            facts,
+            self.config.data.hidden,
+            self.prepared.tags,
+        )
         bundle.write(self.run_folder.best, model, self.tokenizers, about, card(self.config, facts))

@@ -14,15 +14,16 @@ from typing import Any, Protocol, TypeVar
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import DataError
+from mtkit.jobs.texts import read
 from mtkit.jobs.trained import trained
 from mtkit.metrics.additive import Additive, Measured
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Score, Texts, cautions, shown, tokenizes, wanted
 from mtkit.metrics.significance import MOST_LINES, Confidence, confidence
 from mtkit.registry import CHOICES
+from mtkit.schema import Data, Tag, Text
 from mtkit.text import compression, languages
 from mtkit.text.lines import lines, must_exist
-from mtkit.text.readers.reader import locate
 
 T = TypeVar("T")
 LONGEST_LABEL = 100  # characters
@@ -57,6 +58,8 @@ class Result:
     """Metric -> how far its score can be trusted, where that was asked for and the metric has counts."""
     problems: list[str] = field(default_factory=list)
     """What could not be kept, and why."""
+    direction: tuple[str, str] | None = None
+    """The languages, where a model has several directions."""
 
     def as_json(self) -> dict[str, Any]:
         """{"bleu": {"score", "signature", ..., "confidence": {"mean", "half_width", ...}}, ...}, unrounded."""
@@ -235,23 +238,22 @@ def evaluate(
     config = loaded.config
     if not config.data.test:
         raise DataError("the config names no test set: set data.test, or score files", remedy="files")
+    tests = [(label, tag, read(loaded, text, tag)) for label, (text, tag) in labels(config.data).items()]
     if tokenizes(metrics):
-        tokenizer_for(tokenize, config.data.target_lang)  # what is missing is said before any work
-    sources = [
-        (name, locate(loaded.path(name), config.data.source_lang, config.data.target_lang)) for name in config.data.test
-    ]
+        for _, tag, _ in tests:
+            tokenizer_for(tokenize, tag.languages[1])  # what is missing is said before any work
     translator = Translator.load(trained(loaded.run_folder), device=device, decode=config.decode)
     watcher = watcher or Unwatched()
     results: list[Result] = []
-    for name, source in sources:
-        pairs = list(source)
-        label = label_of(name, [result.name for result in results])
-        translations = translator.translations(text for text, _ in pairs)
+    for label, tag, reader in tests:
+        pairs, target_lang = list(reader), tag.languages[1]
+        told = translator.tagged(tag.name) if translator.tags else translator
+        translations = told.translations(text for text, _ in pairs)
         made = list(watcher.follow(f"translating {label}", translations, len(pairs), "lines"))
         hypotheses = [one.text for one in made]
         folder, problems = loaded.run_folder / "eval", list[str]()
         text = "".join(line + "\n" for line in hypotheses)
-        _keep(folder / f"{label}.{config.data.target_lang}", text, problems)
+        _keep(folder / f"{label}.{target_lang}", text, problems)
         likely = (json.dumps(one.as_json(number), ensure_ascii=False) + "\n" for number, one in enumerate(made))
         _keep(folder / f"{label}.jsonl", "".join(likely), problems)
         result = score_lines(
@@ -261,15 +263,26 @@ def evaluate(
             [text for text, _ in pairs],
             metrics=metrics,
             tokenize=tokenize,
-            target_lang=config.data.target_lang,
+            target_lang=target_lang,
             watcher=watcher,
         )
         if tested:
             (result,) = with_confidence([result], watcher)
         about = {"decode": translator.decode.model_dump(), "lines": len(hypotheses), "scores": result.as_json()}
         _keep(folder / f"{label}.json", files.to_json(about), problems)
-        results.append(replace(result, problems=problems))
+        direction = tag.languages if len(config.data.directions) > 1 else None
+        results.append(replace(result, problems=problems, direction=direction))
     return results
+
+
+def labels(data: Data) -> dict[str, tuple[Text, Tag]]:
+    """Test sets by what they are called, in the names of files, too: with their direction where there are several."""
+    made = dict[str, tuple[Text, Tag]]()
+    for text in data.test:
+        for tag in data.uses(text):
+            name = f"{text.path}.{tag.direction}" if len(data.directions) > 1 else text.path
+            made[label_of(name, list(made))] = text, tag
+    return made
 
 
 def label_of(name: str, taken: list[str]) -> str:

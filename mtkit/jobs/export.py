@@ -127,7 +127,8 @@ def _runnable(model: Path, out: Path, ours: bool) -> bundle.Bundle:
     folder = bundle.locate(model)
     planned = bundle_config.read(folder)
     _check(folder, planned.kind, model, out, ours)
-    if found := obstacles(planned.model):
+    hides = ["it has learnt of spans (data.spans), each of which a search must say once"]
+    if found := obstacles(planned.model) + hides * (planned.spans is not None):
         raise BundleError(
             f"CTranslate2 cannot run {folder}: {'; '.join(found)}; a bundle of mtkit's own can be made of it"
         )

@@ -1,7 +1,7 @@
 """What a model is made of, what it costs and what is known of its training. Neither trains nor translates."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,12 @@ class Info:
     """Whether parts of it are computed in C on this machine, or why not."""
     products: str = ""
     """What matrix products are formed with on this machine's processor."""
+    tags: list[tuple[str, tuple[str, str]]] = field(default_factory=list)
+    """What can stand before a source, with the languages that it asks for, first what does where nothing is said."""
+    spans: str = ""
+    """Of a bundle that has learnt of spans, what is hidden from it."""
+    confidence: str = ""
+    """Of a bundle with confidence, on what it was fitted and how far it can be trusted."""
 
     @property
     def parameters(self) -> int:
@@ -125,6 +131,9 @@ class Info:
             "bleu_tokenizer": self.bleu_tokenizer,
             "native_code": self.native_code,
             "products": self.products,
+            "tags": [{"tag": tag, "source_lang": source, "target_lang": target} for tag, (source, target) in self.tags],
+            "spans": self.spans or None,
+            "confidence": self.confidence or None,
         }
 
 
@@ -150,6 +159,9 @@ def of_bundle(path: Path) -> Info:
         bleu_tokenizer=_tokenizer("auto", config.target_lang),
         native_code=str(native.status()),
         products=formed(),
+        tags=[(tag.name, tag.languages) for tag in config.tags or ()],
+        spans="" if config.spans is None else ", ".join(["placeholders, tags and the like", *config.spans]),
+        confidence=str(config.confidence or ""),
     )
 
 
@@ -160,6 +172,7 @@ def of_config(loaded: Loaded) -> Info:
     (source, target), origin = _vocab_sizes(loaded)
     model = build(config.model, source, target, config.tokenizer.shared)
     total = sum(p.numel() for p in model.parameters())
+    tags = config.data.tags
     return Info(
         what=loaded.origin,
         languages=(config.data.source_lang, config.data.target_lang),
@@ -172,6 +185,7 @@ def of_config(loaded: Loaded) -> Info:
         bleu_tokenizer=_tokenizer(config.eval.tokenize, config.data.target_lang),
         native_code=str(native.status()),
         products=formed(),
+        tags=[(tag.name, tag.languages) for tag in tags] if any(tag.name for tag in tags) else [],
     )
 
 

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.corpus.shards import SIDES, Part, Split
-from mtkit.errors import DataError
+from mtkit.errors import ConfigError, DataError
 from mtkit.jobs.listener import Listener
 from mtkit.jobs.origin import resolved
 from mtkit.jobs.preparing.chunks import usual_workers
-from mtkit.jobs.preparing.encode import Encoder, write_dev, write_train
-from mtkit.jobs.preparing.inputs import Corpus, find, standing
+from mtkit.jobs.preparing.encode import Dev, Encoded, Encoder, write_dev, write_train
+from mtkit.jobs.preparing.inputs import Corpus, TrainingText, find, standing
 from mtkit.jobs.preparing.overlap import overlaps
 from mtkit.jobs.preparing.plan import make_plan
 from mtkit.jobs.preparing.report import make_report, say_copies, say_folded
@@ -25,7 +25,10 @@ from mtkit.jobs.sharing import Processes, Share
 from mtkit.schema import Config
 from mtkit.store.prepared import CORPUS, MANIFEST, REPORT, Manifest, Prepared
 from mtkit.text import filters, tokenizer
-from mtkit.text.readers.reader import Pair, Reader
+from mtkit.text.cleaning.rules import cleaning
+from mtkit.text.masked import Masks
+from mtkit.text.readers.reader import Pair
+from mtkit.text.reserved import SPANS, plain
 from mtkit.text.tokenizer import Tokenizer
 
 
@@ -48,7 +51,7 @@ def preprocess(
     """
     loaded = resolved(loaded)
     corpus = find(loaded) if corpus is None else corpus
-    tests = TestSets(corpus)
+    tests = TestSets(corpus, masks_of(loaded.config))
     prepared, made = standing(corpus), False
     if prepared is None:
         if corpus.earlier is None:
@@ -62,6 +65,12 @@ def preprocess(
     for warning in (*prepared.report().warnings, *tests.warnings(prepared, listener)):
         listener.warn(warning)
     return prepared, made
+
+
+def masks_of(config: Config) -> Masks | None:
+    """How spans are hidden from a model; None: they are not."""
+    hidden = config.data.hidden
+    return None if hidden is None else Masks((config.data.source_lang, config.data.target_lang), hidden)
 
 
 def with_vocabulary(loaded: Loaded, prepared: Prepared) -> Loaded:
@@ -91,19 +100,29 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
     config, text = loaded.config, corpus.train
     # What can be refused is, before the training text is read as a whole.
     given_tokenizers = [Tokenizer.read(loaded.path(name)) for name in config.tokenizer.model]
-    readers = [entry.reader for entry in text.entries] + ([corpus.dev] if corpus.dev else [])
-    warnings = [oddity for reader in readers for oddity in reader.oddities()]
-    given = _given_dev(corpus.dev, config) if corpus.dev else None
+    masks = masks_of(config)
+    for one in given_tokenizers if masks else []:
+        if one.id_of(SPANS[0]) not in one.encode([f"a{SPANS[0]}a"])[0]:
+            raise DataError("data.spans = true needs a tokenizer that parts a tag from a word: not one of whole words")
+    readers = [entry.reader for entry in text.entries] + [use.reader for use in corpus.dev]
+    warnings = list(dict.fromkeys(oddity for reader in readers for oddity in reader.oddities()))
+    if text.symbols:  # a tokenizer from elsewhere may have no pieces for tags
+        for one in given_tokenizers[:1]:
+            one.id_of(next(iter(text.symbols.values())))
+    given = _given_dev(corpus, config)
+    check_rules(text, config)
     listener.say("reading " + ", ".join(path.name for entry in text.entries for path in entry.reader.files))
     with TemporaryDirectory(dir=folder) as scratch:
         plan = make_plan(
             text,
-            hold_out=corpus.dev is None,
+            hold_out=not corpus.dev,
             sample_pairs=max(1, config.tokenizer.train_lines // 2),  # a pair is two lines
             scratch=Path(scratch),
             share=share,
+            near=config.filter.near_duplicates,
         )
-        tokenizers = given_tokenizers or _tokenizers(config, plan.sample, listener)
+        sample = [masks.pair(*pair) for pair in plan.sample] if masks else plan.sample
+        tokenizers = given_tokenizers or _tokenizers(config, sample, listener)
         names = ["tokenizer.model"] if len(tokenizers) == 1 else [f"{side}.model" for side in SIDES]
         for name, one in zip(names, tokenizers, strict=True):
             (folder / name).write_bytes(one.model)
@@ -111,23 +130,42 @@ def _prepare(loaded: Loaded, corpus: Corpus, folder: Path, listener: Listener, s
         listener.say("encoding")
         rules = filters.PieceRules(config.filter.max_pieces, config.filter.max_ratio)
         sides = tokenizers[0], tokenizers[-1]
-        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out)
+        heads = {tag: sides[0].id_of(symbol) for tag, symbol in text.symbols.items()}
+        encoder = Encoder(sides, text.treatment, rules, config.filter.dedupe, plan.held_out, heads, masks)
         train = write_train(text, plan, encoder, folder, share)
-        wanted = [pair for one in train for pair in one.tally.held_out] if given is None else given
-        dev, dev_text = write_dev(wanted, config.data.dev, encoder, folder)
-        if len(dev_text) < len(wanted):
-            listener.say(f"dev: {len(wanted) - len(dev_text)} pairs longer than filter.max_pieces are left out")
+        wanted = given or _held_out(corpus, train)
+        written = write_dev(wanted, encoder, folder)
+        dev, dev_texts = [one for one, _ in written], [pairs for _, pairs in written]
+        if left_out := sum(len(one.pairs) for one in wanted) - sum(map(len, dev_texts)):
+            listener.say(f"dev: {left_out} pairs longer than filter.max_pieces are left out")
         split = Split(folder, tuple(one.part for one in train))
-        overlap = {} if given is None else overlaps(split, {"dev": encoder.ids(dev_text)})
+        texts = {one.name: encoder.ids(pairs) for one, pairs in zip(wanted, dev_texts, strict=True)}
+        overlap = overlaps(split, texts) if given else {}
         report = make_report(corpus, plan, train, dev, overlap, encoder.vocab_sizes, warnings)
+    dev_text = [pair for pairs in dev_texts for pair in pairs]
     for side, lines in zip(SIDES, zip(*dev_text, strict=True), strict=True):
         (folder / f"dev.{side}.txt").write_bytes("".join(line + "\n" for line in lines).encode())
     say_copies(report, listener)
     say_folded(report, listener)
     text_of_report = files.to_json(report.model_dump(mode="json", exclude_none=True))
     (folder / REPORT).write_text(text_of_report, encoding="utf-8")
-    manifest = _manifest(config, corpus, names, [one.part for one in train], dev.part, folder)
+    manifest = _manifest(config, corpus, names, [one.part for one in train], [one.part for one in dev], folder)
     (folder / MANIFEST).write_text(files.to_json(manifest.model_dump(mode="json")), encoding="utf-8")
+
+
+def check_rules(text: TrainingText, config: Config) -> None:
+    """Refuse, before any work, cleaning rules that cannot work here or would do nothing; a preset's may be idle.
+
+    Raises:
+        ConfigError: a rule needs a package that is not installed, or knows nothing of both languages.
+    """
+    languages = dict.fromkeys(entry.tag.languages for entry in text.entries)
+    idle = [set(cleaning(text.treatment.cleaning, both).idle) for both in languages]
+    if config.filter.preset == "none" and (nowhere := set.intersection(*idle)):
+        named = ", ".join("-".join(both) for both in languages)
+        raise ConfigError(
+            f"filter.{min(nowhere)} has no effect: it knows nothing of {named} that it could check; leave it out"
+        )
 
 
 def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[Tokenizer]:
@@ -151,21 +189,34 @@ def _tokenizers(config: Config, sample: list[Pair], listener: Listener) -> list[
     return made
 
 
-def _given_dev(dev: Reader, config: Config) -> list[Pair]:
-    """The pairs of data.dev.
+def _given_dev(corpus: Corpus, config: Config) -> list[Dev]:
+    """The texts of data.dev.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no pair in one.
     """
     rules = filters.TextRules(config.filter.max_chars, drop_copies=False)
-    pairs = [pair for pair in dev.folded() if not rules.broken(*pair)]
-    if not pairs:
-        raise DataError(f"{dev.files[0]} holds no pair; data.dev needs text, or leave it out")
-    return pairs
+    made = []
+    for use in corpus.dev:
+        pairs = [(plain(source), plain(target)) for source, target in use.reader.folded()]
+        if not (pairs := [pair for pair in pairs if not rules.broken(*pair)]):
+            raise DataError(f"{use.reader.files[0]} holds no pair; data.dev needs text, or leave it out")
+        made.append(Dev("dev" if len(corpus.dev) == 1 else use.name, use.entry, use.tag, pairs))
+    return made
+
+
+def _held_out(corpus: Corpus, train: list[Encoded]) -> list[Dev]:
+    """What of the training text makes dev, a text a direction; of other texts of these languages, none."""
+    made = []
+    for tag in corpus.directions:
+        own = [one for one, entry in zip(train, corpus.train.entries, strict=True) if entry.tag == tag]
+        name = f"dev.{tag.direction}" if len(corpus.directions) > 1 else "dev"
+        made.append(Dev(name, "", tag, [pair for one in own for pair in one.tally.held_out]))
+    return made
 
 
 def _manifest(
-    config: Config, corpus: Corpus, tokenizers: list[str], train: Sequence[Part], dev: Part, folder: Path
+    config: Config, corpus: Corpus, tokenizers: list[str], train: Sequence[Part], dev: Sequence[Part], folder: Path
 ) -> Manifest:
     """What is written into a folder that has all but this in it."""
     written = sorted(folder.iterdir())
@@ -175,7 +226,7 @@ def _manifest(
         identity=corpus.identity,
         inputs=corpus.hashes,
         tokenizers=tuple(tokenizers),
-        splits={"train": tuple(train), "dev": (dev,)},
+        splits={"train": tuple(train), "dev": tuple(dev)},
         files={path.name: path.stat().st_size for path in written},
         checksums={path.name: files.crc32(path) for path in written},
     )

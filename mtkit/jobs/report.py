@@ -19,10 +19,11 @@ from mtkit.jobs.reporting.groups import Vocabulary
 from mtkit.jobs.reporting.runs import RunFolder, is_run, run_facts
 from mtkit.jobs.reporting.sentences import Attend
 from mtkit.jobs.reporting.systems import Given, TestSet, from_file, from_run, known_test
+from mtkit.jobs.texts import trained
 from mtkit.metrics.faults import MEANS
 from mtkit.metrics.words import Words
 from mtkit.report.findings import Findings, TestFacts
-from mtkit.text.readers.reader import Pair, locate
+from mtkit.text.readers.reader import Pair
 
 MOST_PAIRS = 1_000_000  # of a training text whose words are counted
 
@@ -193,12 +194,11 @@ def _tails(paths: Sequence[Path]) -> dict[Path, str]:
 def _text_of(run: RunFolder) -> tuple[object, ...]:
     assert run.config, "whoever asks has looked"
     data = run.config.config.data
-    return (*(run.config.path(name) for name in data.train), data.source_lang, data.target_lang)
+    return (*(run.config.path(text.path) for text in data.train), *map(data.tag, data.train))
 
 
 def _training(run: RunFolder) -> Iterator[Pair]:
     """The training text of a run, as models see it."""
     assert run.config, "whoever asks has looked"
-    data = run.config.config.data
-    for name in data.train:
-        yield from locate(run.config.path(name), data.source_lang, data.target_lang).folded()
+    for reader in trained(run.config):
+        yield from reader.folded()

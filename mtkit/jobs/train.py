@@ -17,7 +17,7 @@ from mtkit.config import Loaded
 from mtkit.corpus.batch import Batcher, FixedBatcher
 from mtkit.corpus.sampler import Sampler
 from mtkit.errors import DivergedError, RunError, Stopped
-from mtkit.jobs import agreement, choosing, parent, run_text
+from mtkit.jobs import agreement, augmenting, choosing, mixed, parent, run_text
 from mtkit.jobs.best import Best
 from mtkit.jobs.cautions import little_learnt, relu_warning
 from mtkit.jobs.origin import resolved
@@ -72,7 +72,8 @@ def train(
     loaded = resolved(loaded)
     chosen = choose_device(group.place(device))
     agreement.begin(group, loaded, chosen)
-    tokenizer_for(loaded.config.eval.tokenize, loaded.config.data.target_lang)
+    for tag in loaded.config.data.directions:
+        tokenizer_for(loaded.config.eval.tokenize, tag.languages[1])
     folder = loaded.run_folder
     prepared, made = run_text.prepared(loaded, view, fresh, group)
     loaded = with_vocabulary(loaded, prepared)
@@ -134,8 +135,9 @@ class _Job:
             self.batcher = FixedBatcher(**vars(self.batcher), batch_tokens=self.config.train.batch_tokens)
         share = self.config.tokenizer.sample
         subwords = [Subwords(one, self.config.tokenizer.kind) for one in tokenizers if share]
+        text = prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces)
         self.sampler = Sampler(
-            prepared.split("train").within((source.vocab_size, target.vocab_size), self.config.filter.max_pieces),
+            text,
             self.config.train.batch_tokens,
             self.config.seed,
             share,
@@ -143,6 +145,8 @@ class _Job:
             rank=group.rank,
             world=group.size,
             shaped=self.shaped,
+            augmented=augmenting.of(self.config, text, (source, target)),
+            shares=mixed.shares(self.config.data, text),
         )
         # A process without a batch would have no state of an optimiser to average with the others.
         if self.config.train.sync_every > 1 and self.sampler.batches(0) < group.size:
@@ -190,6 +194,8 @@ class _Job:
             if self.parent:
                 told = {"parent": self.parent.name, "sha256": self.parent.sha256, "took": self.parent.took}
                 self.log.write(log.Inherited(update=0, **told))
+            for line in augmenting.told(self.sampler.augmented):
+                self.view.say(line)
             self.choose_precision(progress)
             self.save()
         if progress.precision != (here := precision.on(self.device, progress.precision)):
@@ -205,6 +211,8 @@ class _Job:
             progress.update,
             native=native.status().ready,
         )
+        if drawn := mixed.told(self.sampler):
+            self.view.say(drawn)
         self.view.begin(facts)
         self.log.write(log.Begin(update=progress.update, **vars(facts)))
         try:

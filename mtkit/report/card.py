@@ -2,7 +2,7 @@
 
 from mtkit.report.description import architecture
 from mtkit.report.training import TrainingFacts
-from mtkit.schema import Config
+from mtkit.schema import Config, Data
 
 
 def card(config: Config, facts: TrainingFacts) -> str:
@@ -26,6 +26,7 @@ def card(config: Config, facts: TrainingFacts) -> str:
         f"| loss a token | {scores['loss']:.4f} | |",
     ]
     lines += [f"| {name} | {scores[name]:.2f} | `{signature}` |" for name, signature in facts.signatures.items()]
+    lines += [*_directions(facts), *_tags(data)]
     lines += [
         "",
         "## Training",
@@ -49,6 +50,30 @@ def card(config: Config, facts: TrainingFacts) -> str:
         *(f"| {name} | `{value}` |" for name, value in sorted(facts.hashes.items())),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _directions(facts: TrainingFacts) -> list[str]:
+    """The scores of each direction."""
+    if not facts.directions:
+        return []
+    names = list(facts.signatures)
+    rows = [
+        f"| {direction.replace('-', ' to ', 1)} | " + " | ".join(f"{scores[name]:.2f}" for name in names) + " |"
+        for direction, scores in facts.directions.items()
+    ]
+    head = [f"| direction | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    return ["", "Those of metrics are means of:", "", *head, *rows]
+
+
+def _tags(data: Data) -> list[str]:
+    """What can stand before a source."""
+    tags = data.tags
+    if not any(tag.name for tag in tags):
+        return []
+    rows = [f"| {f'`{tag.name}`' if tag.name else 'none'} | {' to '.join(tag.languages)} |" for tag in tags]
+    first = f"`{tags[0].name}`" if tags[0].name else "no tag"
+    told = f"`mtkit translate --tag TAG` puts one before every source; without, that is {first}."
+    return ["", "## Tags", "", told, "", "| tag | translates |", "|---|---|", *rows]
 
 
 def _parents(facts: TrainingFacts) -> list[str]:

@@ -11,13 +11,14 @@ def page(files: Sequence[dict[str, Any]]) -> str:
 
     Args:
         files: each {"file", "translated", "kept", "look", "segments"}; of segments those that are doubtful, each
-            {"where", "source", "translation", "written", "warnings"}. Those that were not written come first, then
-            those of which most is said.
+            {"where", "source", "translation", "written", "warnings"}, and perhaps "confidence". Those that were not
+            written come first, then those that are the least sure, then those of which most is said.
     """
-    ordered = [
-        one | {"segments": sorted(one["segments"], key=lambda each: (each["written"], -len(each["warnings"])))}
-        for one in files
-    ]
+    ordered = [one | {"segments": sorted(one["segments"], key=_worst)} for one in files]
     count = sum(one["look"] for one in files)
     title = f"To be looked at: {count:,} {'segment' if count == 1 else 'segments'}"
     return render("review.html", {"title": title, "files": ordered})
+
+
+def _worst(segment: dict[str, Any]) -> tuple[bool, float, int]:
+    return segment["written"], segment.get("confidence", 1.0), -len(segment["warnings"])

@@ -31,6 +31,8 @@ class TrainingFacts(BaseModel):
     """Metric -> score of the validation that chose it: loss, bleu, chrf."""
     signatures: dict[str, str]
     """Metric -> how its score was computed."""
+    directions: dict[str, dict[str, float]] = {}
+    """Direction, "en-de" -> metric -> score, of which `scores` has the means; {}: there is one direction."""
     hashes: dict[str, str]
     """Input file -> sha256."""
     config: dict[str, Any] = {}

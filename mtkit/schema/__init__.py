@@ -9,8 +9,23 @@ from pydantic import Field, field_validator, model_validator
 
 from mtkit import plugins
 from mtkit.decoding import Decoding, Settings
+from mtkit.schema.augment import Augment
+from mtkit.schema.cleaning import Filter
+from mtkit.schema.data import Corpus, Data, Tag, Text
 from mtkit.schema.model import Attention, Model
-from mtkit.schema.section import Count, Dropped, Parts, Paths, Positive, Section, Share, choice, chosen
+from mtkit.schema.section import (
+    Count,
+    Dropped,
+    Parts,
+    Paths,
+    Positive,
+    Section,
+    Share,
+    as_list,
+    choice,
+    chosen,
+    regular,
+)
 from mtkit.schema.settings import settings_of
 from mtkit.schema.sides import (
     Convolution,
@@ -23,8 +38,10 @@ from mtkit.schema.sides import (
 
 __all__ = [
     "Attention",
+    "Augment",
     "Config",
     "Convolution",
+    "Corpus",
     "Data",
     "Decode",
     "Eval",
@@ -34,40 +51,14 @@ __all__ = [
     "RecurrentEncoder",
     "Section",
     "Side",
+    "Tag",
+    "Text",
     "Tokenizer",
     "Train",
     "TransformerDecoder",
     "TransformerEncoder",
     "chosen",
 ]
-
-
-class Data(Section):
-    source_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the source: the ending of its files."""
-    target_lang: Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
-    """Language of the target: the ending of its files, and the tokenizer of the scorer."""
-    train: Annotated[Paths, Field(min_length=1)]
-    """Prefixes (PREFIX.LANG) or files that a reader takes (.tsv, .tmx, ...), plain, .gz, .xz or .zst; one or a list."""
-    dev: str = ""
-    """Text for validation; "": 1 % of train (100 to 2,000 pairs), held out by hash of the source."""
-    test: Paths = []
-    """Text that `mtkit eval` translates and scores; one or a list."""
-    case_augment: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of training pairs added once more in UPPER CASE, and as many, drawn anew, in Title Case."""
-
-
-class Filter(Section):
-    max_chars: Positive = 2000
-    """Longest side in characters, before the tokenizer."""
-    max_pieces: Positive = 200
-    """Longest side in pieces, after the tokenizer."""
-    max_ratio: Annotated[float, Field(ge=1)] = 4.0
-    """Largest ratio of pieces between the sides, where the longer one has more than 10."""
-    dedupe: bool = True
-    """Keep one of equal pairs."""
-    drop_copies: bool = True
-    """Drop pairs whose source equals the target."""
 
 
 class Tokenizer(Section):
@@ -199,6 +190,16 @@ class Train(Section):
 
 
 class Decode(Decoding, Section):
+    @field_validator("protect", mode="before")
+    @classmethod
+    def _one(cls, protect: Any) -> Any:
+        return as_list(protect)
+
+    @field_validator("protect")
+    @classmethod
+    def _regular(cls, protect: list[str]) -> list[str]:
+        return list(map(regular, protect))
+
     @field_validator("rules")
     @classmethod
     def _settings(cls, rules: Settings) -> Settings:
@@ -223,6 +224,7 @@ class Config(Section):
     data: Data
     filter: Filter = Filter()
     tokenizer: Tokenizer = Tokenizer()
+    augment: Augment = Augment()
     model: Model = Model()
     train: Train = Train()
     decode: Decode = Decode()
@@ -230,6 +232,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Config":
+        if self.data.spans and self.tokenizer.kind == "word" and not self.tokenizer.model:
+            raise ValueError(
+                "data.spans = true needs a tokenizer that parts a tag from the word it touches, and tokenizer.kind = "
+                '"word" does not: use another kind, or leave data.spans out'
+            )
         if not self.tokenizer.shared and self.model.tie in ("inputs", "all"):
             raise ValueError(
                 f'model.tie = "{self.model.tie}" needs one vocabulary for both sides, but tokenizer.shared = false: '
@@ -244,6 +251,11 @@ class Config(Section):
             raise ValueError(
                 'train.consistency = "rdrop" compares two passes with other dropout, but model.dropout = 0 makes them '
                 'equal: use some, or "simcut", or "none"'
+            )
+        if self.filter.score and len(self.filter.score) != len(self.data.train):
+            raise ValueError(
+                f"filter.score names {len(self.filter.score)} file(s), but data.train {len(self.data.train)}: give a "
+                "file of scores for each, in their order"
             )
         if self.train.batch_tokens < self.filter.max_pieces + 1:
             raise ValueError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtkit import registry
-from mtkit.schema import Config, Decode
+from mtkit.schema import Config, Decode, Filter
 from mtkit.schema.section import Section, chosen
 
 Condition = Callable[[Config], str]
@@ -74,6 +74,15 @@ def _variational(config: Config) -> str:
     return "with model.dropout = 0: leave it out, or use some dropout"
 
 
+def _spelled(key: str) -> Condition:
+    def condition(config: Config) -> str:
+        if config.tokenizer.kind != "word" or not value(config, key):
+            return ""
+        return 'with tokenizer.kind = "word", which knows the words of the text alone: leave it out'
+
+    return condition
+
+
 def _init(config: Config) -> str:
     return "beside train.init_from, whose weights are taken: leave it out" if _begun_whole(config) else ""
 
@@ -114,8 +123,19 @@ def _cut(config: Config) -> str:
     return f'with train.consistency = "{config.train.consistency}": leave it out, or use "simcut"'
 
 
+def _own_spans(config: Config) -> str:
+    if config.data.spans or not config.data.protect:
+        return ""
+    return "without data.spans: set that to true, or leave it out"
+
+
 def _init_parts(config: Config) -> str:
     return "" if config.train.init_from else "without train.init_from: leave it out, or name a model to begin from"
+
+
+def _temperature(config: Config) -> str:
+    mixing = config.data.mixing
+    return "" if mixing == "temperature" else f'with data.mixing = "{mixing}": leave it out, or use "temperature"'
 
 
 def _outer(config: Config) -> str:
@@ -133,6 +153,16 @@ def _coverage_penalty(config: Config) -> str:
     return f'with attention "{name}", which covers nothing: leave it out, or use an attention'
 
 
+def _dedupe(config: Config) -> str:
+    if config.filter.dedupe or not config.filter.near_duplicates:
+        return ""
+    return "beside filter.near_duplicates, which keeps one of equal pairs, too: leave it out"
+
+
+def _worst(config: Config) -> str:
+    return "" if config.filter.score else "without filter.score: leave it out, or name files of scores"
+
+
 def _either(names: list[str]) -> str:
     return " or ".join(f'"{name}"' for name in names)
 
@@ -143,14 +173,23 @@ def _all(prefix: str, *keys: str) -> dict[str, Condition]:
 
 EFFECTS: dict[str, Condition] = {
     **_all("", "name", "seed"),
-    **_all("data.", "source_lang", "target_lang", "train", "dev", "test", "case_augment"),
-    **_all("filter.", "max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies"),
+    **_all("data.", "source_lang", "target_lang", "train", "mixing", "dev", "test", "case_augment", "spans"),
+    "data.temperature": _temperature,
+    "data.protect": _own_spans,
+    **_all("filter.", *Filter.model_fields),
+    "filter.dedupe": _dedupe,
+    "filter.worst": _worst,
     "tokenizer.kind": _tokenizer_kind,
     "tokenizer.vocab_size": _vocab_size,
     "tokenizer.normalization": _of_training_tokenizer,
     "tokenizer.byte_fallback": _of_training_tokenizer,
     "tokenizer.train_lines": _of_training_tokenizer,
     **_all("tokenizer.", "shared", "model", "sample"),
+    **_all("augment.", "join", "unmarked"),
+    **{
+        f"augment.{key}": _spelled(f"augment.{key}")
+        for key in ("typos", "spaces", "upper", "title", "emoji", "urls", "placeholders")
+    },
     **_all("model.", "embed_dim", "hidden_dim", "tie", "dropout", "word_dropout"),
     "model.init": _init,
     "model.variational": _variational,

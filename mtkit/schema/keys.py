@@ -1,14 +1,15 @@
 """Every key of the config with what it takes, its default and its line, read from the tables themselves."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from mtkit import registry
 from mtkit.errors import ConfigError
-from mtkit.schema import Config, described
+from mtkit.schema import Config, Text, described
 from mtkit.schema.kinds import ByName
 from mtkit.schema.section import ChoiceOf
 
@@ -67,10 +68,12 @@ def _by_name(by_name: ByName, prefix: str) -> Iterator[Key]:
 
 
 def _default(field: FieldInfo) -> Any:
-    default = None if field.is_required() else field.get_default()
+    if field.is_required():
+        return None
+    default = field.get_default()
     if isinstance(default, list):
         return [part.model_dump() if hasattr(part, "model_dump") else part for part in default]
-    return default
+    return "" if default is None else default
 
 
 def _said(annotation: Any, marks: Any = ()) -> str:
@@ -83,8 +86,12 @@ def _said(annotation: Any, marks: Any = ()) -> str:
             return "|".join(mark.names)
     if get_origin(annotation) is Literal:
         return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (UnionType, Union):  # with None, which says that a key is left out
+        return _said(get_args(annotation)[0], marks)
     if get_origin(annotation) is list:
         (inner,) = get_args(annotation)
+        if isinstance(inner, type) and issubclass(inner, Text):
+            return "list of paths or tables"
         return f"list of {'tables' if hasattr(inner, 'model_fields') else _said(inner)}"
     if get_origin(annotation) is dict:
         return "table"

@@ -1,10 +1,11 @@
 """What every table of the config is made of."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from mtkit import plugins, registry
@@ -54,14 +55,32 @@ def chosen(section: Section) -> Iterator[tuple[str, str, str]]:
             yield key, kind, getattr(section, key)
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One as a list of one."""
     if isinstance(value, str):
         return [value] if value.strip() else []  # "" names nothing; as a path it would be the folder
     return value
 
 
-Paths = Annotated[list[str], BeforeValidator(_as_list)]
-Parts = Annotated[list[Literal["encoder", "decoder", "embeddings"]], BeforeValidator(_as_list)]
+def regular(own: str) -> str:
+    """A regular expression.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        re.compile(own)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(
+            f"{own!r} is no regular expression ({error}): put \\ before marks that stand for themselves"
+        ) from None
+    return own
+
+
+Paths = Annotated[list[str], BeforeValidator(as_list)]
+Patterns = Annotated[list[Annotated[str, AfterValidator(regular)]], BeforeValidator(as_list)]
+"""Regular expressions; one or a list."""
+Parts = Annotated[list[Literal["encoder", "decoder", "embeddings"]], BeforeValidator(as_list)]
 """Of a model."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 Dropped = Annotated[float, Field(ge=0, le=0.95)]

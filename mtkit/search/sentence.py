@@ -1,7 +1,7 @@
 """What search is given: sentences, and what it must know of the target side. Must not know text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,25 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """Pieces of which a translation says each exactly once, and how they nest.
+
+    Attributes:
+        pieces: ids, those of a longer frame after those of a shorter one.
+        within: of each the number of the one that opens what it stands in, or, of one that closes, of what it closes;
+            -1: it stands in nothing.
+        closing: number of what opens -> number of what closes.
+    """
+
+    pieces: tuple[int, ...] = ()
+    within: tuple[int, ...] = ()
+    closing: Mapping[int, int] = field(default_factory=dict)
+
+
+NOTHING = Frame()
+
+
+@dataclass(frozen=True)
 class Sentence:
     """What is to be translated.
 
@@ -47,6 +66,7 @@ class Sentence:
         number: with the seed, what chance depends on.
         groups: what the translation has to say.
         examples: translations of like sentences, which steer the search.
+        frame: what the translation says exactly once.
     """
 
     sources: Sequence[list[int]]
@@ -54,6 +74,7 @@ class Sentence:
     number: int = 0
     groups: tuple[Group, ...] = ()
     examples: Sequence[Example] = ()
+    frame: Frame = NOTHING
 
     @property
     def asked(self) -> int:
@@ -62,8 +83,9 @@ class Sentence:
 
     @property
     def needed(self) -> set[int]:
-        """The pieces of its groups."""
-        return {piece for group in self.groups for phrase in group.phrases for piece in phrase.pieces}
+        """The pieces of its groups and its frame."""
+        asked = {piece for group in self.groups for phrase in group.phrases for piece in phrase.pieces}
+        return asked.union(self.frame.pieces)
 
 
 @dataclass(frozen=True, eq=False)  # one is like itself alone, so that what is made of it can be kept by it

@@ -51,7 +51,7 @@ def watch(
     """
     listed = None
     if shortlist is not None:
-        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix]]
+        needed = [[vocabulary.bos, vocabulary.eos, *sentence.prefix, *sorted(sentence.needed)]]
         listed = shortlist.listed([sentence.sources[0]], needed, ensemble.device, vocabulary.spelling)
     context = Context(decode, vocabulary, [sentence], ensemble.device, listed)
     encoded = ensemble.encode(ensemble.padded([[ids] for ids in sentence.sources]), listed)

@@ -11,13 +11,13 @@ from mtkit.server.access import Access, Client
 from mtkit.server.asking import Fields, Wrong, asker, while_there
 from mtkit.server.described import FILE as OF_FILE
 from mtkit.server.described import FORM, JSON, PARTS, TEXT, of_type, one_of, refusals, some, takes
-from mtkit.server.detection import Guess
 from mtkit.server.names import name_of
 from mtkit.server.passages import HTML, suffixes
 from mtkit.server.passages import TEXT as PLAIN
 from mtkit.server.service import AUTO, MOST_ALTERNATIVES, Service, Wanted
 from mtkit.server.stored import Stored, bare
 from mtkit.server.suggestions import Suggestion, Suggestions
+from mtkit.text.detection import Guess
 from mtkit.text.languages import primary
 
 FORMATS = (PLAIN, HTML)

@@ -33,10 +33,12 @@ class Said:
 
     Attributes:
         warnings: what a person is to look at it for.
+        confidence: how sure one can be; None: nobody asked.
     """
 
     text: str
     warnings: list[str] = field(default_factory=list)
+    confidence: float | None = None
 
 
 class Passage(Protocol):

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from mtkit.config import decode_with
 from mtkit.server.batcher import Asked, Batcher
-from mtkit.server.detection import LOOKED_AT, Detector, Guess
 from mtkit.server.models import Models, Way
 from mtkit.server.passages import TEXT, XML, File, Page, Passage, Plain, Said
 from mtkit.server.remembered import Remembered
+from mtkit.text.detection import LOOKED_AT, Detector, Guess
 from mtkit.text.languages import primary
 from mtkit.text.terms import Glossary
 from mtkit.translator.request import Request, Translation

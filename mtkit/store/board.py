@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mtkit.store.log import Average, Event, Update, Validation
+from mtkit.store.log import Average, Directions, Event, Update, Validation
 
 FOLDER = "tensorboard"
 FLUSH_SECONDS = 10
@@ -61,6 +61,8 @@ def _scalars(event: Event) -> dict[str, float]:
             return {f"train/{name}": getattr(event, name) for name in ("loss", "lr", "grad_norm", "tokens_per_second")}
         case Validation(scores=scores):
             return {f"dev/{name}": score for name, score in scores.items()}
+        case Directions(scores=directions):
+            return {f"dev/{name} {of}": score for of, scores in directions.items() for name, score in scores.items()}
         case Average(scores=scores):
             return {f"dev/average_{name}": score for name, score in scores.items()}
     return {}

@@ -5,8 +5,9 @@ shortlist.safetensors, checksums.json over these, and README.md, the model card.
 """
 
 import contextlib
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from mtkit.report.training import TrainingFacts
 from mtkit.schema import Decode, Model
 from mtkit.search.shortlist import Shortlist
 from mtkit.store import bundle_config, shipped, weights
-from mtkit.store.bundle_config import BundleConfig, ShortlistFacts
+from mtkit.store.bundle_config import BundleConfig, ShortlistFacts, TagFacts
+from mtkit.text.reserved import SPANS
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.version import __version__
 
@@ -81,6 +83,8 @@ def describe(
     languages: tuple[str, str],
     max_pieces: int,
     training: TrainingFacts | None = None,
+    spans: tuple[str, ...] | None = None,
+    tags: Sequence[TagFacts] = (),
 ) -> BundleConfig:
     """What config.json says of a model that was trained."""
     return BundleConfig(
@@ -93,13 +97,25 @@ def describe(
         max_pieces=max_pieces,
         model=model,
         decode=decode,
+        tags=tuple(tags) or None,
         training=training,
+        spans=spans,
     )
 
 
 def write(folder: Path, model: Seq2Seq, tokenizers: list[Tokenizer], config: BundleConfig, card: str) -> None:
     """Write a bundle atomically in place of what stands there."""
     _write(folder, tensors.contiguous(model), tokenizers, config, card, None)
+
+
+def rewrite(folder: Path, config: BundleConfig) -> None:
+    """Change what config.json says of a bundle that stands, atomically; all else stays."""
+    with files.publish(folder) as path:
+        for one in folder.iterdir():
+            if one.is_file() and one.name not in (bundle_config.FILE, files.CHECKSUMS):
+                shutil.copyfile(one, path / one.name)
+        (path / bundle_config.FILE).write_text(bundle_config.to_json(config), encoding="utf-8")
+        files.seal(path)
 
 
 def export(folder: Path, loaded: Bundle, precision: str, shortlist: Shortlist | None, card: str) -> None:
@@ -181,6 +197,12 @@ def _load(folder: Path, device: torch.device) -> Bundle:
         tokenizers = [
             _tokenizer(seal, name, size) for name, size in zip(config.tokenizers, config.vocab_sizes, strict=False)
         ]
+        for tag in config.tags or ():
+            if tag.symbol:
+                tokenizers[0].id_of(tag.symbol)
+        if config.spans is not None:
+            for one in tokenizers:
+                one.id_of(SPANS[0])  # it has what stands for them
         model, values = _model(seal, config, device)
         shortlist = _shortlist(seal, config.shortlist.copies, *config.vocab_sizes) if config.shortlist else None
     except (Unreadable, DataError, ConfigError, OSError) as error:

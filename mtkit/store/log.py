@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from mtkit import files, reading
 from mtkit.errors import RunError
@@ -103,6 +103,16 @@ class Validation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Directions:
+    """What the validation or the average before it is the mean of, where dev has several directions."""
+
+    event: ClassVar[str] = "directions"
+    update: int
+    scores: dict[str, dict[str, float]]
+    """Direction, "en-de" -> metric -> score; keys of their own in the line."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Planned:
     """A time budget became a number of updates, or that was corrected."""
 
@@ -153,11 +163,9 @@ class Other:
     values: dict[str, Any]
 
 
-Event = Begin | Inherited | Processes | Precision | Update | Validation | Planned | Halved | Average | Finished | Other
-_KINDS = {
-    kind.event: kind
-    for kind in (Begin, Inherited, Processes, Precision, Update, Validation, Planned, Halved, Average, Finished)
-}
+_Known = Begin | Inherited | Processes | Precision | Update | Validation | Directions | Planned | Halved | Average
+Event = _Known | Finished | Other
+_KINDS: dict[str, type[_Known | Finished]] = {kind.event: kind for kind in (*get_args(_Known), Finished)}
 
 
 class Log:
@@ -251,7 +259,7 @@ def _table(event: Event) -> dict[str, Any]:
     if isinstance(event, Other):
         return {"event": event.event, **event.values}
     table: dict[str, Any] = {"event": event.event, **vars(event)}
-    scores: dict[str, float] = table.pop("scores", {})
+    scores: dict[str, Any] = table.pop("scores", {})
     return table | scores
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from mtkit import files, reading
 from mtkit.corpus.shards import SIDES, Part, Split
 from mtkit.errors import DataError
+from mtkit.store.bundle_config import TagFacts
 from mtkit.store.format import Format
 from mtkit.store.typed import Count, FileName, Language, parsed
 
@@ -59,6 +60,12 @@ class Manifest(Record):
             raise ValueError("splits train and dev")
         parts = [part for split in self.splits.values() for part in split]
         for part in parts:
+            try:
+                told = _told(part, self.languages)
+            except ValueError:
+                raise ValueError(f"a tag, its symbol and its languages of part {reading.shown(part.name)}") from None
+            if bool(told.name) != bool(told.symbol):
+                raise ValueError(f"a tag with a symbol, or neither, of part {reading.shown(part.name)}")
             if part.pairs != sum(shard.pairs for shard in part.shards):
                 raise ValueError(f"part {reading.shown(part.name)} with as many pairs as its shards have together")
             for shard in part.shards:
@@ -131,6 +138,8 @@ class PartReport(Record):
     dropped: Counts
     """Rule -> pairs that broke it."""
     dropped_samples: Samples
+    repaired: Counts | None = None
+    """By what repaired them: pairs; None: nothing was to repair."""
     duplicates: int
     """Pairs that stood before, in this part or another."""
     lengths: Lengths
@@ -150,6 +159,9 @@ class Report(Record):
     """Whether dev was taken from train."""
     dropped: Counts
     dropped_samples: Samples
+    repaired: Counts | None = None
+    repaired_samples: Samples | None = None
+    """A side before and after."""
     share_dropped: float
     duplicates: int
     crlf_lines: Counts
@@ -232,6 +244,15 @@ class Prepared:
         return Split(self.folder, self.manifest.splits[name], self.manifest.checksums)
 
     @property
+    def tags(self) -> list[TagFacts]:
+        """All that a model learns on it to be told, first what it takes where nothing is said; []: nothing."""
+        own = self.manifest.languages
+        made = dict[str, TagFacts]()
+        for part in self.manifest.splits["train"]:
+            made.setdefault(part.tag, _told(part, own))
+        return sorted(made.values(), key=lambda tag: tag.languages != own) if any(made) else []
+
+    @property
     def tokenizer_files(self) -> list[Path]:
         """One .model for both sides, or the source's and the target's."""
         return [self.folder / name for name in self.manifest.tokenizers]
@@ -255,6 +276,11 @@ class Prepared:
 
 Read = TypeVar("Read", Manifest, Report, TestReport)
 FORMATS: dict[type[Record], Format] = {Manifest: CORPUS, Report: CORPUS_REPORT, TestReport: TEST_REPORT}
+
+
+def _told(part: Part, own: tuple[str, str]) -> TagFacts:
+    """What stands before the sources of a part."""
+    return TagFacts(name=part.tag, symbol=part.symbol, languages=part.languages or own)
 
 
 def _damaged(path: Path, why: str = "") -> DataError:

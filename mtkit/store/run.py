@@ -28,9 +28,9 @@ HARMLESS = (
     "eval.",
 )
 
-RUN = Format("run", 4, error=RunError)
+RUN = Format("run", 5, error=RunError)
 """Of config.json. Version 1 did not say its version, version 2 knew of no model to begin from, version 3 of one process
-only and of no parts of a model."""
+only and of no parts of a model, version 4 of no mixtures and tags."""
 
 
 def harmless(key: str) -> bool:

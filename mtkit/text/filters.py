@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 SAMPLES = 3  # dropped pairs a rule keeps for the report
 RULES = ("empty", "max_chars", "drop_copies", "dedupe", "max_pieces", "max_ratio")
+"""Those that are always counted; the rules of `cleaning` are where they have dropped something."""
 
 
 @dataclass
@@ -15,15 +16,19 @@ class Drops:
     samples: dict[str, list[list[str]]] = field(default_factory=lambda: {rule: [] for rule in RULES})
 
     def add(self, rule: str, source: str, target: str) -> None:
-        self.counts[rule] += 1
-        if len(self.samples[rule]) < SAMPLES:
-            self.samples[rule].append([source[:200], target[:200]])
+        self.counts[rule] = self.counts.get(rule, 0) + 1
+        samples = self.samples.setdefault(rule, [])
+        if len(samples) < SAMPLES:
+            samples.append([source[:200], target[:200]])
 
     def __add__(self, other: "Drops") -> "Drops":
         """The drops of two texts, or of two readings, one after the other."""
         return Drops(
-            {rule: count + other.counts[rule] for rule, count in self.counts.items()},
-            {rule: (some + other.samples[rule])[:SAMPLES] for rule, some in self.samples.items()},
+            {rule: self.counts.get(rule, 0) + other.counts.get(rule, 0) for rule in self.counts | other.counts},
+            {
+                rule: (self.samples.get(rule, []) + other.samples.get(rule, []))[:SAMPLES]
+                for rule in self.samples | other.samples
+            },
         )
 
     @property

@@ -1,4 +1,5 @@
-"""What must come out of a translation as it went in: placeholders, tags, entities, escapes and addresses in a line.
+"""What must come out of a translation as it went in: placeholders, tags, entities, escapes, addresses, code and emoji
+in a line, and what somebody names by a regular expression.
 
 They are known by their form alone. Must not know models, or what a translator does about them.
 """
@@ -6,16 +7,17 @@ They are known by their form alone. Must not know models, or what a translator d
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from mtkit.text.languages import primary
 
+_PICTURES = "\u203c\u2049\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
 # What every span has; a line without is not looked at any further.
-TRIGGER = re.compile(r"[%{$<&@\\]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]|\[X\d")
+TRIGGER = re.compile(rf"[%{{$<&@\\`\u20e3{_PICTURES}]|:[a-z/+]|\.[a-z0-9]|__[A-Za-z]|\[X\d")
 
-_LETTER = "A-Za-z0-9_\u00c0-\u024f"  # not \w: other scripts go on without a space ("%d个", "a@b.org에")
+LETTER = "A-Za-z0-9_\u00c0-\u024f"  # not \w: other scripts go on without a space ("%d个", "a@b.org에")
 _URL = r"[!#-;=?@A-Z^_a-z{}~\u00c0-\u052f]"
 _NAME = r"[A-Za-z][\w:.-]*"
 _VALUE = r"""(?:\\?"[^"]{0,2000}"|'[^']{0,2000}'|[^\s"'<>=`]+)"""
@@ -37,10 +39,10 @@ _FORMS = {  # tried in this order
     "tag": [_TAG, r"<!--(?:(?!-->).){0,500}-->", r"<![A-Z][^<>]{0,200}>", r"<%[^<>%]{0,200}%>", r"<\?[^<>?]{0,200}\?>"],
     "address": [
         rf"[A-Za-z](?<![A-Za-z0-9].)[A-Za-z0-9+.-]{{1,20}}://(?:\[[0-9A-Fa-f:.]+\])?{_URL}+",
-        rf"www\.(?<![{_LETTER}.-]www\.)[A-Za-z0-9-]+\.{_URL}+",
+        rf"www\.(?<![{LETTER}.-]www\.)[A-Za-z0-9-]+\.{_URL}+",
         rf"(?:mailto|tel|sms|urn|magnet):(?<!\w(?:mailto|magnet):)(?<!\w(?:tel|sms|urn):){_URL}+",
-        rf"(?<![{_LETTER}.+-])[{_LETTER}.+-]{{1,64}}@[A-Za-z\u00c0-\u024f][{_LETTER}-]*(?:\.[{_LETTER}-]+)*",
-        rf"(?<![{_LETTER}@.-])(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_DOMAIN})(?![{_LETTER}-])"
+        rf"(?<![{LETTER}.+-])[{LETTER}.+-]{{1,64}}@[A-Za-z\u00c0-\u024f][{LETTER}-]*(?:\.[{LETTER}-]+)*",
+        rf"(?<![{LETTER}@.-])(?:[a-z0-9][a-z0-9-]{{0,62}}\.)+(?:{_DOMAIN})(?![{LETTER}-])"
         rf"(?::\d+)?(?:/{_URL}*)?",
         r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5}|/\d{1,2})?(?!\w|\.\d)",
         r"[A-Za-z]:\\(?<!\w...)[^\s<>\"|?*:;,]+",
@@ -57,23 +59,31 @@ _FORMS = {  # tried in this order
         r"__(?<!\w__)[A-Za-z](?:[A-Za-z0-9]|_(?!_)){0,60}__(?!\w)",
         r"\$\((?!\d)[\w.-]{1,60}\)",
         r"\$(?<![\w$]\$)[A-Za-z_][A-Za-z0-9_]{0,60}\$",
-        rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{_LETTER}])",  # but for $USD
+        rf"\$(?<![\w$]\$)(?![A-Z]{{2}}D\b)[A-Za-z_][A-Za-z0-9_]{{2,60}}(?![{LETTER}])",  # but for $USD
         r"%\d{1,2}\$[-+0#',]{0,8}(?:[tT][A-Za-z]|" + _CONVERSION + ")",
         r"%\([^()%\n]{1,60}\)[-+0#', ]{0,8}" + _CONVERSION,
         r"%<\w{1,60}>[-+0#]{0,8}" + _CONVERSION,
         r"%(?<![\w%]%)[A-Za-z_][\w.-]{0,60}%(?![\w%])",
         r"%(?<![\w%]%)[A-Z][A-Z0-9_]{2,60}(?![A-Z0-9_])",
         r":(?<![\w:]:)[a-z][a-z0-9_+-]{0,60}:(?![\w:`])",  # :wave:, but no role of reStructuredText
-        rf"@(?<![\w@/.]@)[A-Za-z_][{_LETTER}]{{1,60}}@?",
+        rf"@(?<![\w@/.]@)[A-Za-z_][{LETTER}]{{1,60}}@?",
     ],
     # Behind a number it is more likely so many percent: 50 %-a, 5%d.
     "format": [
-        rf"%(?:[+0#',]|-(?=[\d*])){{0,8}}{_CONVERSION}(?![{_LETTER}])",
-        rf"%[ds](?=[A-Za-z]{{1,3}}(?![{_LETTER}]))",  # with a unit: %dpx, %ds
-        rf"%-?[A-Za-z](?![{_LETTER}])",  # of dates: %Y-%m-%d
+        rf"%(?:[+0#',]|-(?=[\d*])){{0,8}}{_CONVERSION}(?![{LETTER}])",
+        rf"%[ds](?=[A-Za-z]{{1,3}}(?![{LETTER}]))",  # with a unit: %dpx, %ds
+        rf"%-?[A-Za-z](?![{LETTER}])",  # of dates: %Y-%m-%d
     ],
     "percent": ["%%"],
-    "numbered": [rf"%L?[1-9]\d?(?![{_LETTER}'’%]|[.,]\d)"],
+    "numbered": [rf"%L?[1-9]\d?(?![{LETTER}'’%]|[.,]\d)"],
+    # Not `quoted' in the way of old, nor the text of a role or a link in reStructuredText.
+    "code": [
+        r"``(?<![`A-Za-z0-9_]``)(?=\S)[^`]{1,200}(?<=\S)``(?!`)",
+        r"`(?<![`A-Za-z0-9_:]`)(?=\S)[^`'’‘]{1,200}(?<=\S)`(?![`_])",
+    ],
+    "emoji": [
+        rf"(?:[0-9#*]\ufe0f?\u20e3|[{_PICTURES}][\ufe0e\ufe0f\U000e0020-\U000e007f]*(?:\u200d(?=[{_PICTURES}]))?)+",
+    ],
     "entity": [r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"],
     "escape": [r'\\(?:n|[rt](?![a-z])|"|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}(?![0-9A-Fa-f]))'],
 }
@@ -93,7 +103,10 @@ _AROUND = frozenset(_MARKS.split())
 _SPACES = (" ", "\u00a0", "\u202f")
 _APOSTROPHES = "'’"
 
-KINDS = ("tag", "placeholder", "entity", "escape", "address")
+OWN = "own"
+KINDS = ("tag", "placeholder", "entity", "escape", "address", "code", "emoji", OWN)
+BY_CHOICE = frozenset({"code", "emoji", OWN})
+"""Kinds that a writer may have chosen: who translates might say them in words, or put marks where there were none."""
 
 PERCENT_FIRST = frozenset({"tr", "tur", "eu", "eus", "baq", "ku", "kur", "kmr"})
 """Languages that write %5 for five percent; in others %5 stands for the fifth of some values, as in Qt."""
@@ -145,7 +158,11 @@ def may_have(line: str) -> bool:
 
 
 def find(
-    line: str, percent_first: bool = False, formatted: bool = False, wanted: Counter[str] | None = None
+    line: str,
+    percent_first: bool = False,
+    formatted: bool = False,
+    wanted: Counter[str] | None = None,
+    known: Collection[str] | None = None,
 ) -> list[Span]:
     """The spans of a line, in order; none overlap.
 
@@ -153,6 +170,7 @@ def find(
         percent_first: %5 is five percent.
         formatted: it is a format string, in which %% is a sign of percent, as is known of those with %s or the like.
         wanted: which are placeholders behind a number, too, and how many such of each: it is known that they are there.
+        known: only these are code or emoji; None: whatever looks so.
     """
     if not may_have(line):
         return []
@@ -164,6 +182,9 @@ def find(
         if kind == "address":
             text = _trimmed(text)
         start = match.start()
+        if known is not None and kind in BY_CHOICE and text not in known:
+            place = start + 1
+            continue
         place = end = start + len(text)
         if (kind == "entity" and _is_letter(line, start, end)) or (kind == "numbered" and percent_first):
             continue

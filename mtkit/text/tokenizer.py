@@ -1,6 +1,6 @@
 """SentencePiece as mtkit uses it: training, and text to ids and back. Must not know batches or models.
 
-Every tokenizer trained here reserves 64 user-defined symbols, since they cannot be added later. Ready-made
+Every tokenizer trained here reserves some pieces (`mtkit.text.reserved`), since they cannot be added later. Ready-made
 models may lack a pad or a bos piece: padding needs no id of its own (masks decide), and eos stands in for bos.
 """
 
@@ -17,9 +17,10 @@ import sentencepiece
 
 from mtkit import reading
 from mtkit.errors import ConfigError, DataError
+from mtkit.text import reserved
 from mtkit.text.characters import Spelling, is_text, spelling
 
-RESERVED = [f"<mtkit:{i}>" for i in range(64)]
+_SYMBOLS = frozenset(reserved.SYMBOLS)
 SPECIAL = 4  # unk, bos, eos and pad
 LARGEST = 1 << 28  # bytes of a .model file
 PER_THREAD = 64  # texts, at least
@@ -37,7 +38,7 @@ class Tokenizer:
         Raises:
             DataError: it cannot be read, or has no end-of-sentence piece.
         """
-        self.model = model
+        self.model, self._name = model, name
         self._pieces = sentencepiece.SentencePieceProcessor()
         try:
             self._pieces.LoadFromSerializedProto(model)
@@ -56,8 +57,8 @@ class Tokenizer:
             self._names: list[str] = [self._pieces.id_to_piece(i) for i in range(self.vocab_size)]
         except UnicodeDecodeError:
             raise DataError(f"{name} is damaged: it has pieces that are not UTF-8; expected a .model file") from None
-        # Never in a target so far; of kind "word" there are both, the symbol and the word.
-        special |= {i for i, piece in enumerate(self._names) if piece.lstrip("▁") in RESERVED}
+        # Never in a target by themselves; of kind "word" there are both, the symbol and the word.
+        special |= {i for i, piece in enumerate(self._names) if piece.lstrip("▁") in _SYMBOLS}
         special |= {i for i, piece in enumerate(self._names) if not is_text(piece)}
         ids = {int(self._names[i][1:-1], 16): i for i in range(self.vocab_size) if self._pieces.is_byte(i)}
         self._bytes = frozenset(ids.values())
@@ -118,6 +119,23 @@ class Tokenizer:
     def id(self, piece: str) -> int | None:
         """The id of a piece that spells text in characters."""
         return self._ids.get(piece)
+
+    def id_of(self, symbol: str) -> int:
+        """The id of a reserved piece (`mtkit.text.reserved`).
+
+        Raises:
+            DataError: the model was trained elsewhere, and has none.
+        """
+        if symbol not in self._reserved:
+            raise DataError(
+                f"{self._name} reserves no pieces for spans and tags; expected a tokenizer that mtkit has trained: "
+                "leave tokenizer.model out"
+            )
+        return self._reserved[symbol]
+
+    @cached_property
+    def _reserved(self) -> dict[str, int]:
+        return {piece: i for i, piece in enumerate(self._names) if piece in _SYMBOLS}
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids (special ones are left out by SentencePiece)."""
@@ -258,7 +276,7 @@ class _Trainer:
                 byte_fallback=self.byte_fallback,
                 normalization_rule_name=self.normalization,
                 hard_vocab_limit=self.kind in ("unigram", "bpe"),
-                user_defined_symbols=RESERVED,
+                user_defined_symbols=list(reserved.SYMBOLS),
                 unk_id=0,
                 bos_id=1,
                 eos_id=2,
@@ -278,7 +296,7 @@ class _Trainer:
         Raises:
             DataError: there is no text.
         """
-        low, high = 0, len(RESERVED) + SPECIAL  # the first does not work
+        low, high = 0, len(reserved.SYMBOLS) + SPECIAL  # the first does not work
         while not (needed := self._needed(high)):
             low, high = high, 2 * high
         if needed is not True:

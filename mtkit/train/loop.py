@@ -113,7 +113,7 @@ def train(
     """
     progress, settings, group, beside = updates.training.progress, updates.settings, updates.group, updates.beside
     schedule = resolve("schedule", settings.schedule)
-    mean_tokens = (sampler.split.target_pieces + len(sampler.split)) / per_epoch
+    mean_tokens = sampler.target_tokens / per_epoch
     plan = Plan(settings, mean_tokens, per_epoch, updates.look)
     made = _Made(updates, progress)
     refused = ""

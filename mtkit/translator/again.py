@@ -9,8 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mtkit.schema import Decode
+from mtkit.search.search import Ranking
+from mtkit.search.sentence import Sentence
+from mtkit.text.finder import Finder
+from mtkit.translator import kept
+from mtkit.translator.parts import Job, joined
 from mtkit.translator.repair import Repair
 from mtkit.translator.request import Line, Request, Search, Translation
+from mtkit.translator.segment import PART
 from mtkit.translator.termed import Termed, said
 
 
@@ -31,13 +37,14 @@ def looked_over(
     """
     plain = replace(request, glossary=None, guard=False, mbr="")
     termed, first = None, search
+    finder = Finder.of(pair[0], decode.protect) if request.protect else None
     if request.mbr:
         from mtkit.translator.risk import Risk  # hardly anybody asks for it
 
         first = Risk(request, pair[1]).ranked(search)
     found = first(lines, decode, plain)
     if request.glossary is not None:
-        termed = Termed(request.glossary, request.protect, pair[0])
+        termed = Termed(request.glossary, finder)
         wide, asked = termed.decode(decode), replace(plain, glossary=request.glossary)
         found = map(termed.told, found)
         # First for what is missing alone, which takes fewer hypotheses, and if that costs another term, for all.
@@ -45,12 +52,15 @@ def looked_over(
             found = second_looks(lines, found, termed.lacks, _with(first, wide, asked, lean), termed.better)
         found = map(termed.warned, found)
     if request.guard and request.sampling is None:
-        repair = Repair(pair, request.n_best, termed, request.protect)
+        repair = Repair(pair, request.n_best, termed, finder)
         found = map(repair.looked_at, found)
         for blocked in repair.decodes(decode, names):
             asked = replace(request, guard=False, mbr="", n_best=blocked.beam_size)
             found = second_looks(lines, found, repair.is_broken, _with(search, blocked, asked), repair.better)
-        found = map(repair.told, found)
+        parted = _in_parts(search, blocked, replace(asked, n_best=request.n_best), repair, pair[1])
+        found = second_looks(lines, found, repair.is_broken, parted, repair.better)
+        brief = _with(search, repair.brief(blocked), asked)
+        found = map(repair.told, second_looks(lines, found, repair.is_endless, brief, repair.better))
     yield from found
 
 
@@ -69,6 +79,35 @@ def _with(search: Search, decode: Decode, request: Request, lean: bool = False) 
         if lean:
             lines = [replace(line, said=said(one)) for line, one in zip(lines, found, strict=True)]
         return search(lines, decode, request)
+
+    return again
+
+
+def _in_parts(search: Search, decode: Decode, request: Request, repair: Repair, language: str) -> Again:
+    """A search of parts of lines, each for itself.
+
+    Args:
+        language: of the translations.
+    """
+
+    def again(lines: list[Line], found: list[Translation]) -> Iterator[Translation]:
+        cut = [[] if line.prefix or len(parts := repair.parts(line.text)) < 2 else parts for line in lines]
+        given = [
+            Line(part.strip(), number=line.number + place * PART)
+            for line, parts in zip(lines, cut, strict=True)
+            for place, part in enumerate(parts)
+        ]
+        made = list(search(given, decode, request)) if given else []
+        for line, parts, before in zip(lines, cut, found, strict=True):
+            some, made = made[: len(parts)], made[len(parts) :]
+            if not some or not all(one.candidates for one in some):
+                yield before
+                continue
+            job = Job(parts, [Sentence([])] * len(parts), [])
+            job.found = [one.candidates for one in some]
+            candidates = kept.framed(line.text, joined(job, Ranking.of(decode), language))
+            warnings = [warning for one in some for warning in one.warnings]
+            yield replace(before, candidates=candidates, warnings=warnings, parts=len(parts))
 
     return again
 

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import overload
 
@@ -42,11 +42,13 @@ class Calls(ABC):
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
-        protect: bool = True,
+        protect: bool | str | Sequence[str] = True,
         glossary: Glossary | None = None,
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation: ...
 
@@ -59,11 +61,13 @@ class Calls(ABC):
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
-        protect: bool = True,
+        protect: bool | str | Sequence[str] = True,
         glossary: Glossary | None = None,
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> list[Translation]: ...
 
@@ -75,11 +79,13 @@ class Calls(ABC):
         align: bool = False,
         details: bool = False,
         sampling: Sampling | None = None,
-        protect: bool = True,
+        protect: bool | str | Sequence[str] = True,
         glossary: Glossary | None = None,
         guard: bool = False,
         mbr: str = "",
         draws: int = Request.draws,
+        confidence: bool = False,
+        tag: str | None = None,
         **settings: object,
     ) -> Translation | list[Translation]:
         """Translate a line, or lines in their order.
@@ -87,8 +93,9 @@ class Calls(ABC):
         Args:
             text: a line, or several; the line break at the end of one is left out, and one inside it counts as a space
                 and is warned of.
-            n_best, align, details, sampling, protect, glossary, guard, mbr, draws: see `Request`; a list of n_best may
-                be shorter, since its texts differ.
+            n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence, tag: see `Request`; a
+                list of n_best may be shorter, since its texts differ. `protect` may be a regular expression, or
+                several, of what else is to come out as it went in.
             settings: of [decode], for this call.
 
         Returns:
@@ -102,7 +109,10 @@ class Calls(ABC):
         for name in settings:
             if name not in known:
                 raise ConfigError(f"unknown setting {name!r}{nearest(name, known)} (settings: {', '.join(known)})")
-        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws)
+        if not isinstance(protect, bool):
+            more = [protect] if isinstance(protect, str) else list(protect)
+            settings, protect = {**settings, "protect": [*self.decode.protect, *more]}, True
+        request = Request(n_best, align, details, sampling, protect, glossary, guard, mbr, draws, confidence, tag)
         decode = decode_with(self.decode, settings)
         if isinstance(text, bytes) or not isinstance(text, Iterable):
             raise TypeError(f"translate takes a string or lines, got {type(text).__name__}")

@@ -31,13 +31,13 @@ class Steered(Segmenter):
     """
 
     def __init__(self, segmenter: Segmenter, memory: Memory, least: float, ensemble: Ensemble) -> None:
-        super().__init__(segmenter.members, segmenter.percent_first)
+        super().__init__(segmenter.members, segmenter.languages, segmenter.tag)
         self._memory, self._least = memory, least
         self._examples = Examples(segmenter, ensemble)
 
-    def jobs(self, lines: Sequence[Line], protect: bool = True) -> dict[int, Job]:
+    def jobs(self, lines: Sequence[Line], protect: bool = True, own: Sequence[str] = ()) -> dict[int, Job]:
         """See `Segmenter.jobs`."""
-        jobs = super().jobs(lines, protect)
+        jobs = super().jobs(lines, protect, own)
         found = {
             (number, place): similar
             for number, job in jobs.items()
@@ -47,7 +47,7 @@ class Steered(Segmenter):
         known = self._examples.of([pair for some in found.values() for pair in some])
         for (number, place), similar in found.items():
             job = jobs[number]
-            source = frozenset(job.sentences[place].sources[0])
+            source = frozenset(job.sentences[place].sources[0][len(self.heads[0]) :])  # all of them have the tag
             few = [example.within(source) for pair in similar if (example := known[pair])]
             if some := [example for example in few if example.values]:
                 job.sentences[place] = replace(job.sentences[place], examples=some)

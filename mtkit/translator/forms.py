@@ -13,6 +13,8 @@ def text(number: int, translation: Translation, n_best: int, scores: bool, align
     candidates: list[Candidate | None] = [*translation.candidates] or [None]
     for candidate in candidates:
         line, score = (candidate.text, candidate.score) if candidate else ("", 0.0)
+        if translation.confidence is not None:
+            line = f"{translation.confidence:.3f}\t{line}"
         if n_best > 1:
             line = f"{number} ||| {line} ||| {score:.4f}"
         elif scores:

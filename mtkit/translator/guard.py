@@ -11,10 +11,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import log
 from typing import TypeAlias
 
+from mtkit.search.search import Hypothesis
+from mtkit.search.sentence import Frame
 from mtkit.text import spans
+from mtkit.text.finder import Finder, Sought
 from mtkit.text.fold import fold
+from mtkit.text.masked import Masked
 from mtkit.text.spans import Span
 from mtkit.translator import kept, placing
 from mtkit.translator.edits import Moves, Squeezed, carried, edited, gone, moved, overlap, starts
@@ -24,6 +29,8 @@ from mtkit.translator.request import STEERED, Candidate, Line, Pair, Request, Tr
 
 CHANGED = "came out changed and was put right"
 LOST = "was lost in translation and is put where attention points; look whether it is in its place"
+FORCED = "had to be put where the model would hardly have had it; look whether it is in its place"
+HARDLY = log(0.01)
 LOOPS, LOOPS_MORE = 2, 10  # more than so many pieces a source piece, and these, are no translation
 TOGETHER = 1 << 16  # characters that are searched again at once, about: attention to more might not fit into memory
 SHOWN = 40  # characters of what a warning is about
@@ -41,11 +48,19 @@ class Guard:
         request: what is wanted of each line.
         beam: hypotheses that search keeps.
         attends: whether there is attention to ask for.
+        finder: of what must not change; None: by its form.
     """
 
-    def __init__(self, languages: tuple[str, str], request: Request, beam: int, attends: bool) -> None:
+    def __init__(
+        self,
+        languages: tuple[str, str],
+        request: Request,
+        beam: int,
+        attends: bool,
+        finder: Finder | None = None,
+    ) -> None:
         self._request, self._beam, self._attends = request, beam, attends
-        self._percent_first, self._in_target = map(spans.percent_first, languages)
+        self._finder, self._in_target = finder or Finder.of(languages[0]), spans.percent_first(languages[1])
         self._waiting = deque[Waiting]()
 
     def passed(
@@ -53,7 +68,7 @@ class Guard:
     ) -> list[Candidate]:
         """Translations of a part of a line as they are to be told; none: it has to be searched again."""
         if job.kept is None:  # once a line, however many parts it has
-            job.kept = spans.find(line.text, self._percent_first) if self._request.protect else []
+            job.kept = self._finder.find(line.text) if self._request.protect else []
         part = self._part(job.kept, job, place, line) if job.kept else None
         if part is None or not part.found:
             return candidates
@@ -181,30 +196,15 @@ class Part:
     def warning(self, candidate: Candidate, what: str) -> str:
         """What is to be said of something that a translation had not."""
         missing, more = difference(self.found, self._find(candidate.text))
-        about = missing or more or self.found[:1]
-        text = about[0].text
-        others = f" (and {len(about) - 1} more)" if len(about) > 1 else ""
-        shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-        quote = "'" if '"' in shown else '"'
-        return f"{quote}{shown}{quote}{others} {what}"
+        return told(missing or more or self.found[:1], what)
 
     @cached_property
-    def _formats(self) -> Counter[str]:
-        """Those that are no share of anything: such a one as 5%d is not among what is found."""
-        there = Counter(one.text for one in self.found if one.text.startswith("%") and one.text != "%%")
-        return Counter({text: count for text, count in there.items() if self.text.count(text) == count})
+    def _sought(self) -> Sought:
+        return Sought(self.text, self.found, self.percent_first)
 
     def _find(self, text: str, put: bool = True) -> list[Span]:
-        """What a translation has.
-
-        Args:
-            put: one that had no number before it in the line may have come behind one.
-        """
-        formatted = any(one.text == "%%" for one in self.found)
-        found = spans.find(text, self.percent_first, formatted)
-        if put and (lost := self._formats - Counter(one.text for one in found)):
-            found = spans.find(text, self.percent_first, formatted, lost)
-        return found
+        """What a translation has; see `Sought.find`."""
+        return self._sought.find(text, put)
 
     def _floor(self, text: str) -> int:
         """Where what was forced ends."""
@@ -308,6 +308,22 @@ class Part:
             if same := found.get(one.text):
                 links.add((bisect_right(source, one.start) - 1, bisect_right(target, same.popleft().start) - 1))
         return links
+
+
+def told(about: Sequence[Span], what: str) -> str:
+    """What is to be said of some spans, at least one."""
+    text = about[0].text
+    others = f" (and {len(about) - 1} more)" if len(about) > 1 else ""
+    shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    quote = "'" if '"' in shown else '"'
+    return f"{quote}{shown}{quote}{others} {what}"
+
+
+def unlikely(hypothesis: Hypothesis, frame: Frame, mask: Masked) -> list[Span]:
+    """The spans that a model has put where it would hardly have, since they had to come."""
+    numbers = {piece: number for number, piece in enumerate(frame.pieces)}
+    said = zip(hypothesis.pieces, hypothesis.piece_logprobs or (), strict=False)
+    return [mask.found[numbers[piece]] for piece, logprob in said if piece in numbers and logprob < HARDLY]
 
 
 def _unframed(translation: Translation) -> list[Candidate]:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from mtkit.text import spans
+from mtkit.text.finder import Finder
 from mtkit.text.fold import fold
 from mtkit.translator.request import Candidate, Request, Translation
+
+FORMS = Finder()
 
 
 def blank(line: str) -> bool:
@@ -12,23 +14,23 @@ def blank(line: str) -> bool:
     return not fold(line).strip()
 
 
-def wordless(line: str, protect: bool = True) -> bool:
+def wordless(line: str, finder: Finder | None = FORMS) -> bool:
     """Whether no letter is in it; of a line that is not blank.
 
     Args:
-        protect: those of placeholders, tags and addresses do not count.
+        finder: of placeholders, tags and the like, whose letters do not count; None: they do.
     """
     at = 0
-    for span in spans.find(line) if protect else []:
+    for span in finder.find(line) if finder else []:
         if any(map(str.isalpha, fold(line[at : span.start]))):
             return False
         at = span.end
     return not any(map(str.isalpha, fold(line[at:]) if at else line))
 
 
-def as_it_is(line: str, request: Request) -> Translation:
+def as_it_is(line: str, request: Request, finder: Finder | None = FORMS) -> Translation:
     """A line that no model is given: its own translation; or nothing, if nothing is seen or tokenizers made nothing."""
-    if blank(line) or not wordless(line, request.protect):
+    if blank(line) or not wordless(line, finder if request.protect else None):
         return Translation(line, [])
     links = [(word, word) for word in range(len(line.split()))]
     scores = list[float]() if request.details else None

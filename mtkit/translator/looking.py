@@ -16,8 +16,8 @@ from mtkit.search.sentence import Sentence, Vocabulary
 from mtkit.search.tree import BESIDE, Fate
 from mtkit.search.tree import Node as Numbered
 from mtkit.search.watch import Tree, watch
-from mtkit.text import spans
 from mtkit.text.characters import completed
+from mtkit.translator import telling
 from mtkit.translator.member import Member
 from mtkit.translator.request import Line, Pair, Request
 from mtkit.translator.segment import Segmenter
@@ -146,12 +146,14 @@ def look(translator: Translator, one: Line | Pair) -> Look:
     (member,), align, decode = translator.members, translator.attends, translator.decode
     if translator.asked.precision == "auto":  # nothing is seen that only rounding makes
         decode = decode.model_copy(update={"precision": "fp32"})
-    segmenter = Segmenter([member], spans.percent_first(translator.source_lang))
+    languages = translator.source_lang, translator.target_lang
+    segmenter = Segmenter([member], languages, telling.chosen([member], translator.tag))
     if isinstance(one, Pair):
         (made,), jobs = translator.forced([one], decode, align), segmenter.forced([one])
         decode = decode.model_copy(update={"beam_size": 1})
     else:
-        (made,), jobs = translator.window([one], decode, Request(align=align)), segmenter.jobs([one])
+        (made,) = translator.window([one], decode, Request(align=align))
+        jobs = segmenter.jobs([one], own=decode.protect)
     notes = list(made.warnings)
     if not align:
         notes.append("this model has no attention: how it moves with the source is seen by its gradients alone")
@@ -186,13 +188,14 @@ def _part(member: Member, sentence: Sentence, decode: Decoding, forced: bool, no
         Ensemble([model], [source.eos], decode.precision), sentence, decode, vocabulary, shortlist, ruled=not forced
     )
     ids, said = [*sentence.sources[0], source.eos], [node.piece for node in tree.path]
+    shown = {tag.symbol: str(tag) for tag in member.tags}
     read = [target.bos, *said[:-1]]
     seen = inside.inside(model, ids, read)
     told = _told(tree, notes)
     end = tree.nodes[tree.best]
     assert end.score is not None
     return Part(
-        source.pieces(ids),
+        [shown.get(name, name) for name in source.pieces(ids)],
         seen.fields,
         _said(tree, target.names),
         completed(target.decode(said[:-1])),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mtkit.errors import ConfigError
 from mtkit.schema import Decode
 from mtkit.text.memory import Memory
 from mtkit.translator import kept
@@ -30,7 +31,8 @@ class Remembering(Translator):
         Args:
             least: likeness of lines whose translations steer the search for another one's; 1: none does.
         """
-        made = cls(translator.members, translator.asked, (translator.source_lang, translator.target_lang))
+        languages = (translator.source_lang, translator.target_lang)
+        made = cls(translator.members, translator.asked, languages, translator.tag)
         made._memory, made._least = memory, least
         if least < 1:
             made._segmenter = Steered(made._segmenter, memory, least, made._ensembles.of(made.decode.precision))
@@ -41,7 +43,17 @@ class Remembering(Translator):
         return Remembering.of, (self._alone(), self._memory, self._least)
 
     def _alone(self) -> Translator:
-        return Translator(self.members, self.asked, (self.source_lang, self.target_lang))
+        return Translator(self.members, self.asked, (self.source_lang, self.target_lang), self.tag)
+
+    def tagged(self, tag: str | None) -> Translator:
+        """See `Translator.tagged`.
+
+        Raises:
+            ConfigError: a memory is of one pair of languages.
+        """
+        if tag == self.tag:
+            return self
+        raise ConfigError("a memory has the languages of one tag: give the tag before the memory")
 
     def window(
         self, lines: Sequence[Line], decode: Decode | None = None, request: Request | None = None
@@ -54,6 +66,8 @@ class Remembering(Translator):
         made = super().window(asked, decode, request)
         for line, target in zip(lines, targets, strict=True):
             told = next(made) if target is None else remembered(line.text, target)
+            if target is not None and request and request.confidence:
+                told = replace(told, confidence=1.0)
             yield replace(told, warnings=[*warnings, *told.warnings]) if warnings else told
             warnings = []
         yield from made  # to its end, where what was wrong with it is said

@@ -7,6 +7,7 @@ from itertools import accumulate
 from mtkit.search.search import Ranking
 from mtkit.search.sentence import Group, Sentence
 from mtkit.text import sentences, spans
+from mtkit.text.masked import Masked
 from mtkit.text.spans import Span
 from mtkit.translator.request import MODEL, Candidate
 
@@ -20,6 +21,8 @@ class Job:
         origin: who says so, as `Translation` tells it.
         found: the translations of each part; [] where they are missing.
         kept: what must not change in the line; None: nobody has looked for it.
+        masks: of parts in which pieces of their own stand for that, how.
+        forced: what is said, as models are given it, if nothing is searched.
     """
 
     parts: list[str]
@@ -30,6 +33,8 @@ class Job:
     found: list[list[Candidate]] = field(init=False)
     missing: int = field(init=False)
     kept: list[Span] | None = None
+    masks: dict[int, Masked] = field(default_factory=dict)
+    forced: str = ""
 
     def __post_init__(self) -> None:
         self.given = self.given or self.parts

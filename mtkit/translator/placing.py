@@ -220,7 +220,7 @@ class _Placing:
     def _gap(self, number: int) -> int:
         """Where a span that encloses nothing goes."""
         gap, count = self.gaps[number], len(self.source)
-        tight = self.spans[number].kind in ("tag", "escape", "entity")
+        tight = self.spans[number].kind in ("tag", "escape", "entity", "emoji")
         if tight and gap == 0:
             return self.lowest
         if tight and gap == count:

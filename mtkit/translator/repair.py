@@ -6,15 +6,20 @@ Not to be taken for `mtkit.translator.guard`, which brings through what must not
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from mtkit.metrics.broken import EMPTY, broken
+from mtkit.metrics.broken import EMPTY, LENGTH, broken
+from mtkit.metrics.words import characters, split
 from mtkit.schema import Decode
-from mtkit.text import spans
+from mtkit.text import languages, sentences, spans
+from mtkit.text.finder import Finder
 from mtkit.translator.request import Candidate, Translation
 from mtkit.translator.termed import Termed
 
 WIDE = 8  # hypotheses, at least, and twice as many as search kept
 NGRAMS = (3, 2)  # pieces in a row that do not come twice: first, and where that does not help
 SINGLE = 4  # times as many where pieces are characters
+FEW = 8  # parts of a line that is searched again, at most
+SHORT = 8  # words of a part, at most, of a line of which nothing else is any better
+BRIEF = 0.1  # pieces a source piece, at most, beside ten: of what a model says nonsense of whatever it is asked
 
 
 class Repair:
@@ -24,18 +29,19 @@ class Repair:
         pair: the languages, source and target.
         n_best: translations of a line that are wanted.
         termed: the terms that they are to have.
-        protect: placeholders, tags and addresses are no text.
+        finder: of placeholders, tags and addresses, which are no text; None: they are.
     """
 
-    def __init__(self, pair: tuple[str, str], n_best: int, termed: Termed | None, protect: bool = True) -> None:
-        self._pair, self._n_best, self._termed, self._protect = pair, n_best, termed, protect
+    def __init__(self, pair: tuple[str, str], n_best: int, termed: Termed | None, finder: Finder | None = None) -> None:
+        self._pair, self._n_best, self._termed, self._finder = pair, n_best, termed, finder
 
     def looked_at(self, translation: Translation) -> Translation:
         """With what is broken.
 
-        What no model has said is not; and a line in parts is too long to be searched again and again for a word of it.
+        What no model has said is not; and a line in many parts is too long to be searched again and again for a word of
+        it.
         """
-        said = translation.parts == 1 and translation.candidates and translation.candidates[0].logprob
+        said = translation.parts <= FEW and translation.candidates and translation.candidates[0].logprob
         wrong = self._broken(translation.source, translation.text) if said else []
         return replace(translation, broken=wrong) if wrong else translation
 
@@ -43,8 +49,13 @@ class Repair:
         """Whether it was, and is yet."""
         return bool(translation.broken and self._broken(translation.source, translation.text))
 
+    def is_endless(self, translation: Translation) -> bool:
+        """Whether it is far too long."""
+        long = len(translation.text) > len(translation.source)
+        return bool(translation.broken and long and LENGTH in self._broken(translation.source, translation.text))
+
     def _broken(self, source: str, translation: str) -> list[str]:
-        if self._protect:
+        if self._finder:
             source, translation = map(_bare, (source, translation))
         return broken(source, translation, self._pair)
 
@@ -59,6 +70,22 @@ class Repair:
                 blocked = min(blocked, decode.no_repeat_ngram)
             keys = {"beam_size": beam, "no_repeat_ngram": blocked, "min_length": max(1, decode.min_length)}
             yield decode.model_copy(update=keys)
+
+    @staticmethod
+    def brief(decode: Decode) -> Decode:
+        """How a line is searched of which far too much is said, whatever is done."""
+        return decode.model_copy(update={"max_ratio": min(BRIEF, decode.max_ratio)})
+
+    def parts(self, line: str) -> list[str]:
+        """Sentences, clauses or some words of a line; nothing that must not change is cut."""
+        words = split if languages.language(self._pair[0]).spaced else characters
+        text, signs = spans.hidden(line, self._finder.find(line)) if self._finder else (line, {})
+        nothing = dict.fromkeys(signs, "")
+
+        def lengths(texts: list[str]) -> list[int]:
+            return [max(1, len(words(one.translate(nothing)))) for one in texts]
+
+        return [one.translate(signs) for one in sentences.split(text, SHORT, lengths)]
 
     def better(self, first: Translation, second: Translation) -> Translation:
         """Of all candidates of both the one with the fewest faults that lacks the fewest terms, of these the best."""

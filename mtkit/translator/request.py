@@ -41,6 +41,8 @@ class Candidate:
     part in turn, each with its end. A column that convolutions make of `stride` pieces has them all."""
     stride: int = 1
     """Source pieces that a column of `attention` stands for."""
+    margin: float | None = None
+    """By how much its score is above that of the hypothesis after it; None: not asked for, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Translation:
     """What was clearly wrong with the first translation, for which others were searched (`mtkit.metrics.broken`)."""
     parts: int = 1
     """In which the line was translated."""
+    confidence: float | None = None
+    """The probability that it needs no change, as far as its model can tell; None: not asked for."""
 
     @property
     def text(self) -> str:
@@ -94,6 +98,7 @@ class Translation:
             "origin": self.origin,
             "terms": [{"source": one.source, "target": one.target, "rendered": one.rendered} for one in self.terms],
             "broken": self.broken,
+            **({} if self.confidence is None else {"confidence": self.confidence}),
         }
 
 
@@ -142,6 +147,8 @@ class Request:
         mbr: the translation that comes first is the one of the least risk by this metric, of all that a beam has or of
             draws; "": the one that search ranks first.
         draws: so many, with `mbr` and `sampling`.
+        confidence: how sure one can be of the best translation; of a model that has it.
+        tag: what stands before each source, of the tags that the model was trained with; None: what the translator has.
     """
 
     n_best: int = 1
@@ -153,6 +160,8 @@ class Request:
     guard: bool = False
     mbr: str = ""
     draws: int = 32
+    confidence: bool = False
+    tag: str | None = None
 
 
 def distinct(candidates: list[Candidate], n_best: int) -> list[Candidate]:

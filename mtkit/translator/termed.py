@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mtkit.schema import Decode
-from mtkit.text import spans
+from mtkit.text.finder import Finder
 from mtkit.text.fold import fold
 from mtkit.text.terms import Glossary
 from mtkit.translator.request import Translation
@@ -15,13 +15,11 @@ class Termed:
     """What a glossary has to say of translations.
 
     Args:
-        protect: there are no terms in placeholders, tags and addresses.
-        language: of the source.
+        finder: of what there are no terms in: placeholders, tags and addresses; None: of nothing.
     """
 
-    def __init__(self, glossary: Glossary, protect: bool, language: str) -> None:
-        self._glossary, self._protect = glossary, protect
-        self._percent_first = spans.percent_first(language)
+    def __init__(self, glossary: Glossary, finder: Finder | None) -> None:
+        self._glossary, self._finder = glossary, finder
 
     def decode(self, decode: Decode) -> Decode:
         """How lines are searched that have to say terms."""
@@ -30,7 +28,7 @@ class Termed:
     def told(self, translation: Translation) -> Translation:
         """With the terms of its source."""
         source = fold(translation.source)
-        found = spans.find(source, self._percent_first) if self._protect else []
+        found = self._finder.find(source) if self._finder else []
         asked = self._glossary.find(source, [(one.start, one.end) for one in found])
         return replace(translation, terms=self._glossary.told(asked, translation.text)) if asked else translation
 

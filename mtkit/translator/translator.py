@@ -9,7 +9,7 @@ like.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from math import inf
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,19 @@ import torch
 from mtkit.config import decode_with
 from mtkit.errors import ConfigError
 from mtkit.ops.device import choose_device
-from mtkit.registry import nearest
 from mtkit.schema import Decode
 from mtkit.search.batched import translate_ids
 from mtkit.search.search import Hypothesis, Ranking
 from mtkit.store import bundle
+from mtkit.store.bundle_config import TagFacts
 from mtkit.text import spans
 from mtkit.text.characters import completed
-from mtkit.text.fold import fold
 from mtkit.text.terms import Glossary
-from mtkit.translator import again, kept
+from mtkit.translator import again, checks, kept, sure, telling
 from mtkit.translator.calls import Calls
-from mtkit.translator.candidates import candidate
-from mtkit.translator.guard import Guard
+from mtkit.translator.candidates import candidate, restored
+from mtkit.translator.guard import FORCED, Guard, unlikely
+from mtkit.translator.guard import told as told_of
 from mtkit.translator.member import Member
 from mtkit.translator.parts import Job, joined
 from mtkit.translator.precision import Choice, Ensembles
@@ -51,11 +51,17 @@ class Translator(Calls):
     >>> [one.text for one in translator.translate(["Open file", "Save"], beam_size=1)]
     """
 
-    def __init__(self, members: Sequence[Member], decode: Decode, languages: tuple[str, str]) -> None:
+    def __init__(
+        self, members: Sequence[Member], decode: Decode, languages: tuple[str, str], tag: str | None = None
+    ) -> None:
         """Take models; `decode` says how to search.
 
+        Args:
+            languages: of source and target, where models are told no tag that says others.
+            tag: what they are told, of all that they were trained with; None: what they take where nothing is said.
+
         Raises:
-            ConfigError: target tokenizers that differ.
+            ConfigError: target tokenizers that differ, or an unknown tag.
         """
         first = members[0]
         for other in members[1:]:
@@ -68,8 +74,9 @@ class Translator(Calls):
         eos = [one.source_tokenizer.eos for one in members]
         self._ensembles = Ensembles([one.model for one in members], eos)
         self._asked, self._decode = decode, self._settled(decode)
-        self.source_lang, self.target_lang = languages
-        self._segmenter = Segmenter(self._members, spans.percent_first(self.source_lang))
+        self._tag = telling.chosen(self._members, tag)
+        self.source_lang, self.target_lang = self._tag.languages if self._tag else languages
+        self._segmenter = Segmenter(self._members, (self.source_lang, self.target_lang), self._tag)
 
     @classmethod
     def load(
@@ -78,18 +85,21 @@ class Translator(Calls):
         *others: str | Path,
         device: str = "auto",
         decode: Decode | None = None,
+        tag: str | None = None,
         **settings: object,
     ) -> "Translator":
         """Load a bundle, or a run's best one; with others an ensemble.
 
         Args:
             device: auto, cpu, cuda or cuda:N.
+            tag: what stands before each source, of the tags that the model was trained with ("2de", say); None: what it
+                takes where nothing is said.
             decode: settings of search, of which those that were set come before what the first bundle carries.
             settings: of [decode], which come before both.
 
         Raises:
             BundleError: one is missing, damaged or of another format.
-            ConfigError: they do not go together, or a setting is wrong.
+            ConfigError: they do not go together, a setting is wrong, or the tag is none of theirs.
         """
         loaded = [bundle.load(Path(one), choose_device(device)) for one in (path, *others)]
         first = loaded[0]
@@ -99,12 +109,28 @@ class Translator(Calls):
             [Member.of(one) for one in loaded],
             decode_with(first.decode, given | settings),
             (first.source_lang, first.target_lang),
+            tag,
         )
+
+    def tagged(self, tag: str | None) -> "Translator":
+        """The same models told something else; None: what they take where nothing is said.
+
+        Raises:
+            ConfigError: the tag is none of theirs.
+        """
+        made = object.__new__(type(self))  # copies are made by name, as pickling is
+        made.__dict__ |= self.__dict__
+        made._tag = telling.chosen(self._members, tag)
+        if made._tag and self._tag and made._tag != self._tag:
+            made.source_lang, made.target_lang = made._tag.languages
+            made._segmenter = Segmenter(self._members, made._tag.languages, made._tag)
+            return made
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by name: a process that was not forked loads the bundles again."""
         device = str(self._members[0].model.source_VE.device)
-        return _loaded, ([one.name for one in self._members], device, self.decode)
+        return _loaded, ([one.name for one in self._members], device, self.decode, self.tag)
 
     @property
     def decode(self) -> Decode:
@@ -136,6 +162,16 @@ class Translator(Calls):
         return [one.name for one in self._members]
 
     @property
+    def tag(self) -> str | None:
+        """What stands before each source; "": nothing, None: they were trained without tags."""
+        return self._tag.name if self._tag else None
+
+    @property
+    def tags(self) -> list[TagFacts]:
+        """All that can stand there, first what is taken where nothing is said."""
+        return list(self._members[0].tags)
+
+    @property
     def members(self) -> list[Member]:
         """The models, with what each reads and writes."""
         return list(self._members)
@@ -159,6 +195,11 @@ class Translator(Calls):
     def attends(self) -> bool:
         """Whether there is attention to look at."""
         return self._members[0].model.decoder.attends
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether it can tell how sure one can be of its translations."""
+        return len(self._members) == 1 and self._members[0].estimator is not None
 
     def translations(
         self, lines: Iterable[str], decode: Decode | None = None, request: Request | None = None
@@ -189,18 +230,26 @@ class Translator(Calls):
             DataError: a prefix that cannot be obeyed.
         """
         decode, request = self._settled(decode) if decode else self.decode, request or Request()
+        if request.tag is not None:
+            told = self.tagged(request.tag)
+            yield from told.window(lines, decode, replace(request, tag=None))
+            return
         self.check(decode, request)
+        estimator = self._members[0].estimator if request.confidence else None  # there is one: see `check`
+        asked = sure.asked(request) if estimator else request
         if request.glossary is None and not request.guard and not request.mbr:
-            yield from self._plain(lines, decode, request)
+            found = self._plain(lines, decode, asked)
         else:
             pair, names = (self.source_lang, self.target_lang), self._segmenter.target.names
-            yield from again.looked_over(self._plain, lines, decode, request, pair, names)
+            found = again.looked_over(self._plain, lines, decode, asked, pair, names)
+        yield from sure.told(found, estimator, request) if estimator else found
 
     def _plain(self, lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
         """Translations as search finds them; with a glossary such as say the terms of each line."""
-        jobs = self._segmenter.jobs(lines, request.protect)
+        jobs = self._segmenter.jobs(lines, request.protect, decode.protect)
         if request.glossary is not None:
-            self._segmenter.ask(lines, jobs, request.glossary, request.protect)
+            finder = self._segmenter.finder(decode.protect) if request.protect else None
+            self._segmenter.ask(lines, jobs, request.glossary, finder)
         yield from self._answers(lines, jobs, decode, request, forced=False)
 
     def forced(self, pairs: Sequence[Pair], decode: Decode | None = None, align: bool = False) -> Iterator[Translation]:
@@ -227,8 +276,10 @@ class Translator(Calls):
     ) -> Iterator[Translation]:
         sources = [line.text for line in lines]
         others = [number for number in range(len(lines)) if number not in jobs]
-        done = {n: self._segmenter.without_model(lines[n], request) for n in others}
-        guard = Guard((self.source_lang, self.target_lang), request, decode.beam_size, self.attends)
+        languages, finder = (self.source_lang, self.target_lang), self._segmenter.finder(decode.protect)
+        done = {n: self._segmenter.without_model(lines[n], request, finder) for n in others}
+        guard = Guard(languages, request, decode.beam_size, self.attends, finder)
+        percent_first = spans.percent_first(self.target_lang)
         ranking, following = Ranking.of(decode), 0
 
         def finish(number: int) -> None:
@@ -253,13 +304,20 @@ class Translator(Calls):
             pieces = [one.pieces for hypotheses in found for one in hypotheses]
             texts: Iterator[str] = map(completed, target.decode_all(pieces, self._segmenter.threads))
             if forced:  # decoded it would be without what is unknown
-                texts = (fold(line.target) for number, _ in parts if isinstance(line := lines[number], Pair))
+                texts = (jobs[number].forced for number, _ in parts)
             for (number, place), hypotheses in zip(parts, found, strict=True):
                 job = jobs[number]
                 copies = not forced and unknown(job.sentences[place])
                 language = self.target_lang if copies else None
                 told = job, place, request, language
                 made = [candidate(self._members[0], one, next(texts), *told) for one in hypotheses]
+                if request.confidence and len(made) > 1:
+                    made[0] = replace(made[0], margin=made[0].score - made[1].score)
+                    made = made if request.sampling or request.n_best > 1 else made[:1]
+                if mask := job.masks.get(place):
+                    made = [restored(one, mask, job.parts[place], percent_first) for one in made]
+                    if about := unlikely(hypotheses[0], job.sentences[place].frame, mask):
+                        job.warnings.append(told_of(about, FORCED))
                 job.put(place, guard.passed(number, place, job, lines[number], made))
                 finish(number)
             yield from ready()
@@ -279,6 +337,8 @@ class Translator(Calls):
         parts = [(number, place) for number, job in jobs.items() for place in range(len(job.sentences))]
         if not parts:
             return
+        # The margin is that to the next hypothesis, whatever becomes of its text.
+        second = request.confidence and request.sampling is None and request.n_best == 1 < decode.beam_size
         looked: Sequence[int] = range(len(parts) if request.align else 0)
         if self.attends and not (request.align or forced):
             unknown = self._segmenter.has_unknown
@@ -291,9 +351,9 @@ class Translator(Calls):
             decode,
             self._segmenter.vocabulary,
             None if forced else self._members[0].shortlist,
-            n_best=decode.beam_size if listed else request.n_best,
+            n_best=decode.beam_size if listed else 2 if second else request.n_best,
             sampling=request.sampling,
-            details=request.details,
+            details=request.details or any(job.masks for job in jobs.values()),
             attention=looked,
             ruled=not forced,
         )
@@ -306,29 +366,7 @@ class Translator(Calls):
         Raises:
             ConfigError: says what and why.
         """
-        if not isinstance(request.n_best, int) or request.n_best < 1:
-            raise ConfigError(f"n_best = {request.n_best!r}: expected a whole number, 1 or more")
-        if request.sampling and not 0 < request.sampling.temperature < inf:
-            raise ConfigError(f"temperature = {request.sampling.temperature!r}: expected a number above 0")
-        if request.sampling is None and request.n_best > decode.beam_size:
-            raise ConfigError(
-                f"n_best = {request.n_best} is larger than the beam of {decode.beam_size}: "
-                "raise beam_size or lower n_best",
-                remedy="beam",
-            )
-        if request.mbr:
-            _check_metric(request.mbr)
-        if request.mbr and not request.sampling and decode.beam_size < 2:
-            raise ConfigError(
-                "mbr chooses among translations, and a beam of 1 has one: raise beam_size, or sample", "beam"
-            )
-        if request.glossary is not None and request.sampling:
-            raise ConfigError("a glossary goes with search, which can be made to say a term: leave it out, or sampling")
-        for wanted, setting in ((request.align, "align"), (decode.coverage_penalty, "coverage_penalty")):
-            if wanted and not self.attends:
-                raise ConfigError(
-                    f"{setting} needs attention, and this model has none (attention.name = none)", remedy=setting
-                )
+        checks.refuse(decode, request, self.names, attends=self.attends, sure=self.has_confidence)
 
     def warm_up(self) -> None:
         """Make ready what is made once, with one thread: so it can be shared with processes forked from this one."""
@@ -340,13 +378,6 @@ class Translator(Calls):
             torch.set_num_threads(threads)
 
 
-def _check_metric(name: str) -> None:
-    from mtkit.metrics.risk import METRICS  # hardly anybody asks for one
-
-    if name not in METRICS:
-        raise ConfigError(f"mbr = {name!r}{nearest(name, list(METRICS))}: expected chrf or bleu")
-
-
-def _loaded(names: list[str], device: str, decode: Decode) -> Translator:
+def _loaded(names: list[str], device: str, decode: Decode, tag: str | None) -> Translator:
     first, *others = names
-    return Translator.load(first, *others, device=device, **decode.model_dump())
+    return Translator.load(first, *others, device=device, tag=tag, **decode.model_dump())

@@ -13,7 +13,7 @@ from mtkit.registry import CHOICES, resolve
 from mtkit.schema import Decode
 from mtkit.search.pick import pick
 from mtkit.search.rules.rule import Context, Rule
-from mtkit.search.sentence import Sentence, Vocabulary
+from mtkit.search.sentence import Frame, Sentence, Vocabulary
 from tests.search import outside
 
 NAMES = ["<s>", "</s>", "(", ")", ",", "a", "b"]
@@ -50,13 +50,15 @@ def balanced(context: Context, forgets: str = "") -> Balanced:
 def context(lengths: list[int]) -> Context:
     """A batch of sentences of some lengths, on which their limits depend."""
     decode = Decode.model_construct(**Decode().model_dump() | DECODE)
-    sentences = [Sentence([[5] * length]) for length in lengths]
+    frame = Frame((OPEN, COMMA, CLOSE), (-1, 0, 0), {0: 2})
+    sentences = [Sentence([[5] * length], frame=frame) for length in lengths]
     return Context(decode, Vocabulary(BOS, EOS, [BOS], NAMES), sentences, torch.device("cpu"))
 
 
 def ruled_out(rule: Rule, pieces_BKL: Tensor) -> Tensor:
     """What a rule rules out; that it leaves all other logits alone, and is not changed, is seen to."""
     logits_BKV = torch.randn(*pieces_BKL.shape[:2], len(NAMES))
+    logits_BKV[:, :, EOS] = -9  # whether an end is the likeliest may matter
     again_BKV = logits_BKV.clone()
     before_BKV = logits_BKV.clone()
     rule.apply(logits_BKV, pieces_BKL)

@@ -18,6 +18,7 @@ class Told:
 
     text: str
     warnings: list[str] = field(default_factory=list)
+    confidence: float | None = None
 
 
 def the_same(lines: Sequence[str]) -> Iterator[Told]:

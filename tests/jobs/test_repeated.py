@@ -16,4 +16,4 @@ def test_all_but_the_first_of_each_are_marked(memory: int, tmp_path: Path) -> No
     flags = repeated(tmp_path / "keys", memory)
     assert flags.tolist() == [value in values[:place] for place, value in enumerate(values)]
     assert flags.sum() > 40
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "repeated"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "repeated-keys"]

@@ -12,6 +12,7 @@ from mtkit import files
 from mtkit.corpus.shards import Part, ShardWriter
 from mtkit.errors import DataError
 from mtkit.store.prepared import CORPUS, Manifest, Prepared
+from mtkit.text.reserved import TAGS
 
 SHARD = {"name": "train-00000", "pairs": 3, "source_pieces": 7, "target_pieces": 8}
 NOTED: dict[str, Any] = {
@@ -74,9 +75,26 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path, "manifest.json", manifest.model_dump(mode="json"))
     assert Prepared.open(tmp_path).manifest == manifest
     table = json.loads((tmp_path / "manifest.json").read_text())
-    assert (table["kind"], table["format_version"], table["splits"]["train"]) == ("corpus", 3, [part])
+    untold = {"tag": "", "symbol": "", "languages": None}
+    assert (table["kind"], table["format_version"], table["splits"]["train"]) == ("corpus", 3, [part | untold])
     with pytest.raises(ValidationError):
         manifest.identity = "another"
+
+
+@pytest.mark.parametrize(
+    "told", [{"tag": "x"}, {"symbol": TAGS[0]}, {"tag": "x", "symbol": "<s>"}, {"languages": ["en", "a b"]}]
+)
+def test_tags_that_are_none_are_damage(tmp_path: Path, told: dict[str, object]) -> None:
+    part: dict[str, object] = {"name": "news", "entry": "news", "pairs": 3, "shards": [SHARD]}
+    good = {"tag": "x", "symbol": TAGS[0], "languages": ["en", "fr"]}
+    for more, whole in ((good, True), (told, False)):
+        made = NOTED | CORPUS.head() | {"splits": {"train": [part | more], "dev": [part]}}
+        write(tmp_path, "manifest.json", made)
+        if whole:
+            assert [tag.name for tag in Prepared.open(tmp_path).tags] == ["x"]
+        else:
+            with pytest.raises(DataError, match=r"manifest.json is missing or damaged"):
+                Prepared.open(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "report.json"])

@@ -26,7 +26,7 @@ def test_a_run_says_its_kind_and_version_and_goes_on(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.begin(config(), "abc")
     noted = json.loads((tmp_path / "config.json").read_text())
-    assert (noted["kind"], noted["format_version"], noted["identity"]) == ("run", 4, "abc")
+    assert (noted["kind"], noted["format_version"], noted["identity"]) == ("run", 5, "abc")
     assert run.resume(config(), "abc") == {}
     assert run.resume(config(decode={"beam_size": 2}), "abc") == {"decode.beam_size": (5, 2)}
     assert run.resume(config(name="toy.1"), "abc").keys() == {"name", "decode.beam_size"}  # its folder has another name
@@ -55,8 +55,8 @@ def test_a_run_of_mtkit_before_there_were_versions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"format_version": 9, "mtkit_version": "8.1"}, "of run format 9, this mtkit .* 1 to 4; .* wrote it, 8.1$"),
-        ({"kind": "bundle"}, 'is a "bundle" of format 4; expected a run'),
+        ({"format_version": 9, "mtkit_version": "8.1"}, "of run format 9, this mtkit .* 1 to 5; .* wrote it, 8.1$"),
+        ({"kind": "bundle"}, 'is a "bundle" of format 5; expected a run'),
         ({"config": None}, "cannot be read"),
     ],
 )

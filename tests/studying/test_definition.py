@@ -133,8 +133,8 @@ def test_a_config_of_one_s_own_keeps_its_paths(tmp_path: Path) -> None:
         text.replace("[measure.recall]\n", "").replace("recall_by_distance", "bleu_by_length")
     )
     data = plan(str(tmp_path / "mine.toml")).runs[0].config.data
-    assert data.train == [str(tmp_path.resolve() / "t/train")]
-    assert data.test == ["mtkit:ui.en-de/test"]
+    assert [text.path for text in data.train] == [str(tmp_path.resolve() / "t/train")]
+    assert [text.path for text in data.test] == ["mtkit:ui.en-de/test"]
 
 
 def test_all_studies_are_whole() -> None:
@@ -148,7 +148,8 @@ def test_all_studies_are_whole() -> None:
         assert all("train.precision=fp32" in run.settings for run in planned.runs), name
         text = (STUDIES / f"{name}.toml").read_text(encoding="utf-8")
         assert text.startswith("# "), name
-        assert not {run.config.data.train[0].split("/")[0] for run in planned.runs} - {"mtkit:ui.en-de", "text"}, name
+        texts = {run.config.data.train[0].path.split("/")[0] for run in planned.runs}
+        assert not texts - {"mtkit:ui.en-de", "text"}, name
 
 
 def test_text_to_recall() -> None:

@@ -1,6 +1,7 @@
 """The guides in docs/: every command and all Python in them runs, top to bottom, and they point at what is there."""
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mtkit.cli.reference import page
+from mtkit.config import load
 from mtkit.schema.keys import keys
 from mtkit.store import log
 from tests.system.group import free_port
@@ -84,6 +86,18 @@ def test_files_and_formats(using: Path, command: Path) -> None:
     assert n_best.splitlines()[0].split(" ||| ")[0] == "0"
     assert all(" ||| " in line for line in links.splitlines())
     assert re.match(r"-?\d+\.\d+\t", scores)
+
+
+@pytest.mark.system
+def test_cleaning(using: Path, command: Path) -> None:
+    (using / "clean.toml").write_text(CONFIG + blocks("cleaning.md", "toml")[0])
+    (using / "web.toml").write_text(CONFIG + '[filter]\npreset = "web"\n')
+    rules, preset = (load(str(using / name)).config.filter for name in ("clean.toml", "web.toml"))
+    assert rules.prepared() == preset.prepared(), "the guide says that they are the same"
+    follow("cleaning.md", using, command)
+    assert "Off, and would find nothing" in (using / "audit.html").read_text(encoding="utf-8")
+    reports = [json.loads(path.read_text()) for path in using.glob("prepared/*/report.json")]
+    assert [0 < report["dropped"]["score"] <= 60 for report in reports if "score" in report["dropped"]] == [True]
 
 
 @pytest.mark.system
@@ -208,7 +222,7 @@ def test_links_and_keys(name: str) -> None:
     for link in re.findall(r"\]\(([^)#\s]+)", text):
         assert "://" in link or (DOCS / link).exists(), (name, link)
     known = {key.key for key in keys()}
-    tables = "data|filter|tokenizer|model|train|decode|eval"
+    tables = "data|filter|tokenizer|augment|model|train|decode|eval"
     for key in re.findall(rf"`(?:--set )?((?:{tables})\.[a-z_.]+)", text):
         file = key.endswith(".safetensors")
         assert file or key in known or any(one.startswith(key.rstrip(".") + ".") for one in known), (name, key)

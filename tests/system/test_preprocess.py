@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mtkit.jobs.preparing.inputs import names
+from mtkit.jobs.texts import names
 from mtkit.store.prepared import Prepared
 from mtkit.text.case import title
 from mtkit.text.tokenizer import Tokenizer

@@ -81,7 +81,7 @@ def test_what_goes_to_a_process_that_is_begun_anew_does_the_same_there() -> None
     judge, encoder = Judge(treatment, hold_out=True), Encoder((tokenizer,) * 2, treatment, PieceRules(9, 3.0), True)
     judged = judge(chunk)
     assert pickle.loads(pickle.dumps(judge))(chunk) == judged
-    marked = Marked(chunk, (bytes(len(judged.keys)), bytes(len(judged.copies))))
+    marked = Marked(chunk, judged.kept, (bytes(len(judged.keys)), bytes(len(judged.copies))))
     one, other = encoder(marked), pickle.loads(pickle.dumps(encoder))(marked)
     assert (one.source, one.target) == (other.source, other.target)
     assert len(one.source.lengths) >= 3
@@ -142,7 +142,7 @@ def test_text_that_changes_while_it_is_read(folder: Path, monkeypatch: pytest.Mo
         readings = iter([lambda pairs: pairs, change])
         monkeypatch.setattr(
             "mtkit.jobs.preparing.inputs.cut",
-            lambda reader, name: chunks.cut(next(readings)(list(reader)), name),  # noqa: B023 - called at once
+            lambda reader, *more: chunks.cut(next(readings)(list(reader)), *more),  # noqa: B023 - called at once
         )
         with pytest.raises(DataError, match="train has changed while it was being read"):
             prepared(folder, 1)

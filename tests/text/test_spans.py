@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from mtkit.text.spans import TRIGGER, find, hidden, pairs, percent_first, without
 
-FOUND = [
+FOUND: list[tuple[str, list[str] | int]] = [
+    ("`code` and ``more of it``을", ["`code`", "``more of it``"]),
+    ("so 🎉, ok 👍🏽👍, 👨‍👩‍👧 ☀️ 1️⃣ 🇩🇪", ["🎉", "👍🏽👍", "👨‍👩‍👧", "☀️", "1️⃣", "🇩🇪"]),
     ("the {0} dog sees {{big.cat}}", ["{0}", "{{big.cat}}"]),
     ("{} {name} {0:.2f} {user.name!r} { $count } { -brand } #{x} ${x} %{x}", 9),
     ("{{ name | upper }} {% if x %} {{{raw}}} <%= x %>", ["{{ name | upper }}", "{% if x %}", "{{{raw}}}", "<%= x %>"]),
@@ -74,7 +76,7 @@ NOTHING = [
     "and/or, 1/2, he/she",
     "snake_case_name, ____, a__b__c, << x",
     "[X] [x7x] [X7] [XX]",
-    "`code` and 'quotes' and #tags",
+    "`quoted' and 'quotes' and `this' and #tags, :ref:`text`, `link`_, ` a `",
     "",
 ]
 

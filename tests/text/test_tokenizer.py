@@ -9,7 +9,8 @@ import pytest
 import sentencepiece
 
 from mtkit.errors import ConfigError, DataError
-from mtkit.text.tokenizer import RESERVED, Tokenizer, train
+from mtkit.text.reserved import SYMBOLS
+from mtkit.text.tokenizer import Tokenizer, train
 
 LINES = [f"the {a} sees the {b} ." for a in ("cat", "dog", "bird", "man") for b in ("house", "tree", "moon", "sea")] * 4
 
@@ -31,7 +32,7 @@ def test_every_kind_reserves_symbols_and_comes_back(kind: str) -> None:
     made = make(kind, byte_fallback=kind != "word")
     ids = made.encode(["the cat sees the sea ."])[0]
     assert made.decode(ids) == "the cat sees the sea ."
-    for symbol in RESERVED:
+    for symbol in SYMBOLS:
         pieces = [piece.lstrip("▁") for piece in made.pieces(made.encode([symbol])[0])]
         assert [piece for piece in pieces if piece] == [symbol]
     assert made.vocab_size >= 64 + 4
@@ -43,8 +44,8 @@ def test_bytes_spell_anything_and_line_breaks_are_never_produced() -> None:
         ids = made.encode([text])[0]
         assert made.decode(ids) == text
         assert made.byte_pieces(ids) > 0
-    assert {*RESERVED} < {*made.pieces(made.never)}
-    never = {*made.pieces(made.never)} - {*RESERVED}
+    assert {*SYMBOLS} < {*made.pieces(made.never)}
+    never = {*made.pieces(made.never)} - {*SYMBOLS}
     assert {"<0x0A>", "<0x0D>", "<0x09>", "<0x7F>", "<0xC0>", "<0xF5>", "<pad>", "<s>", "<unk>"} < never
     assert not never & {"<0x20>", "<0x41>", "<0x7E>", "<0x80>", "<0xC2>", "<0xBF>", "<0xF4>"}
     assert len(never) == 3 + 32 + 1 + 2 + 11  # special pieces, control characters, what no character has

@@ -67,11 +67,63 @@ def test_what_is_broken_is_searched_again_until_it_is_not() -> None:
         [],
     ]
     assert [texts for texts, _, _ in search.asked] == [list(SAID), list(SAID)[1:5], list(SAID)[1:5]]
-    first, second, third = (decode for _, decode, _ in search.asked)
+    first, second, third = (decode for _, decode, _ in search.asked)  # and what is short is not cut up
     assert first == decode(beam_size=2)
     assert [(one.beam_size, one.no_repeat_ngram, one.min_length) for one in (second, third)] == [(8, 3, 1), (8, 2, 1)]
     assert [request.n_best for _, _, request in search.asked] == [1, 8, 8]
     assert found[1].as_json()["broken"] == ["loop"]
+
+
+def test_of_a_line_of_which_nothing_else_is_better_parts_are() -> None:
+    """Loops are the model's as long as it is given all of it; tags, spaces and links are those of the line."""
+    line = " the dog sees the <b>cat</b>. It finds 7 houses and one more, it says. "
+    parts = []
+
+    def search(lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
+        parts.append([line.text for line in lines])
+        for one in lines:
+            whole = one.text == line
+            text = "der der der der der Hund" if whole else "<b>alle</b> da." if "." in one.text else "ja, 7,"
+            yield Translation(one.text, [Candidate(text, -1.0, -1.0, [], alignment=[(0, 0)])], ["w"] * (not whole))
+
+    request = Request(guard=True, align=True)
+    (found,) = looked_over(search, [Line(line, number=3)], decode(), request, PAIR, ["▁ab"])
+    assert parts[-1] == ["the dog sees the <b>cat</b>.", "It finds 7 houses and one more,", "it says."]
+    assert parts[:-1] == [[line]] * 3
+    assert found.text == " <b>alle</b> da. ja, 7, <b>alle</b> da. "
+    assert found.parts == 3
+    assert found.candidates[0].alignment == [(0, 0), (5, 2), (12, 4)]
+    assert found.warnings[-1] == "the translation was broken (loop) and gave way to a better one"
+    (prefixed,) = looked_over(search, [Line(line, "der")], decode(), request, PAIR, ["▁ab"])
+    assert prefixed.text.startswith("der der")  # a prefix is one of the whole
+
+
+def test_what_is_said_without_an_end_is_kept_brief() -> None:
+    ratios: list[float] = []
+
+    def search(lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
+        ratios.append(decode.max_ratio)
+        for one in lines:
+            text = "viel zu lang " if decode.max_ratio < 1 else "".join(f"so {n} " for n in range(99))
+            yield Translation(one.text, [Candidate(text, -1.0, -1.0, [])])
+
+    (found,) = looked_over(search, [Line("eleven")], decode(), Request(guard=True), PAIR, ["▁ab"])
+    assert (found.text, found.broken) == ("viel zu lang ", ["length"])
+    assert ratios == [3.0, 3.0, 3.0, 0.1]
+
+
+def test_lines_in_many_parts_are_let_be() -> None:
+    def looks(parts: int) -> int:
+        def search(lines: Sequence[Line], decode: Decode, request: Request) -> Iterator[Translation]:
+            asked.append(len(lines))
+            for one in lines:
+                yield Translation(one.text, [Candidate("a a a a a a", -1.0, -1.0, [])], parts=parts)
+
+        asked = list[int]()
+        list(looked_over(search, [Line("the dog")], decode(), Request(guard=True), PAIR, ["▁ab"]))
+        return len(asked)
+
+    assert [looks(8), looks(9)] == [3, 1]
 
 
 def test_nothing_is_searched_twice_where_nothing_is_broken() -> None:

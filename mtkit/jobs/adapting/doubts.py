@@ -12,6 +12,8 @@ from mtkit.errors import DataError
 from mtkit.jobs.adapting.measuring import losses
 from mtkit.store.bundle import Bundle
 from mtkit.text.readers.reader import Pair
+from mtkit.translator.member import Member
+from mtkit.translator.telling import first
 
 ASKED = 200  # pairs
 LENGTH = 100  # pieces of a side
@@ -54,7 +56,8 @@ class _Losses:
 
     def _losses(self, sources: Sequence[str]) -> list[float]:
         pairs = [(source, target) for source, (_, target) in zip(sources, self._pairs, strict=True)]
-        return losses(self._found.model, (self._found.source_tokenizer, self._found.target_tokenizer), pairs, LENGTH)
+        tokenizers, head = (self._found.source_tokenizer, self._found.target_tokenizer), first(Member.of(self._found))
+        return losses(self._found.model, tokenizers, pairs, LENGTH, head)
 
     @property
     def a_piece(self) -> float:

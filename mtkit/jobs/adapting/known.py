@@ -1,17 +1,20 @@
 """What is at hand of the text that a bundle was trained on: files that lie where its config says, and are unchanged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mtkit import config as configs
 from mtkit import files
 from mtkit.config import Loaded
 from mtkit.errors import ConfigError, DataError
+from mtkit.jobs.texts import trained, used
 from mtkit.report.training import TrainingFacts
 from mtkit.schema import Config
 from mtkit.store.bundle import Bundle
 from mtkit.store.prepared import MANIFEST, Prepared
-from mtkit.text.readers.reader import Pair, Reader, locate
+from mtkit.text.readers.reader import Pair, Reader
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def at_hand(found: Bundle, name: str, here: Path) -> Known:
             continue
         for folder in folders:
             loaded = Loaded(config=config, folder=folder, origin="config.json")
-            train = train or _readers(loaded, config.data.train, facts)
+            train = train or _unchanged(partial(_trained, loaded), facts)
             if called not in dev and (pairs := _dev(loaded, facts)):
                 dev[called] = pairs
     return Known(train, dev)
@@ -55,11 +58,32 @@ def _config(facts: TrainingFacts) -> Config | None:
         return None
 
 
-def _readers(loaded: Loaded, entries: list[str], facts: TrainingFacts) -> list[Reader]:
-    """Text of the config, if all of it is there and unchanged."""
+def _trained(loaded: Loaded) -> list[Reader]:
+    """The training text in the first direction of a model, which is the one that is adapted."""
     data = loaded.config.data
+    return [one for one, text in zip(trained(loaded), data.train, strict=True) if data.tag(text) == data.tags[0]]
+
+
+def _validated(loaded: Loaded) -> list[Reader]:
+    """The same of data.dev."""
+    data = loaded.config.data
+    return [use.reader for use in used(loaded, data.dev) if use.tag == data.tags[0]]
+
+
+def _own(prepared: Prepared) -> list[Pair]:
+    """The same of what was held out."""
+    lines, made, begin = list(zip(*prepared.dev_text(), strict=True)), list[Pair](), 0
+    for part in prepared.manifest.splits["dev"]:
+        if part.languages in (None, prepared.manifest.languages):
+            made += lines[begin : begin + part.pairs]
+        begin += part.pairs
+    return made
+
+
+def _unchanged(find: Callable[[], list[Reader]], facts: TrainingFacts) -> list[Reader]:
+    """Text of a config, if all of it is there and unchanged."""
     try:
-        readers = [locate(loaded.path(entry), data.source_lang, data.target_lang) for entry in entries]
+        readers = find()
         same = [files.sha256(path) in facts.hashes.values() for one in readers for path in one.files]
     except (DataError, ConfigError, OSError):
         return []
@@ -70,12 +94,13 @@ def _dev(loaded: Loaded, facts: TrainingFacts) -> list[Pair]:
     """The pairs of data.dev, or those that were held out of train where it was prepared."""
     data = loaded.config.data
     if data.dev:
-        return [pair for one in _readers(loaded, [data.dev], facts) for pair in one.folded()]
+        readers = _unchanged(partial(_validated, loaded), facts)
+        return [pair for one in readers for pair in one.folded()]
     for path in sorted((loaded.folder / "prepared").glob(f"{data.source_lang}-{data.target_lang}-*/{MANIFEST}")):
         try:
             prepared = Prepared.open(path.parent)
             if prepared.report().held_out and prepared.manifest.inputs.items() <= facts.hashes.items():
-                return list(zip(*prepared.dev_text(), strict=True))
+                return _own(prepared)
         except (DataError, OSError):
             continue
     return []

@@ -6,7 +6,7 @@ from typing import Any
 from mtkit import config as configs
 from mtkit.errors import ConfigError
 from mtkit.jobs.adapting.text import DEV, Text, passes
-from mtkit.schema import Config, Data, Train, effects
+from mtkit.schema import Config, Corpus, Data, Train, effects
 from mtkit.store.bundle import Bundle
 
 RATE = 0.25
@@ -48,16 +48,23 @@ def table(
         batch, warmup = begun.batch_tokens, begun.warmup
     updates = math.ceil(pieces / (batch * processes))
     folder = f"{text.folder.parent.name}/{text.folder.name}"
+    tag = found.config.tags[0].name if found.config.tags else ""
     made: dict[str, Any] = {
         "name": name,
         "seed": before.seed,
         "data": {
             "source_lang": found.source_lang,
             "target_lang": found.target_lang,
-            "train": [f"{folder}/{part}" for part in text.train],
+            "train": [{"path": f"{folder}/{part}", "tag": tag} for part in text.train],
             "dev": f"{folder}/{DEV}",
+            **({} if found.config.spans is None else {"spans": True, "protect": list(found.config.spans)}),
         },
-        "filter": before.filter.model_dump() | {"dedupe": text.times == 1},
+        "filter": before.filter.model_dump()
+        | {
+            "dedupe": text.times == 1,
+            "near_duplicates": before.filter.near_duplicates and text.times == 1,
+            "score": [],  # of other text
+        },
         "model": {key: getattr(found.config.model, key) for key in ("dropout", "word_dropout", "variational")},
         "train": {key: getattr(first.train, key) for key in KEPT}
         | {
@@ -90,7 +97,7 @@ def _config(values: dict[str, Any]) -> Config:
     try:
         return configs.parse(values, "config.json", whole=True)
     except ConfigError:
-        return Config(data=Data(source_lang="source", target_lang="target", train=["none"]))
+        return Config(data=Data(source_lang="source", target_lang="target", train=[Corpus(path="none")]))
 
 
 def _pieces(found: Bundle, text: Text) -> int:

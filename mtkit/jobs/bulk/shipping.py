@@ -29,10 +29,12 @@ def maker(translator: Translator, job: Job, device: str, threads: int) -> Callab
 
     There it raises MtkitError if that machine takes another precision.
     """
-    return functools.partial(_made, job, device, translator.decode.model_dump(), threads)
+    return functools.partial(_made, job, device, translator.decode.model_dump(), translator.tag, threads)
 
 
-def _made(job: Job, device: str, decode: dict[str, Any], threads: int, bundles: Bundles) -> Callable[[Piece], Done]:
+def _made(
+    job: Job, device: str, decode: dict[str, Any], tag: str | None, threads: int, bundles: Bundles
+) -> Callable[[Piece], Done]:
     torch.set_num_threads(threads)
     with TemporaryDirectory(prefix="mtkit-") as root:
         folders = [Path(root) / str(number) for number in range(len(bundles))]
@@ -40,7 +42,7 @@ def _made(job: Job, device: str, decode: dict[str, Any], threads: int, bundles: 
             folder.mkdir()
             for name, data in content.items():
                 (folder / name).write_bytes(data)
-        translator = Translator.load(*folders, device=device, **decode)
+        translator = Translator.load(*folders, device=device, tag=tag, **decode)
     # What is done is kept as made in this precision, and it is not for each machine to choose another.
     if (here := translator.decode.precision) != decode["precision"]:
         asked = decode["precision"]

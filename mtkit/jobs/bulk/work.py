@@ -155,7 +155,7 @@ def deciding(translator: Translator, job: Job) -> dict[str, str]:
     """All that decides what a job makes of a line, by what messages call it."""
     sums = [files.sha256(Path(name) / files.CHECKSUMS) for name in translator.names]
     decode = translator.decode  # with the precision that is taken, where that is for the machine to choose
-    return {
+    return ({"tag": translator.tag} if translator.tag is not None else {}) | {
         "model": " ".join(sums),
         "precision": decode.precision,
         "setting of search": decode.model_dump_json(exclude={"precision"}),

@@ -8,11 +8,13 @@ from typing import Any
 from mtkit import files
 from mtkit.config import Loaded, digest
 from mtkit.errors import DataError
-from mtkit.jobs.preparing.chunks import Chunk, Treatment, cut
-from mtkit.schema import Config
+from mtkit.jobs import texts
+from mtkit.jobs.preparing.chunks import Chunk, Role, Treatment, cut
+from mtkit.jobs.texts import Use
+from mtkit.schema import Config, Tag
 from mtkit.store.prepared import Prepared
 from mtkit.text import filters, fold
-from mtkit.text.readers.reader import Reader, locate
+from mtkit.text.readers.reader import Reader
 
 PREPARED = 3
 """Of how text is prepared: goes up where the same text and settings come out in another way."""
@@ -25,12 +27,24 @@ class Entry:
     name: str
     """The last component of its path, made unique."""
     entry: str
-    """As the config says it."""
+    """Its path, as the config says it."""
     reader: Reader
+    tag: Tag
+    symbol: str
+    """The reserved piece of the tag; "": none stands before its sources."""
+    measures: bool
+    """Whether a model is validated on what is held out of it."""
+    scores: Path | None = None
+    """What a model says of its pairs."""
+
+    @property
+    def role(self) -> Role:
+        """What it is for."""
+        return Role(self.tag.name, int(self.reader.turned), self.measures)
 
     def chunks(self) -> Iterator[Chunk]:
         """Read it."""
-        return cut(self.reader, self.entry)
+        return cut(self.reader, self.entry, self.role, self.tag.languages)
 
 
 @dataclass(frozen=True)
@@ -39,11 +53,18 @@ class TrainingText:
 
     entries: tuple[Entry, ...]
     treatment: Treatment
+    worst: float = 0.0
+    """Share of the pairs that go for their scores."""
 
     @property
     def files(self) -> list[Path]:
         """What is read."""
         return [path for entry in self.entries for path in entry.reader.files]
+
+    @property
+    def symbols(self) -> dict[str, str]:
+        """The reserved piece of each tag."""
+        return {entry.tag.name: entry.symbol for entry in self.entries if entry.symbol}
 
 
 @dataclass(frozen=True)
@@ -51,9 +72,11 @@ class Corpus:
     """All text of a config, found on disk."""
 
     train: TrainingText
-    dev: Reader | None
-    test: dict[str, Reader]
-    """What each test set is called -> its text."""
+    dev: tuple[Use, ...]
+    """None: some of train is held out."""
+    test: tuple[Use, ...]
+    directions: tuple[Tag, ...]
+    """Of each pair of languages the tag that is taken where none is said; first that of the model."""
     identity: str
     """Eight hex digits over [data] but its test sets, [filter], [tokenizer] and the contents of every file of these:
     what is prepared and what a run depends on."""
@@ -79,33 +102,40 @@ def find(loaded: Loaded) -> Corpus:
         DataError: a file does not exist.
     """
     config = loaded.config
-    languages = (config.data.source_lang, config.data.target_lang)
-
-    def reader(name: str) -> Reader:
-        return locate(loaded.path(name), *languages)
-
-    train = [reader(name) for name in config.data.train]
-    dev = reader(config.data.dev) if config.data.dev else None
-    test = [reader(name) for name in config.data.test]
+    data = config.data
+    symbols = texts.symbols(loaded)
+    train = texts.trained(loaded)
+    dev, test = texts.used(loaded, data.dev), texts.used(loaded, data.test)
     models = [loaded.path(name) for name in config.tokenizer.model]
     for path in models:
         if not path.is_file():
             raise DataError(f"{path} does not exist; tokenizer.model expects a SentencePiece .model file")
-    hashes = _hashes([path for part in [*train, *([dev] if dev else [])] for path in part.files] + models)
-    test_hashes = _hashes([path for part in test for path in part.files])
+    scores = [loaded.path(name) for name in config.filter.score] if config.filter.worst else []
+    for path in scores:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; filter.score expects what mtkit score --scores writes")
+    given = [path for part in [*train, *(use.reader for use in dev)] for path in part.files]
+    hashes = _hashes(given + models + scores)
+    test_hashes = _hashes([path for use in test for path in use.reader.files])
     sums = [value for _, value in hashes]
-    settings = [config.data.model_dump(exclude={"test"}), config.filter.model_dump(), config.tokenizer.prepared()]
-    identity = digest(settings, sums, {"fold": fold.VERSION, "prepared": PREPARED})
-    root, prefix = loaded.folder / "prepared", "-".join(languages)
+    settings = [data.prepared(), config.filter.prepared(), config.tokenizer.prepared()]
+    versions: dict[str, Any] = {"fold": fold.VERSION, "prepared": PREPARED}
+    identity = digest(settings, sums, versions | ({"tags": symbols} if symbols else {}))
+    root, prefix = loaded.folder / "prepared", "-".join(data.own)
     earlier, fingerprint = _earlier(config, settings, sums, [value for _, value in test_hashes])
-    entries = zip(names(config.data.train), config.data.train, train, strict=True)
+    paths = [text.path for text in data.train]
+    likelihoods: Sequence[Path | None] = scores or [None] * len(train)
+    entries = [
+        Entry(name, text.path, reader, tag := data.tag(text), symbols.get(tag.name, ""), tag in data.directions, likely)
+        for name, text, reader, likely in zip(texts.names(paths), data.train, train, likelihoods, strict=True)
+    ]
+    rules = filters.TextRules(config.filter.max_chars, config.filter.drop_copies)
+    treatment = Treatment(rules, data.case_augment, tuple(config.filter.cleaning().items()))
     return Corpus(
-        TrainingText(
-            tuple(Entry(*entry) for entry in entries),
-            Treatment(filters.TextRules(config.filter.max_chars, config.filter.drop_copies), config.data.case_augment),
-        ),
-        dev,
-        dict(zip(names(config.data.test), test, strict=True)),
+        TrainingText(tuple(entries), treatment, config.filter.worst),
+        tuple(dev),
+        tuple(test),
+        tuple(data.directions),
         identity,
         {shown(path): value for path, value in hashes},
         {shown(path): value for path, value in test_hashes},
@@ -115,7 +145,8 @@ def find(loaded: Loaded) -> Corpus:
 
 
 def _hashes(paths: Sequence[Path]) -> list[tuple[Path, str]]:
-    return [(path, files.sha256(path)) for path in paths]
+    sums = {path: files.sha256(path) for path in dict.fromkeys(paths)}  # a text of two directions is read once for it
+    return [(path, sums[path]) for path in paths]
 
 
 def _earlier(config: Config, settings: list[Any], sums: list[str], test_sums: list[str]) -> tuple[str, str]:
@@ -125,19 +156,7 @@ def _earlier(config: Config, settings: list[Any], sums: list[str], test_sums: li
     identity = digest([data, rules, tokenizer], sums)
     if len(config.data.train) > 1:  # an order of training that format 1, whose corpora have no parts, did not have
         identity = digest(identity, "parts")
-    return identity, digest([data, rules, tokenizer], sums, config.data.test, test_sums)
-
-
-def names(entries: Sequence[str]) -> list[str]:
-    """What the parts of a corpus are called: the last component of each path, numbered where one was there before."""
-    given: list[str] = []
-    for entry in entries:
-        name = last = Path(entry.rpartition(":")[2]).name or entry
-        number = 2
-        while name in given:
-            name, number = f"{last}-{number}", number + 1
-        given.append(name)
-    return given
+    return identity, digest([data, rules, tokenizer], sums, [text.path for text in config.data.test], test_sums)
 
 
 def shown(path: Path) -> str:

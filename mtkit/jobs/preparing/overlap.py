@@ -23,16 +23,18 @@ Hashes = NDArray[np.uint64]
 
 
 def overlaps(train: Split, texts: Mapping[str, tuple[list[list[int]], list[list[int]]]]) -> dict[str, Overlap]:
-    """Compare texts with the training text.
+    """Compare texts with the training text, of which tags do not count.
 
     Args:
         texts: name -> ids of its sources and of its targets; pairs with an empty side do not count.
     """
     wanted = {name: _Wanted(*ids) for name, ids in texts.items()}
-    for number in range(len(train.shards)):
+    tags = [int(bool(part.symbol)) for part in train.parts for _ in part.shards]
+    for number, tag in enumerate(tags):
         shard = train.open(number)
         for start in range(0, len(shard), AT_ONCE):
-            source, target = (_hashes(side, start, start + AT_ONCE) for side in (shard.source, shard.target))
+            source = _hashes(shard.source, start, start + AT_ONCE, tag)
+            target = _hashes(shard.target, start, start + AT_ONCE)
             for one in wanted.values():
                 one.see(source, target)
     return {name: one.counts() for name, one in wanted.items()}
@@ -95,13 +97,15 @@ def _side(sentences: Sequence[list[int]]) -> Side:
     return Side(np.array([i for ids in sentences for i in ids], np.uint32), starts)
 
 
-def _hashes(side: Side, start: int, end: int) -> Hashes:
-    """A hash of each sentence: the sum of its ids, each mixed with its place in it."""
+def _hashes(side: Side, start: int, end: int, skipped: int = 0) -> Hashes:
+    """A hash of each sentence: the sum of its ids but the first so many, each mixed with its place in it."""
     starts = side.starts[start : end + 1].astype(np.int64)
     ids: Ids = side.ids[starts[0] : starts[-1]] if len(starts) else side.ids[:0]
     starts = starts - starts[:1]
-    places = np.arange(len(ids)) - np.repeat(starts[:-1], np.diff(starts))
+    places = np.arange(len(ids)) - np.repeat(starts[:-1], np.diff(starts)) - skipped
     mixed = _mixed(ids.astype(np.uint64) << np.uint64(32) | places.astype(np.uint64))
+    if skipped:
+        mixed[places < 0] = 0
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed)])
     hashes: Hashes = sums[starts[1:]] - sums[starts[:-1]]
     return hashes

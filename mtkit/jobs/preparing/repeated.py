@@ -22,7 +22,7 @@ def repeated(path: Path, memory: int = MEMORY) -> NDArray[np.uint8]:
         memory: keys that are sorted at once, about.
     """
     count = path.stat().st_size // 8
-    flags = np.memmap(path.with_name("repeated"), np.uint8, "w+", shape=(count,))
+    flags = np.memmap(path.with_name(f"repeated-{path.name}"), np.uint8, "w+", shape=(count,))
     for keys, positions in _parts(path, count, memory):
         order = np.argsort(keys, kind="stable")  # of equals the first one stays first
         again = np.flatnonzero(keys[order[1:]] == keys[order[:-1]]) + 1
@@ -36,7 +36,7 @@ def _parts(path: Path, count: int, memory: int) -> Iterator[tuple[Keys, Position
     if number == 1:
         yield np.fromfile(path, np.uint64), np.arange(count)
         return
-    names = [path.with_name(f"keys-{part}") for part in range(number)]
+    names = [path.with_name(f"{path.name}-{part}") for part in range(number)]
     for start in range(0, count, memory):
         keys = np.fromfile(path, np.uint64, memory, offset=8 * start)
         part = (keys % np.uint64(number)).astype(np.int64)

@@ -19,7 +19,7 @@ def make_report(
     corpus: Corpus,
     plan: Plan,
     train: Sequence[Encoded],
-    dev: Encoded,
+    dev: Sequence[Encoded],
     overlap: dict[str, prepared.Overlap],
     vocab_size: tuple[int, int],
     warnings: Sequence[str],
@@ -35,8 +35,9 @@ def make_report(
         for reading, duplicates, one in zip(plan.readings, plan.duplicates, train, strict=True)
     ]
     dropped = sum((_dropped(*both) for both in zip(plan.readings, train, strict=True)), filters.Drops())
-    if not dev.part.pairs:
-        raise DataError("no pair of dev is left after filter.max_pieces; set data.dev to other text")
+    repaired = sum((reading.repaired for reading in plan.readings), filters.Drops({}, {}))
+    if empty := next((one.part.name for one in dev if not one.part.pairs), ""):
+        raise DataError(f"no pair of {empty} is left after filter.max_pieces; set data.dev to other text")
     if not sum(part.pairs for part in parts):
         raise DataError(
             "no training pair is left after the filters: "
@@ -44,14 +45,17 @@ def make_report(
             + "; loosen [filter] or check the text"
         )
     read = sum(part.pairs_read for part in parts)
-    lengths = {"train": quality.Lengths.merged([one.tally.lengths for one in train]), "dev": dev.tally.lengths}
+    splits = {"train": train, "dev": dev}
+    lengths = {name: quality.Lengths.merged([one.tally.lengths for one in split]) for name, split in splits.items()}
     return prepared.Report(
         **prepared.CORPUS_REPORT.head(),
         pairs_read=read,
-        pairs={"train": sum(part.pairs for part in parts), "dev": dev.part.pairs},
-        held_out=corpus.dev is None,
+        pairs={name: sum(one.part.pairs for one in split) for name, split in splits.items()},
+        held_out=not corpus.dev,
         dropped=dropped.counts,
         dropped_samples=_samples(dropped),
+        repaired=repaired.counts or None,
+        repaired_samples=_samples(repaired) or None,
         share_dropped=dropped.total / read,
         duplicates=sum(plan.duplicates),
         crlf_lines={
@@ -113,6 +117,7 @@ def _part(reading: Reading, duplicates: int, one: Encoded, augmented: bool) -> p
         held_out=len(one.tally.held_out),
         dropped=dropped.counts,
         dropped_samples=_samples(dropped),
+        repaired=reading.repaired.counts or None,
         duplicates=duplicates,
         lengths=prepared.Lengths.model_validate(one.tally.lengths.summary()),
         case_copies=_copies([one]) if augmented else None,

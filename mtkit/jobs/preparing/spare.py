@@ -49,7 +49,8 @@ def _entries(config: dict[str, Any]) -> Iterator[str]:
     """The paths that a config names."""
     for section, key in (("data", "train"), ("data", "dev"), ("data", "test"), ("tokenizer", "model")):
         value = config.get(section, {}).get(key) or []
-        yield from [value] if isinstance(value, str) else map(str, value)
+        for one in [value] if isinstance(value, str | dict) else value:
+            yield str(one["path"] if isinstance(one, dict) else one)
 
 
 def size(folders: Sequence[Path]) -> int:

@@ -11,6 +11,7 @@ from mtkit.jobs.listener import Listener
 from mtkit.jobs.preparing.inputs import Corpus
 from mtkit.jobs.preparing.overlap import overlaps, shares, warning
 from mtkit.store.prepared import TEST_REPORT, Prepared, TestReport
+from mtkit.text.masked import Masks
 from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 
@@ -20,9 +21,9 @@ class TestSets:
 
     __test__ = False  # for pytest
 
-    def __init__(self, corpus: Corpus) -> None:
-        self._corpus = corpus
-        self._name = f"test-{digest(list(corpus.test), corpus.test_hashes)}.json"
+    def __init__(self, corpus: Corpus, masks: Masks | None = None) -> None:
+        self._corpus, self._masks = corpus, masks
+        self._name = f"test-{digest([use.name for use in corpus.test], corpus.test_hashes)}.json"
         self._texts: dict[str, list[Pair]] = {}
         self._warnings: list[str] = []
 
@@ -33,9 +34,9 @@ class TestSets:
             DataError: it cannot be read.
         """
         if not self._texts:
-            for reader in self._corpus.test.values():
-                self._warnings += reader.oddities()
-            self._texts = {name: list(reader.folded()) for name, reader in self._corpus.test.items()}
+            for use in self._corpus.test:
+                self._warnings += use.reader.oddities()
+            self._texts = {use.name: list(use.reader.folded()) for use in self._corpus.test}
 
     def warnings(self, prepared: Prepared, listener: Listener) -> tuple[str, ...]:
         """What is odd about them; says what they share with train, where that was not known yet."""
@@ -54,12 +55,15 @@ class TestSets:
     def _compared(self, prepared: Prepared) -> TestReport:
         self.read()
         tokenizers = [Tokenizer.read(path) for path in prepared.tokenizer_files]
+        given = self._texts
+        if self._masks:
+            given = {name: [self._masks.pair(*pair) for pair in pairs] for name, pairs in given.items()}
         texts = {
             name: (
                 tokenizers[0].encode([source for source, _ in pairs]),
                 tokenizers[-1].encode([target for _, target in pairs]),
             )
-            for name, pairs in self._texts.items()
+            for name, pairs in given.items()
         }
         overlap = overlaps(prepared.split("train"), texts)
         told = [warning(name, counts) for name, counts in overlap.items()]

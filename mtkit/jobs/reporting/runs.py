@@ -10,6 +10,7 @@ from mtkit import files, reading
 from mtkit.config import Loaded
 from mtkit.corpus.shards import Split
 from mtkit.errors import MtkitError
+from mtkit.jobs.texts import used
 from mtkit.metrics.metric import LOSS, gain, shown
 from mtkit.registry import CHOICES
 from mtkit.report.description import architecture
@@ -28,7 +29,6 @@ from mtkit.store.prepared import Overlap as Shared
 from mtkit.store.prepared import Prepared
 from mtkit.store.prepared import SideLengths as Lengths
 from mtkit.store.run import Run
-from mtkit.text.readers.reader import locate
 
 POINTS = 150  # of a curve at most: losses of single batches go up and down, and hide where they go together
 SAMPLES = 5  # pairs of each rule
@@ -78,8 +78,8 @@ def run_facts(run: RunFolder) -> RunFacts:
     about = dict[str, str]()
     if run.config:
         config = run.config.config
-        about["languages"] = f"{config.data.source_lang} to {config.data.target_lang}"
-        about["training text"] = ", ".join(config.data.train)
+        about["languages"] = ", ".join(" to ".join(tag.languages) for tag in config.data.directions)
+        about["training text"] = ", ".join(dict.fromkeys(text.path for text in config.data.train))
         about |= architecture(config.model)
         about["seed"] = str(config.seed)
     metric = run.config.config.train.metric if run.config else ""
@@ -229,9 +229,8 @@ def _overlap(name: str, one: Shared) -> Overlap:
 
 def _of_tests(config: Loaded, prepared: Prepared) -> dict[str, Shared]:
     """What the test sets of a config have in common with train, if that was found out for the files that are there."""
-    data = config.config.data
     try:
-        readers = [locate(config.path(name), data.source_lang, data.target_lang) for name in data.test]
+        readers = [use.reader for use in used(config, config.config.data.test)]
         there = sorted(files.sha256(path) for reader in readers for path in reader.files)
     except (MtkitError, OSError):
         return {}  # that they are missing is said where they are wanted

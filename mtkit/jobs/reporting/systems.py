@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mtkit import reading
 from mtkit.errors import DataError, MtkitError
-from mtkit.jobs.evaluate import label_of
+from mtkit.jobs.evaluate import labels
 from mtkit.jobs.reporting.runs import RunFolder
+from mtkit.jobs.texts import read
 from mtkit.text import compression, languages
 from mtkit.text.lines import lines, must_exist
-from mtkit.text.readers.reader import locate
 
 JSONL = ".jsonl"  # what `mtkit translate --format jsonl` writes
 
@@ -175,7 +175,9 @@ def from_run(run: RunFolder, notes: list[str], only: str = "") -> list[tuple[str
 def _texts(folder: Path, label: str, run: RunFolder) -> Path:
     """The file of translations of a test set."""
     if run.config:
-        return folder / f"{label}.{run.config.config.data.target_lang}"
+        data = run.config.config.data
+        known = labels(data)
+        return folder / f"{label}.{known[label][1].languages[1] if label in known else data.target_lang}"
     found = [path for path in sorted(folder.glob(f"{label}.*")) if path.suffix not in (".json", JSONL)]
     if len(found) != 1:
         raise DataError(f"{folder} has {len(found)} files for {label}; expected one with its translations")
@@ -190,11 +192,9 @@ def known_test(run: RunFolder, label: str) -> TestSet:
     """
     if run.config is None:
         raise DataError(f"what the test set {label} is cannot be told without the run's config; name its references")
-    data = run.config.config.data
-    labels = dict[str, str]()
-    for name in data.test:
-        labels[label_of(name, list(labels))] = name
-    if label not in labels:
+    known = labels(run.config.config.data)
+    if label not in known:
         raise DataError(f"the run's config names no test set {label}; name its references")
-    pairs = list(locate(run.config.path(labels[label]), data.source_lang, data.target_lang))
-    return TestSet(label, [[target for _, target in pairs]], [source for source, _ in pairs], data.target_lang)
+    text, tag = known[label]
+    pairs = list(read(run.config, text, tag))
+    return TestSet(label, [[target for _, target in pairs]], [source for source, _ in pairs], tag.languages[1])

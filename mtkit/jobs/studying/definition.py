@@ -1,6 +1,6 @@
 """A study's file, read and checked as a whole, and the runs that it stands for. Makes no run and imports no torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +11,7 @@ from mtkit import config as configs
 from mtkit import reading, registry
 from mtkit.config import Loaded
 from mtkit.errors import ConfigError
-from mtkit.schema import Config, RecurrentEncoder
+from mtkit.schema import Config, RecurrentEncoder, Text
 from mtkit.schema.study import Measures, Recall, Study
 from mtkit.text.synthetic import recall
 
@@ -174,12 +174,12 @@ def _absolute(loaded: Loaded) -> Any:
     """[data] with paths that mean the same from another folder."""
 
     def of(name: str) -> str:
-        return name if not name or name.startswith(configs.BUNDLED) else str(loaded.path(name).resolve())
+        return name if name.startswith(configs.BUNDLED) else str(loaded.path(name).resolve())
 
     data = loaded.config.data
-    return data.model_copy(
-        update={"train": list(map(of, data.train)), "dev": of(data.dev), "test": list(map(of, data.test))}
-    )
+    texts: dict[str, Sequence[Text]] = {"train": data.train, "dev": data.dev, "test": data.test}
+    found = {key: [text.model_copy(update={"path": of(text.path)}) for text in some] for key, some in texts.items()}
+    return data.model_copy(update=found)
 
 
 def _check_measures(measure: Measures, config: Config) -> None:

@@ -15,6 +15,7 @@ from mtkit import files
 from mtkit.config import Loaded
 from mtkit.jobs.studying import alignments, gradients
 from mtkit.jobs.studying.recorder import Updated
+from mtkit.jobs.texts import used
 from mtkit.metrics.bleu import tokenizer_for
 from mtkit.metrics.metric import Texts, scores
 from mtkit.model.build import build
@@ -26,7 +27,7 @@ from mtkit.store import bundle, log
 from mtkit.store.bundle import Bundle
 from mtkit.store.prepared import Prepared
 from mtkit.text.fold import fold
-from mtkit.text.readers.reader import Pair, locate
+from mtkit.text.readers.reader import Pair
 from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator.translator import Translator
 
@@ -72,9 +73,7 @@ class Made:
     @cached_property
     def test(self) -> list[Pair]:
         """The pairs of the test sets."""
-        data = self.loaded.config.data
-        readers = [locate(self.loaded.path(name), data.source_lang, data.target_lang) for name in data.test]
-        return [pair for reader in readers for pair in reader]
+        return [pair for use in used(self.loaded, self.loaded.config.data.test) for pair in use.reader]
 
     @cached_property
     def translations(self) -> list[str]:

@@ -31,7 +31,7 @@ class Never(Rule):
 
 def make(context: Context) -> Never | None:
     """By the vocabulary."""
-    pieces = context.among(context.vocabulary.never)
+    pieces = context.among(context.never)
     return Never(pieces) if pieces else None
 
 

@@ -52,6 +52,13 @@ class Context:
         """Search's number of the end of sentence."""
         return self.numbers([self.vocabulary.eos])[0]
 
+    @cached_property
+    def never(self) -> Sequence[int]:
+        """Ids of pieces that must not be produced: those of the vocabulary, but for what a frame asks for."""
+        asked = {piece for sentence in self.sentences for piece in sentence.frame.pieces}
+        never = self.vocabulary.never
+        return [piece for piece in never if piece not in asked] if asked else never
+
     def numbers(self, ids: Iterable[int]) -> list[int]:
         """Search's numbers of pieces, all of which can be produced: special ones, those of a prefix."""
         return list(ids) if self.listed is None else self.listed.places(list(ids))
@@ -84,7 +91,9 @@ class Context:
     def limits(self) -> list[int]:
         """The most pieces of each sentence's translation, its end not counted."""
         ratio, least = self.decode.max_ratio, self.decode.min_length
-        return [max(int(len(s.sources[0]) * ratio + 10), least, len(s.prefix)) for s in self.sentences]
+        return [
+            max(int(len(s.sources[0]) * ratio + 10), least, len(s.prefix), len(s.frame.pieces)) for s in self.sentences
+        ]
 
 
 class Rule(ABC):

@@ -22,7 +22,7 @@ from mtkit.search.rules.rule import Context, Rule
 from mtkit.search.sentence import Vocabulary
 
 BEGUN = 3  # pieces that a character has before its last one, at most
-KEPT = 4  # vocabularies
+KEPT = 32  # vocabularies, and frames of each
 
 
 def looks(device: torch.device) -> bool:
@@ -117,15 +117,15 @@ def make(context: Context) -> WellFormed | Never | None:
     if not vocabulary.spelling:
         return never.make(context)
     if context.listed is None:
-        return _of_all(vocabulary)
+        return _of_all(vocabulary, tuple(context.never) if context.never is not vocabulary.never else None)
     numbers = context.numbers_of(piece for state in vocabulary.spelling for piece in state)
     spelling = [
         {numbers[piece]: after for piece, after in state.items() if piece in numbers} for state in vocabulary.spelling
     ]
-    return WellFormed(context.among(vocabulary.never), spelling)
+    return WellFormed(context.among(context.never), spelling)
 
 
 @lru_cache(KEPT)
-def _of_all(vocabulary: Vocabulary) -> WellFormed:
-    """The same for every batch in which every piece may be said."""
-    return WellFormed(vocabulary.never, vocabulary.spelling)
+def _of_all(vocabulary: Vocabulary, never: tuple[int, ...] | None) -> WellFormed:
+    """The same for every batch in which every piece may be said; `never`: of one with frames."""
+    return WellFormed(vocabulary.never if never is None else never, vocabulary.spelling)

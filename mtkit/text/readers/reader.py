@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mtkit import registry
 from mtkit.errors import DataError
 from mtkit.text import compression
+from mtkit.text.filters import Drops
 from mtkit.text.fold import fold
 from mtkit.text.lines import lines
 from mtkit.text.plausibility import LOOKED, Side, oddities, refuse_other_encodings
@@ -30,9 +31,13 @@ class Reader(ABC):
         suffix: what names of this format end in, before the ending of a compression. Of several that fit the longest
             counts, so "" takes what no other does.
         expects: what a file of this format holds, for messages.
+        scores: where it may have a score of each pair, for messages; "": nowhere.
         files: what is read, for whoever hashes or lists it.
         crlf: file -> lines that ended in CRLF, whose "\\r" was dropped; of the last time that the text was read.
         changed: pairs that folding changed; of the last time that the text was read folded.
+        turned: whether its target is read as source.
+        min_score: pairs with less are left out; None: none are, and no score is looked for.
+        low: those pairs; of the last time that the text was read.
 
     Raises:
         DataError: a file does not exist; says which names were looked for.
@@ -40,11 +45,15 @@ class Reader(ABC):
 
     suffix: ClassVar[str] = ""
     expects: ClassVar[str] = "parallel text"
+    scores: ClassVar[str] = ""
 
     def __init__(self, path: Path, languages: Pair) -> None:
         self.path, self.languages = path, languages
         self.crlf: dict[str, int] = {}
         self.changed = 0
+        self.turned = False
+        self.min_score: float | None = None
+        self.low = Drops()
         self.files = self.find()
 
     @classmethod
@@ -67,8 +76,32 @@ class Reader(ABC):
         """
 
     def __iter__(self) -> Iterator[Pair]:
+        pairs = self._as_they_stand()
+        return ((target, source) for source, target in pairs) if self.turned else pairs
+
+    def _as_they_stand(self) -> Iterator[Pair]:
         self.crlf.clear()
+        self.low = Drops()
         return self.pairs()
+
+    def enough(self, score: Any, pair: Pair, where: str) -> bool:
+        """Whether a pair is to be taken by its score; one that is not is noted.
+
+        Raises:
+            DataError: the score is no number.
+        """
+        if self.min_score is None:
+            return True
+        try:
+            number = float(score)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"{where}: expected a score in {self.scores}, got {str(score)[:40]!r}; leave min_score out, or give one"
+            ) from None
+        if number >= self.min_score:
+            return True
+        self.low.add("min_score", *(pair[::-1] if self.turned else pair))
+        return False
 
     def folded(self) -> Iterator[Pair]:
         """The pairs as models see them; see `fold`."""
@@ -95,7 +128,7 @@ class Reader(ABC):
         Raises:
             DataError: they cannot be read.
         """
-        pairs = list(islice(self, LOOKED))
+        pairs = list(islice(self._as_they_stand(), LOOKED))
         names = [f"{path.parent.name}/{path.name}" for path in self.files]
         if len(names) == 1:
             names = [f"{names[0]} ({side})" for side in ("source", "target")]

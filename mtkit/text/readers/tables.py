@@ -13,11 +13,14 @@ from mtkit.text.readers.reader import Pair, Reader
 
 ROWS = 4096  # that are read together
 LARGEST = 1 << 24  # characters of a field
+SCORE = "score"  # what the column of it is called
 INSIDE = "translation"  # where corpora of Hugging Face have an object with a key a language
 
 
 class Table(Reader):
     """What readers of named columns share."""
+
+    scores = f"the column {SCORE}"
 
     def named(self, names: Iterable[str], where: str) -> tuple[str, str]:
         """The columns of source and target.
@@ -54,6 +57,9 @@ class CSV(Table):
         try:
             names = next(rows)
             places = [names.index(name) for name in self.named(names, f"{path}, line 1")]
+            scored = next((place for place, name in enumerate(names) if name.strip().lower() == SCORE), len(names))
+            if self.min_score is not None and scored == len(names):
+                raise DataError(f"{path}, line 1: min_score needs a column {SCORE}; there are {', '.join(names[:12])}")
             for row in rows:
                 if not row:
                     continue
@@ -62,7 +68,9 @@ class CSV(Table):
                         f"{path}, line {rows.line_num}: {len(row)} fields, expected {len(names)} as in line 1"
                     )
                 source, target = (" ".join(row[place].splitlines()) for place in places)
-                yield source, target
+                score = row[scored] if scored < len(row) else None
+                if self.enough(score, (source, target), f"{path}, line {rows.line_num}"):
+                    yield source, target
         except csv.Error as error:
             raise DataError(
                 f'{path}, line {rows.line_num}: {error}; expected fields as in line 1, quoted with "'
@@ -92,14 +100,18 @@ class JSONLines(Table):
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{where}: no JSON: {error}") from None
+            score = row.get(SCORE) if isinstance(row, dict) else None
             if isinstance(row, dict) and isinstance(row.get(INSIDE), dict):
                 row = row[INSIDE]
+                score = row.get(SCORE, score)
             if not isinstance(row, dict):
                 raise DataError(f"{where}: expected an object, got {line.strip()[:40]!r}")
             keys = tuple(row)
             if keys not in known:
                 known[keys] = self.named([key for key in keys if isinstance(row[key], str)], where)
-            yield tuple(_text(row[key], key, where) for key in known[keys])  # type: ignore[misc]
+            source, target = (_text(row[key], key, where) for key in known[keys])
+            if self.enough(score, (source, target), where):
+                yield source, target
 
 
 class Parquet(Table):
@@ -119,14 +131,18 @@ class Parquet(Table):
                 names = [field.name for field in file.schema_arrow]
                 inside = INSIDE in names and pyarrow.types.is_struct(file.schema_arrow.field(INSIDE).type)
                 wanted = [INSIDE] if inside else list(self.named(names, str(path)))
+                scored = [SCORE] if self.min_score is not None and SCORE in names else []
                 row = 0
-                for batch in file.iter_batches(batch_size=ROWS, columns=wanted):
+                for batch in file.iter_batches(batch_size=ROWS, columns=wanted + scored):
                     for one in batch.to_pylist():
                         row += 1
+                        score = one.get(SCORE)
                         if inside:
                             one = one[INSIDE] or {}
                             wanted = list(self.named(one, f"{path}, row {row}"))
-                        yield tuple(_text(one[name], name, f"{path}, row {row}") for name in wanted)  # type: ignore[misc]
+                        source, target = (_text(one[name], name, f"{path}, row {row}") for name in wanted)
+                        if self.enough(score, (source, target), f"{path}, row {row}"):
+                            yield source, target
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{path} is no table of Parquet, or damaged: {str(error).splitlines()[0]}") from None
 

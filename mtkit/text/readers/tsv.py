@@ -9,20 +9,25 @@ from mtkit.text.readers.reader import Pair, Reader
 
 
 class TSV(Reader):
-    """SOURCE<TAB>TARGET; further columns are somebody else's."""
+    """SOURCE<TAB>TARGET, or SOURCE<TAB>TARGET<TAB>SCORE; further columns are somebody else's."""
 
     suffix = ".tsv"
     expects = "SOURCE<TAB>TARGET lines"
+    scores = "the third column"
 
     def pairs(self) -> Iterator[Pair]:
         (path,) = self.files
         for number, line in enumerate(self.lines(path), 1):
-            yield parse(line, str(path), number)
+            pair = parse(line, str(path), number)
+            scored = self.min_score is not None and line.strip()  # a blank line is an empty pair
+            if not scored or self.enough((*line.split("\t"), None)[2], pair, f"{path}, line {number}"):
+                yield pair
 
     def form_oddities(self) -> Iterator[str]:
         (path,) = self.files
         rows = [line.split("\t") for line in islice(self.lines(path), LOOKED)]
-        more = [number for number, row in enumerate(rows, 1) if len(row) > 2]
+        expected = 2 + (self.min_score is not None)
+        more = [number for number, row in enumerate(rows, 1) if len(row) > expected]
         if more and len(more) >= len(rows) / 2:
             columns = max(map(len, rows))
             yield (
