@@ -75,7 +75,7 @@ class Batcher:
         self._waiting: deque[_Work] = deque()
         self._lines = 0
         self._took = 0.0  # seconds for what was translated last
-        self._expected = 0  # requests that were in it, and that came meanwhile, ...
+        self._expected = 0  # requests that were answered then, and that came meanwhile, ...
         self._until = 0.0  # ... which are waited for until then
         self._closing = False
         self.translated = 0
@@ -129,7 +129,8 @@ class Batcher:
                 began = time.monotonic()
                 self._translate(taken)
                 ended = time.monotonic()
-                self._expected = len({id(work) for work, _ in taken}) + len(self._waiting)
+                answered = {id(work) for work, _ in taken if work.taken == len(work.lines)}
+                self._expected = len(answered) + len(self._waiting)
                 self._until = ended + max(self._pause, min(LONGEST, PATIENCE * (ended - began)))
                 self._took = ended - began
 

@@ -177,6 +177,17 @@ def test_whoever_asks_alone_does_not_wait_for_others(made: Made) -> None:
     assert time.monotonic() - began < 2.5
 
 
+def test_nobody_is_waited_for_amid_a_file(made: Made) -> None:
+    batcher, stub, give = made(pause=3.0)
+    stub.gate.set()
+    while not batcher._took:
+        time.sleep(0.001)
+    began = time.monotonic()
+    assert len(texts(give(*numbered("l", 200)))) == 200
+    assert time.monotonic() - began < 2.5
+    assert [len(window) for window in stub.windows[1:]] == [64, 64, 64, 8]
+
+
 def test_no_more_than_so_much_waits(made: Made) -> None:
     batcher, stub, give = made(most=10)
     give(*numbered("a", 6))
