@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.system.toy import failed, mtkit, ran
+
+pytestmark = pytest.mark.system  # a model is trained
 
 CHANGES = ("augment.upper=0.2", "augment.typos=0.2", "augment.join=0.3", "augment.emoji=0.1")
 SETS = (*CHANGES, "train.validate_every=0", "train.schedule=constant", "train.metric=loss")

@@ -11,6 +11,8 @@ from mtkit.text.reserved import TAGS
 from mtkit.text.tokenizer import Tokenizer
 from tests.system.toy import failed, mtkit, ran
 
+pytestmark = pytest.mark.system  # a model is trained
+
 WORDS = {"one": ("eins", "un"), "two": ("zwei", "deux"), "red": ("rot", "rouge"), "dog": ("Hund", "chien")}
 CONFIG = """
 name = "both"

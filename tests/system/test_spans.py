@@ -14,6 +14,8 @@ from mtkit.text.tokenizer import Tokenizer
 from mtkit.translator.guard import FORCED, LOST
 from tests.system.toy import WORDS, make, mtkit, ran
 
+pytestmark = pytest.mark.system  # a model is trained
+
 SETS = ["-s", "data.spans=true", "-s", "data.protect=[A-Z]+-[0-9]+"]
 KINDS = ["{0}", "%s", "http://ex.org/a", "<br/>", "AB-12", "`x y`"]
 HARD = {
@@ -70,7 +72,6 @@ def test_what_is_hidden_in_the_prepared_text(taught: Path) -> None:
     assert bundle_config.read(taught / "runs/toy/best").spans == ("[A-Z]+-[0-9]+",)
 
 
-@pytest.mark.slow
 def test_it_learns_to_place_them(taught: Path) -> None:
     """Each beside its word, within and around others, of tags and names that it has never seen."""
     longer = ("name=longer", "train.max_updates=900", "train.validate_every=450")
