@@ -21,7 +21,7 @@ FLAG = re.compile(r"(?<![\w-])(?:--[a-zA-Z][\w-]*|-[a-zA-Z])(?![\w-])")
 ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.MtkitError)}
 # A line for a shell in a model card, and flags of other programs.
 OTHERS = {
-    "report/card.py": {"--model"},
+    "report/card.py": {"--model", "--tag"},
     "report/overview.py": {"-m"},
     "server/docs.py": {"-F", "-H", "-d"},
     "text/compression.py": {"-f", "-t"},

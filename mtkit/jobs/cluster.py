@@ -52,7 +52,7 @@ class Cluster:
     """A connection to a Ray cluster.
 
     Args:
-        address: "auto": the one that runs here; or HOST:PORT, or "local" for one that ends with this process.
+        address: "auto": the one that runs here; or HOST:PORT; `local`: one that ends with this process.
         say: is told what the user may want to know meanwhile.
 
     Raises:

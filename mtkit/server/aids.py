@@ -28,13 +28,13 @@ def give(models: Models, memories: Sequence[str], least: float | None, terms: Se
     """
     of_models = dict[Model, list[Path]]()
     for given in memories:
-        model, path = _split(given, models, "--memory")
+        model, path = _split(given, models)
         of_models.setdefault(model, []).append(path)
     for model, paths in of_models.items():
         model.memory = Memory(paths, (model.source, model.target))
         model.least = LEAST if least is None else least
     for given in terms:
-        model, path = _split(given, models, "--glossary")
+        model, path = _split(given, models)
         if model.terms is not None:
             raise ConfigError(f"{given}: there are terms for {_named(model)} already; put them into one file")
         model.terms = glossaries.read(path, (model.source, model.target))
@@ -46,7 +46,7 @@ def told(model: Model) -> str:
     return memory + ("" if model.terms is None else f", {len(model.terms):,} terms")
 
 
-def _split(given: str, models: Models, flag: str) -> tuple[Model, Path]:
+def _split(given: str, models: Models) -> tuple[Model, Path]:
     """A model and a file for it."""
     served = {_named(model): model for model in models.all}
     languages, equals, path = given.partition("=")
@@ -54,8 +54,9 @@ def _split(given: str, models: Models, flag: str) -> tuple[Model, Path]:
         return model, Path(path)
     if len(served) == 1 and (Path(given).exists() or not equals):
         return next(iter(served.values())), Path(given)
-    example = f"{flag} {next(iter(served))}={path or given}"
-    raise ConfigError(f"{given}: which model is it for? Served are {', '.join(served)}: say {example}")
+    raise ConfigError(
+        f"{given}: which model is it for? Served are {', '.join(served)}: say {next(iter(served))}={path or given}"
+    )
 
 
 def _named(model: Model) -> str:

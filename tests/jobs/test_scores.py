@@ -66,9 +66,9 @@ def test_the_worst_of_all_entries_are_marked(tmp_path: Path, scratch: Path) -> N
         ("-1.0\tb\n-3\td e\n", "it has 2 scores, and the text more pairs"),
         ("-1.0\tb\n-3\td e\n-2\tg\n-2\tg\n", "it has 1 scores more than the text has pairs"),
         ("-1.0\tb\n-3\tg\n-2\tg\n", "line 2 is of 'g', pair 2 of the text has 'd\\xa0e'"),
-        ("-1.0\n", "line 1: expected SCORE<TAB>TARGET lines"),
-        ("nan\tb\n", "line 1: expected SCORE<TAB>TARGET lines"),
-        ('{"logprob": 1}\n', "line 1: expected SCORE<TAB>TARGET lines"),
+        ("-1.0\n", "line 1: expected lines of SCORE<TAB>TARGET"),
+        ("nan\tb\n", "line 1: expected lines of SCORE<TAB>TARGET"),
+        ('{"logprob": 1}\n', "line 1: expected lines of SCORE<TAB>TARGET"),
     ],
 )
 def test_what_is_of_other_pairs_is_refused(tmp_path: Path, scratch: Path, said: str, message: str) -> None:

@@ -87,7 +87,7 @@ def test_which_model_a_file_is_for(bundles: dict[str, Path], files: Path) -> Non
     assert given(["en-de", "de-fr"], [f"de-fr={memory}"], []) == ["", ", a memory of 2"]
     assert given(["en-de"], [], [str(files / "b=c.tsv")]) == [", 2 terms"]
     two = ["en-de", "de-fr"]
-    with pytest.raises(ConfigError, match=r"which model is it for\? Served are en-de, de-fr: say --memory en-de="):
+    with pytest.raises(ConfigError, match=r"which model is it for\? Served are en-de, de-fr: say en-de="):
         given(two, [memory], [])
     with pytest.raises(ConfigError, match=r"which model is it for\?"):
         given(["en-de"], [], [f"en-fr={terms}"])

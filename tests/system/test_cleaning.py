@@ -175,7 +175,7 @@ def test_what_cannot_work_is_refused_before_any_work(dirty: Path, monkeypatch: p
     with pytest.raises(ConfigError, match=r"filter.script has no effect: it knows nothing of xx-yy that"):
         made(dirty, *languages, "filter.script=0.5")
     made(dirty, *languages, *ALL)  # a preset says what it can
-    with pytest.raises(DataError, match=r"none does not exist; filter.score expects what mtkit score --scores writes"):
+    with pytest.raises(DataError, match=r"none does not exist; filter.score expects what mtkit score writes"):
         made(dirty, *languages, 'filter.score=["none", "none"]')
     with pytest.raises(ConfigError, match=r"filter.score names 1 file\(s\), but data.train 2"):
         made(dirty, *languages, "filter.score=none")

@@ -53,7 +53,7 @@ def audit(
         del might["language"]
     elif "language" not in on and sum(path.stat().st_size for path in text.files) > LANGUAGE_UP_TO:
         del might["language"]
-        notes.append("language was not tried: on so much text it takes minutes; -s filter.language=0.5 tries it")
+        notes.append("language was not tried: on so much text it takes minutes; filter.language = 0.5 tries it")
     off = {key: value for key, value in might.items() if key not in on}
     look = Look(text.treatment, tuple(off.items()))
     listener.say("looking at " + ", ".join(path.name for path in text.files))

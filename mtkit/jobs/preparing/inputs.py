@@ -113,7 +113,7 @@ def find(loaded: Loaded) -> Corpus:
     scores = [loaded.path(name) for name in config.filter.score] if config.filter.worst else []
     for path in scores:
         if not path.is_file():
-            raise DataError(f"{path} does not exist; filter.score expects what mtkit score --scores writes")
+            raise DataError(f"{path} does not exist; filter.score expects what mtkit score writes")
     given = [path for part in [*train, *(use.reader for use in dev)] for path in part.files]
     hashes = _hashes(given + models + scores)
     test_hashes = _hashes([path for use in test for path in use.reader.files])

@@ -20,7 +20,7 @@ from mtkit.text.fold import fold
 from mtkit.text.lines import lines
 
 AT_ONCE = 1 << 20  # numbers
-FORM = "SCORE<TAB>TARGET lines, as mtkit score --scores writes them, or those of --format jsonl"
+FORM = "lines of SCORE<TAB>TARGET, or JSON lines, as mtkit score writes both"
 Numbers = NDArray[np.float32]
 
 
