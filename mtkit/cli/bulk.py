@@ -99,9 +99,9 @@ def asked(
     if ray is not None:
         from mtkit import plugins
 
-        check_cluster(ray)
         if plugins.named():
             raise typer.BadParameter("--plugin is not for --ray: install it as a package on all machines instead")
+        check_cluster(ray)
     part = ALONE if shard is None else _parsed(shard)
     output.mkdir(parents=True, exist_ok=True)
     read = {(found.st_dev, found.st_ino) for found in map(os.stat, files)}  # each once, however many there are

@@ -38,7 +38,7 @@ def command(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Look at text, and write a config for it that preprocess, train, translate and eval take as it is."""
+    """Look at text, and write a config for it that the other commands take as it is."""
     from mtkit.jobs.init import Asked, begin
 
     for flag, code in (("--from", source), ("--to", target)):

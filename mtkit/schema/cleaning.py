@@ -32,7 +32,7 @@ AT_FIRST = ("max_chars", "max_pieces", "max_ratio", "dedupe", "drop_copies")
 
 class Filter(Section):
     preset: Literal["none", "web"] = "none"
-    """Rules for text that nobody has looked through (web): all below but score; keys that are given count before it."""
+    """Rules for text that nobody has looked through (web): all below but score; keys that are set come first."""
     max_chars: Positive = 2000
     """Longest side in characters, before the tokenizer."""
     max_pieces: Positive = 200
@@ -60,11 +60,11 @@ class Filter(Section):
     spans: bool = False
     """Drop pairs whose placeholders, tags or addresses differ."""
     language: Share = 0.0
-    """Drop pairs of which a side is likelier in another language, by more than this (0.5, say); 0: off. An extra."""
+    """Drop pairs of which a side is likelier in another language, by more than this (0.5, say); 0: off."""
     mojibake: Damage = "keep"
     """Pairs with UTF-8 that was read in another encoding: keep, drop, or repair what can be and drop the rest."""
     html: Damage = "keep"
-    """Pairs with elements and entities of HTML: keep, drop, or repair: without elements, with the characters meant."""
+    """Pairs with elements and entities of HTML: keep, drop, or repair: elements away, characters as meant."""
     score: Paths = []
     """What `mtkit score --scores` says of the pairs of data.train, a file for each; []: none."""
     worst: Share = 0.1

@@ -50,6 +50,25 @@ def test_seeds_must_agree(numbers: list[Number], outcome: Outcome) -> None:
     assert found.rule == "bleu of with − bleu of without ≥ 1"
 
 
+def test_a_training_that_diverged_is_the_worse_one() -> None:
+    wanted = Condition(says="s", value="bleu", of=["with"], against=["without"], at_most=-1)
+    for without, with_, outcome in (
+        ([None] * 3, [1.0] * 3, "holds"),
+        ([1.0] * 3, [None] * 3, "does not hold here"),
+        ([None] * 3, [None] * 3, "undecided"),
+        ([None, 9.0, 9.0], [1.0, 8.0, 7.0], "holds"),
+        ([None, None, 9.0], [1.0, None, 7.0], "undecided"),
+    ):
+        made = [
+            one.model_copy(update={"ended": "" if one.values["bleu"] else "not finite"}) for one in runs(without, with_)
+        ]
+        found = judge(study(), wanted, made)
+        assert found.outcome == outcome, (without, with_)
+        assert [one is None for one in found.by_seed.values()] == [
+            one is None or other is None for one, other in zip(without, with_, strict=True)
+        ]
+
+
 def test_a_number_alone_and_a_ratio() -> None:
     alone = Condition(says="s", value="s@9", of=["with"], at_most=2)
     assert judge(study(), alone, runs([9.0] * 3, [1.0, 2.0, 2.0])).outcome == "holds"

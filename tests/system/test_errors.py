@@ -90,7 +90,7 @@ def test_damaged_bundles(trained: Path, tmp_path: Path) -> None:
 
     # Whole, but of a later version, or with another model in its config.
     for change, message in (
-        ({"format_version": 99}, "is of bundle format 99, this mtkit (0.1.0) reads 2 to 5"),
+        ({"format_version": 99}, "is of bundle format 99, this mtkit (0.1.0) reads 2 to 6"),
         ({"model": {"hidden_dim": 66}}, "found F32 96x48, expected F32 99x48"),
     ):
         shutil.copytree(trained / "runs/toy/best", best)

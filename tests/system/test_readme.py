@@ -62,9 +62,9 @@ def quickly(command: str, sets: tuple[str, ...]) -> str:
 
 def test_all_blocks_are_known() -> None:
     """A command that comes into the README comes into a test."""
-    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [12, 5, 1, 2]
+    assert [len(blocks(kind)) for kind in ("sh", "toml", "python", "text")] == [13, 5, 1, 2]
     (index,) = re.findall(r"^TORCH_INDEX \?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    at_once, demo, install, commands, using, files, many, serving, info, trained, more, small = blocks("sh")
+    at_once, demo, install, commands, using, files, many, serving, info, trained, more, sure, small = blocks("sh")
     assert at_once == 'echo "Turn off notifications" | mtkit translate\n'
     assert demo.split("\n")[0] == "make demo"
     assert [line.split()[:2] for line in lines(install)] == [["pip", "install"]] * 2
@@ -74,7 +74,9 @@ def test_all_blocks_are_known() -> None:
     ]
     assert [line.split()[0] for line in lines(many)] == ["mtkit", "mtkit", "torchrun"]
     assert all(line.startswith("mtkit info") for line in lines(info))
-    assert all(line.startswith("mtkit ") for block in (trained, using, files, more, small) for line in lines(block))
+    assert all(
+        line.startswith("mtkit ") for block in (trained, using, files, more, sure, small) for line in lines(block)
+    )
     assert [line.split()[:2] for line in lines(serving)] == [["pip", "install"], ["mtkit", "serve"]]
     shown = re.findall(r"`(mtkit [a-z][^`/]*)`", TEXT)
     assert {one.split()[1] for one in shown} <= set(CHOICES["command"])
@@ -188,9 +190,24 @@ def test_ways_of_translating(copy: Path) -> None:
             assert all(line.startswith("das") for line in out.splitlines())
 
 
+def test_confidence(copy: Path) -> None:
+    of_run, of_bundle, told = lines(blocks("sh")[11])
+    sources, references = ((copy / f"train.{side}").read_text().splitlines()[:150] for side in ("en", "de"))
+    (copy / "dev.en").write_text("".join(f"{line}\n" for line in sources))
+    said = lines(sh("mtkit translate -m runs/en-de < dev.en", copy))
+    half = [one if number % 2 else other for number, (one, other) in enumerate(zip(said, references, strict=True))]
+    (copy / "dev.de").write_text("".join(f"{line}\n" for line in half))  # so that some are good
+    for side in ("en", "de"):
+        shutil.copy(copy / f"dev.{side}", copy / f"some.{side}")
+    sh(quickly(of_run, (*QUICK_TEXT, "data.dev=dev")), copy)
+    sh(of_bundle, copy)
+    told_of = [line.partition("\t")[0] for line in lines(sh(told, copy))]
+    assert all(0 <= float(one) <= 1 for one in told_of if one)
+
+
 def test_scoring_and_exporting(copy: Path) -> None:
     (copy / "pairs.tsv").write_text("the dog\tdas Hund\ntwo cat\tzwei Katze\n")
-    score, export, translate = lines(blocks("sh")[11])
+    score, export, translate = lines(blocks("sh")[12])
     assert all(float(line) < 0 for line in lines(sh(score, copy)))
     sh(quickly(export, QUICK_TEXT), copy)
     assert (copy / "small/shortlist.safetensors").exists()

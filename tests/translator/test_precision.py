@@ -90,7 +90,7 @@ def test_a_translator_decides_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     wanted = made.translate(LINES, precision="bf16", details=True)
     at(monkeypatch, 1.0, 2.0)  # as if another process had measured something else
     assert made.translate(LINES, precision="auto", details=True) == made.translate(LINES, details=True) == wanted
-    _, (_, _, handed_on) = made.__reduce__()
+    _, (_, _, handed_on, _) = made.__reduce__()
     assert handed_on.precision == "bf16"  # processes that are begun anew take the same
     assert made.translate(LINES, precision="fp32", details=True) != wanted
 

@@ -163,7 +163,8 @@ def _runs(name: str, study: Study, path: Path, changed: list[str]) -> Iterator[R
         data = loaded.config.data if folder else _absolute(loaded)
         for seed in study.seeds:
             config = loaded.config.model_copy(update={"seed": seed, "name": "", "data": data})
-            digest = configs.digest(config.model_dump(), study.measure.model_dump(), folder)
+            # By what is set: a key that a later mtkit has changes no name, and no run is made again for it.
+            digest = configs.digest(config.model_dump(exclude_defaults=True), study.measure.model_dump(), folder)
             run = f"{name}-{_slug(label)}-{seed}-{digest}"
             settings = (*said, f"seed={seed}")
             named = config.model_copy(update={"name": run})

@@ -1,4 +1,7 @@
-"""The verdict of a study, by the rule that its file fixed: a condition holds where every seed meets it."""
+"""The verdict of a study, by the rule that its file fixed: a condition holds where every seed meets it.
+
+A condition that compares two trainings says that the first is the better one; of two, one that diverged is the worse.
+"""
 
 import math
 import sys
@@ -12,7 +15,10 @@ LEAST = 1e-300  # what is divided by: a gradient may have vanished altogether
 def judge(study: Study, condition: Condition, runs: list[Measured]) -> Judged:
     """Hold what was measured against a condition, seed by seed."""
     by_seed = {seed: _compared(study, condition, seed, runs) for seed in study.seeds}
-    met = {seed: None if number is None else _within(condition, number) for seed, number in by_seed.items()}
+    met = {
+        seed: _outlived(study, condition, seed, runs) if number is None else _within(condition, number)
+        for seed, number in by_seed.items()
+    }
     return Judged(says=condition.says, rule=rule(study, condition), by_seed=by_seed, outcome=outcome(met))
 
 
@@ -46,6 +52,17 @@ def _compared(study: Study, condition: Condition, seed: int, runs: list[Measured
     if condition.compare == "difference":
         return first - second
     return min(first / max(second, LEAST), sys.float_info.max)
+
+
+def _outlived(study: Study, condition: Condition, seed: int, runs: list[Measured]) -> bool | None:
+    """Which of two trainings is better where one has diverged: the other one. None: neither has, or both."""
+    if condition.alone or not condition.against:
+        return None
+    ended = [
+        next(bool(run.ended) for run in runs if (run.variant, run.seed) == (study.meant(levels)[0], seed))
+        for levels in (condition.of, condition.against)
+    ]
+    return None if ended[0] == ended[1] else ended[1]
 
 
 def _within(condition: Condition, number: float) -> bool:
