@@ -52,13 +52,14 @@ def test_seeds_must_agree(numbers: list[Number], outcome: Outcome) -> None:
 
 def test_a_training_that_diverged_is_the_worse_one() -> None:
     wanted = Condition(says="s", value="bleu", of=["with"], against=["without"], at_most=-1)
-    for without, with_, outcome in (
+    tried: list[tuple[list[Number], list[Number], Outcome]] = [
         ([None] * 3, [1.0] * 3, "holds"),
         ([1.0] * 3, [None] * 3, "does not hold here"),
         ([None] * 3, [None] * 3, "undecided"),
         ([None, 9.0, 9.0], [1.0, 8.0, 7.0], "holds"),
         ([None, None, 9.0], [1.0, None, 7.0], "undecided"),
-    ):
+    ]
+    for without, with_, outcome in tried:
         made = [
             one.model_copy(update={"ended": "" if one.values["bleu"] else "not finite"}) for one in runs(without, with_)
         ]
