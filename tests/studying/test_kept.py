@@ -1,4 +1,4 @@
-"""The results that are kept are of the studies as they stand: who changes a study, or how it is judged, makes it again."""
+"""The results that are kept are of the studies as they stand: who changes one, or how it is judged, makes it again."""
 
 from pathlib import Path
 
