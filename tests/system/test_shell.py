@@ -175,9 +175,9 @@ def test_scores_are_shown_where_they_cannot_be_kept(trained: Path, tmp_path: Pat
 
 def test_a_terminal_shows_how_far_it_is(trained: Path, tmp_path: Path) -> None:
     source = tmp_path / "in"
-    source.write_text("the red dog sees one cat and finds the house\n" * 3000)
+    source.write_text("the red dog sees one cat and finds the house\n" * 9000)
     child = terminal(trained, "translate", "--threads", "1", str(source), "-o", str(tmp_path / "out"), columns=100)
-    child.expect(r"translated: [\d,]+ of about 3,\d\d\d lines.*left")
+    child.expect(r"translated: [\d,]+ of about 9,\d\d\d lines.*left")
     child.close(force=True)
     assert not (tmp_path / "out").exists()
 
