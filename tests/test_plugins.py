@@ -143,6 +143,7 @@ def exact(texts: Texts) -> Score:
 '''
 
 
+@pytest.mark.system
 def test_a_package_that_is_installed(tmp_path: Path) -> None:
     """A cell, a metric and a command of a wheel: listed and used; and a package that is broken is named."""
     project, site = tmp_path / "project", tmp_path / "site"

@@ -75,6 +75,7 @@ def calls(tmp_path: Path) -> int:
 
 
 @here
+@pytest.mark.system
 def test_all_of_it_is_compiled_and_says_nothing(tmp_path: Path) -> None:
     code = "from mtkit.ops import native\nprint(native.status())"
     done = python(code, folder=Path.cwd(), environment=dict(os.environ))

@@ -22,6 +22,8 @@ from tests.system.group import ended, launch
 from tests.system.test_memory import Messages
 from tests.system.toy import WORDS, failed, mtkit, ran
 
+pytestmark = pytest.mark.system  # models are trained
+
 NEW = {"ten": "Katze", "nine": "Hund", "red": "vier", "finds": "sechs"}  # as a trade calls them
 SMALL = ("train.max_epochs=1", "train.batch_tokens=300", "train.validate_lines=20")
 

@@ -18,6 +18,8 @@ from tests.system.group import free_port
 from tests.system.server import server
 from tests.system.toy import ENVIRONMENT, mtkit, python, ran, write_text
 
+pytestmark = pytest.mark.system  # models are trained
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 CONFIG = '[data]\nsource_lang = "en"\ntarget_lang = "de"\ntrain = "train"\ntest = "test"\n'

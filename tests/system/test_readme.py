@@ -254,6 +254,7 @@ def test_info(own_text: Path, tmp_path: Path) -> None:
     assert [line for line in printed if line in lines(blocks("text")[1])] == lines(blocks("text")[1])
 
 
+@pytest.mark.system
 def test_the_recipes(tmp_path: Path) -> None:
     """All of them are in the table, with their papers, and the commands work."""
     table = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", TEXT, re.MULTILINE))
@@ -275,6 +276,7 @@ def test_the_python_example(own_text: Path) -> None:
     assert sh(f"{sys.executable} - <<'END'\n{code}\nEND", own_text).count("\n") == 1
 
 
+@pytest.mark.system
 def test_make_demo_in_little_time(tmp_path: Path) -> None:
     """The whole of `make demo` with seconds instead of minutes, and the command that the README has after it.
 
