@@ -3,10 +3,11 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.types import ASGIApp, Message
@@ -27,6 +28,13 @@ from mtkit.translator.request import Candidate, Line, Request, Translation
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 POISON = "poison"  # a line that no translator takes
+Result = TypeVar("Result")
+
+
+def apart(asked: Coroutine[Any, Any, Result]) -> Result:
+    """What comes of it, in a thread of its own: a browser that is tested beside it has a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked).result()
 
 
 class Stub:
@@ -180,10 +188,10 @@ class Served:
     def ask(self, path: str, body: Any = None, headers: dict[str, str] | None = None, **more: Any) -> Answer:
         """Ask, and wait for the answer; a body that is no bytes goes as JSON, and of None it is GET."""
         if body is None:
-            return asyncio.run(ask(self.app, path, headers=headers, method="GET", **more))
+            return apart(ask(self.app, path, headers=headers, method="GET", **more))
         if not isinstance(body, bytes):
             body, headers = json.dumps(body).encode(), JSON | (headers or {})
-        return asyncio.run(ask(self.app, path, [body], headers, **more))
+        return apart(ask(self.app, path, [body], headers, **more))
 
     def translate(self, text: Any, **more: Any) -> Answer:
         """English to German."""
