@@ -32,7 +32,8 @@ def events(folder: Path, kind: str) -> list[dict[str, object]]:
 
 def test_a_run_is_whole(trained: Path) -> None:
     run = trained / "runs/toy"
-    assert sorted(path.name for path in run.iterdir()) == ["best", "checkpoints", "config.json", "lock", "log.jsonl"]
+    there = {path.name for path in run.iterdir()} - {"tensorboard"}  # where that package is installed
+    assert there == {"best", "checkpoints", "config.json", "lock", "log.jsonl"}
     assert json.loads((run / "config.json").read_text())["config"]["train"]["max_updates"] == 500
     (update, *_), validations = events(trained, "update"), events(trained, "validation")
     for key in ("update", "epoch", "seconds", "loss", "lr", "grad_norm", "target_tokens", "tokens_per_second"):
